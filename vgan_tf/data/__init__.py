@@ -1,0 +1,10 @@
+"""Labelled faces: reading them from any source, splitting them, and feeding them to training.
+
+NumPy and Pillow only; `pipeline.py`, which builds tf.data, is imported by its own name.
+"""
+
+from vgan_tf.data.faces import FaceSet
+from vgan_tf.data.readers import load_faces
+from vgan_tf.data.splits import Split, split
+
+__all__ = ["FaceSet", "Split", "load_faces", "split"]

@@ -1,0 +1,134 @@
+"""Dividing a `FaceSet` into train, validation and test; fixed by a seed."""
+
+import dataclasses
+
+import numpy as np
+
+from vgan_tf.errors import InputError
+
+SPLITS = ("image", "clip", "subject", "given")
+
+
+@dataclasses.dataclass(frozen=True)
+class Split:
+    """Indices into a `FaceSet`: sorted int64 arrays, disjoint, none empty, together all images."""
+
+    train: np.ndarray
+    validation: np.ndarray
+    test: np.ndarray
+
+
+def split(faces, by="image", test_fraction=0.15, validation_fraction=0.1, seed=0):
+    """Divide faces into train, validation and test.
+
+    Every pair of identity and expression that has at least two images keeps one in train ("subject" keeps to this
+    within the training identities, "given" as far as validation is drawn here).
+
+    Args:
+        faces: FaceSet.
+        by: "image" draws images, stratified by identity and expression (the paper's 85/15: frames of one video fall
+            on both sides, which flatters); "clip" keeps each video clip whole; "subject" holds whole identities out
+            for test; "given" follows `faces.part`.
+        test_fraction: share of all images (of the identities for "subject") in test, between 0 and 1, exclusive.
+        validation_fraction: share of the rest in validation, likewise; drawn by clip for "clip", else by image.
+            Unused where the source prescribes its validation part.
+        seed: int >= 0.
+
+    Returns:
+        Split.
+
+    Raises:
+        InputError: `by` unknown, a fraction out of range, no clips or parts to go by, or a part would be empty.
+    """
+    if by not in SPLITS:
+        raise InputError(f"split by {by!r} is unknown; choose one of {', '.join(SPLITS)}")
+    for name, fraction in (("test_fraction", test_fraction), ("validation_fraction", validation_fraction)):
+        if not 0.0 < fraction < 1.0:
+            raise InputError(f"{name} is {fraction}; it must lie between 0 and 1, exclusive")
+    generator = np.random.Generator(np.random.PCG64(seed))
+    everything = np.arange(len(faces))
+    groups = _clip_of_each(faces) if by == "clip" else everything
+    validation = np.array([], np.int64)
+    if by == "given":
+        _check_parts(faces)
+        test, validation = np.flatnonzero(faces.part == "test"), np.flatnonzero(faces.part == "validation")
+    elif by == "subject":
+        test = _held_out_identities(faces, test_fraction, generator)
+    else:
+        test = _draw(faces, everything, groups, test_fraction, generator)
+    rest = np.setdiff1d(everything, test)
+    if not len(validation):
+        validation = _draw(faces, rest, groups, validation_fraction, generator)
+    train = np.setdiff1d(rest, validation)
+    for name, part in (("train", train), ("validation", validation), ("test", test)):
+        if not len(part):
+            raise InputError(
+                f"split by {by} leaves {name} empty ({len(faces)} images); give more images or clips for each "
+                "identity and expression, change the fractions, or split otherwise"
+            )
+    return Split(train, validation, test)
+
+
+def _draw(faces, available, groups, fraction, generator):
+    """Draw whole groups out of `available` until they hold `fraction` of its images; returns sorted image indices.
+
+    Within each stratum (identity and expression) the groups stand in random order at equal distances on a line from
+    0 to 1, the strata shifted at random against each other: any stretch from 0 then holds each stratum's share.
+    """
+    cell = faces.identity * len(faces.expressions) + faces.expression
+    in_cell = np.bincount(cell)
+    left = np.bincount(cell[available], minlength=len(in_cell))
+    order = available[np.argsort(groups[available], kind="stable")]
+    members = np.split(order, np.flatnonzero(np.diff(groups[order])) + 1)
+    stratum = np.array([np.bincount(cell[group]).argmax() for group in members])
+    shift = generator.random(len(in_cell))
+    chance = generator.random(len(members))
+    position = np.empty(len(members))
+    for value in np.unique(stratum):
+        inside = np.flatnonzero(stratum == value)
+        rank = np.argsort(np.argsort(chance[inside], kind="stable"), kind="stable")
+        position[inside] = (rank + shift[value]) / len(inside)
+    wanted, drawn, count = fraction * len(available), [], 0
+    for index in np.argsort(position, kind="stable"):
+        group = members[index]
+        if count and count + len(group) / 2 > wanted:
+            break
+        touched, taken = np.unique(cell[group], return_counts=True)
+        if np.all((left[touched] > taken) | (in_cell[touched] == 1)):
+            left[touched] -= taken
+            drawn.append(group)
+            count += len(group)
+    return np.sort(np.concatenate(drawn)) if drawn else np.array([], np.int64)
+
+
+def _clip_of_each(faces):
+    """int64 `(n,)`: equal numbers for images of the same clip of the same identity."""
+    without = int(np.sum(faces.clip == ""))
+    if without:
+        raise InputError(
+            f"split by clip: {without} of {len(faces)} images belong to no clip; split by image or subject"
+        )
+    _, clip = np.unique(faces.clip, return_inverse=True)
+    _, group = np.unique(clip.reshape(-1) * len(faces.identities) + faces.identity, return_inverse=True)
+    return group.reshape(-1)
+
+
+def _held_out_identities(faces, fraction, generator):
+    count = len(faces.identities)
+    held_out = max(1, int(fraction * count + 0.5))
+    if count - held_out < 2:
+        raise InputError(
+            f"split by subject: {held_out} of {count} identities for test leave fewer than 2 to train on; "
+            "lower test_fraction or split by image"
+        )
+    chosen = np.argsort(generator.random(count), kind="stable")[:held_out]
+    return np.flatnonzero(np.isin(faces.identity, chosen))
+
+
+def _check_parts(faces):
+    without = int(np.sum(faces.part == ""))
+    if without:
+        raise InputError(
+            f"split as given: {without} of {len(faces)} images have no train, validation or test mark; "
+            "add a split column or split by image"
+        )
