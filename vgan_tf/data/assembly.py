@@ -85,6 +85,7 @@ def _check_names(source, identity_names, expression_names, paths):
     for unknown in sorted(expressions - set(KNOWN_EXPRESSIONS)):
         example = paths[expression_names.index(unknown)]
         for meant in difflib.get_close_matches(unknown, (*KNOWN_EXPRESSIONS, *SYNONYMS), n=1, cutoff=0.75):
+            meant = expression_name(meant)
             raise InputError(f"{source}: unknown expression {unknown!r} ({example}); rename it, perhaps to {meant!r}")
         shown_by = {i for i, e in zip(identity_names, expression_names, strict=True) if e == unknown}
         if len(shown_by) < 2:

@@ -21,8 +21,8 @@ class Split:
 def split(faces, by="image", test_fraction=0.15, validation_fraction=0.1, seed=0):
     """Divide faces into train, validation and test.
 
-    Every pair of identity and expression that has at least two images keeps one in train ("subject" keeps to this
-    within the training identities, "given" as far as validation is drawn here).
+    Every pair of identity and expression that has at least two images keeps one in train, even if a part grows less
+    than asked ("subject" keeps to this within the training identities, "given" as far as validation is drawn here).
 
     Args:
         faces: FaceSet.
@@ -105,9 +105,7 @@ def _clip_of_each(faces):
     """int64 `(n,)`: equal numbers for images of the same clip of the same identity."""
     without = int(np.sum(faces.clip == ""))
     if without:
-        raise InputError(
-            f"split by clip: {without} of {len(faces)} images belong to no clip; split by image or subject"
-        )
+        raise InputError(f"split by clip: {without} of {len(faces)} images have no clip; split by image or subject")
     _, clip = np.unique(faces.clip, return_inverse=True)
     _, group = np.unique(clip.reshape(-1) * len(faces.identities) + faces.identity, return_inverse=True)
     return group.reshape(-1)
@@ -132,3 +130,6 @@ def _check_parts(faces):
             f"split as given: {without} of {len(faces)} images have no train, validation or test mark; "
             "add a split column or split by image"
         )
+    for part in ("train", "test"):
+        if not np.any(faces.part == part):
+            raise InputError(f"split as given: no image is marked {part}; mark some or split by image")
