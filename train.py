@@ -1,0 +1,54 @@
+"""Train a PPRL-VGAN: `python train.py --preset edge --data avatars --out runs/first`."""
+
+import argparse
+import json
+
+from vgan_tf.commands import run_command
+
+
+def parse():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--preset", default="edge", help="paper, edge (default), demo or tiny")
+    parser.add_argument("--data", metavar="SOURCE", help="avatars, a folder, an array file or a CSV; see docs/data.md")
+    parser.add_argument("--out", metavar="RUN", required=True, help="the run folder")
+    parser.add_argument("--epochs", type=int)
+    parser.add_argument("--steps", type=int, help="train for so many iterations instead of a number of epochs")
+    parser.add_argument("--batch-size", type=int)
+    parser.add_argument("--seed", type=int)
+    parser.add_argument("--set", metavar="KEY=VALUE", nargs="+", action="extend", default=[], help="change any setting")
+    parser.add_argument("--resume", action="store_true", help="go on with the run in --out from its last checkpoint")
+    parser.add_argument("--tensorboard", action="store_true", help="also write TensorBoard logs into the run folder")
+    parser.add_argument("--dry-run", action="store_true", help="load the data, print the configuration, train nothing")
+    return parser.parse_args()
+
+
+def main():
+    arguments = parse()
+    run_command(lambda: train(arguments))
+
+
+def train(arguments):
+    from vgan_tf import training
+    from vgan_tf.config import parse_assignments, preset
+    from vgan_tf.run import require_new
+
+    if arguments.resume:
+        run, faces = training.plan_resumption(arguments.out, arguments.epochs)
+    else:
+        require_new(arguments.out)
+        flags = {key: getattr(arguments, key) for key in ("data", "epochs", "batch_size", "seed")}
+        changes = {key: value for key, value in flags.items() if value is not None}
+        config = preset(arguments.preset).replace(**changes, **parse_assignments(arguments.set))
+        run, faces = training.plan(config, arguments.out, arguments.steps)
+    print(json.dumps(run.config.to_dict()))
+    print(f"{len(faces)} images, {len(run.identities)} target identities, {len(run.expressions)} expressions")
+    for line in faces.unreadable:
+        print(f"skipped {line}")
+    if arguments.dry_run:
+        return
+    training.train(run, faces, tensorboard=arguments.tensorboard)
+    print(f"trained: {run.folder}  (python evaluate.py {run.folder} audits it)")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,250 @@
+"""The configuration of a run: one frozen, flat dataclass, and the named presets.
+
+Importing this module imports no TensorFlow.
+"""
+
+import dataclasses
+import json
+
+from vgan_tf.errors import InputError
+
+CHOICES = {
+    "architecture": ("paper", "edge"),
+    "split": ("image", "clip", "subject", "given"),
+    "optimizer": ("rmsprop", "adam"),
+    "learning_rate_schedule": ("inverse_time", "cosine"),
+    "target_policy": ("uniform", "exclude-true"),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """Everything that decides how a run turns out. The defaults are the reference recipe, preset `paper`.
+
+    Attributes:
+        preset: name of the preset this started from.
+        data: SOURCE as on the command line.
+        split: how test images are set apart: by "image", "clip", "subject", or as "given" by the data.
+        test_fraction: share of the images (clips, subjects) kept for testing.
+        validation_fraction: share of the rest that trains nothing and is watched during training.
+        architecture: "paper" or "edge".
+        latent_dim: length of the latent f(I).
+        kernel_size: side of the convolutions of the paper's networks; 5 for FERG, 8 for MUG in the authors' code.
+        encoder_filters, generator_filters, discriminator_filters: channels, layer by layer.
+        dropout: rate in the encoder. discriminator_dropout: rate before the discriminator's heads.
+        batch_norm_momentum: of all batch normalisation.
+        bounded_posterior: log-variance through a sigmoid, so the posterior's std lies in (1, 1.649).
+        discriminator_real_weight, discriminator_fake_weight: weight of each half of the real/fake term in L_D.
+        discriminator_identity_weight, discriminator_expression_weight: weights of D2 and D3 in L_D.
+        adversarial_weight, identity_weight, expression_weight, kl_weight: the four weights of L_G.
+        reconstruction_weight: mean absolute pixel error where the target is the true identity, in L_G (not in the paper).
+        latent_expression_weight: cross-entropy of a linear expression head on the latent, in L_G (not in the paper).
+        latent_adversary_weight: how strongly the encoder confuses an identity classifier on its latent (not in the paper).
+        true_target_fraction: share of the training targets set to the true identity beyond those drawn uniformly.
+        target_policy: "uniform" over all identities, the true one included, or "exclude-true".
+        real_label_range, fake_label_range: the discriminator's smoothed real/fake targets are drawn from these ranges.
+        generator_steps: generator steps per discriminator step.
+        protection_noise: scale of the posterior's noise when protecting; 1 samples the latent, 0 uses its mean.
+        augment_shift_px, augment_light, augment_flip: random shift (up to so many pixels), brightness and contrast
+            (up to so large a share), mirror image, of training images.
+        optimizer, learning_rate, discriminator_learning_rate, learning_rate_decay, adam_beta_1: optimisation; the decay
+            belongs to the "inverse_time" schedule, lr / (1 + decay * step).
+        learning_rate_schedule: "inverse_time", or "cosine" from learning_rate to 0 over the run.
+        batch_size, epochs: of training. steps_per_epoch: batches in an epoch; 0 for one pass over the training part.
+        seed: of everything random.
+    """
+
+    preset: str = "paper"
+    data: str = "avatars"
+    split: str = "image"
+    test_fraction: float = 0.15
+    validation_fraction: float = 0.05
+    architecture: str = "paper"
+    latent_dim: int = 128
+    kernel_size: int = 5
+    encoder_filters: tuple = (32, 64, 128, 256)
+    generator_filters: tuple = (256, 128, 128)
+    discriminator_filters: tuple = (32, 64, 128, 256)
+    dropout: float = 0.3
+    discriminator_dropout: float = 0.5
+    batch_norm_momentum: float = 0.8
+    bounded_posterior: bool = True
+    discriminator_real_weight: float = 0.25
+    discriminator_fake_weight: float = 0.25
+    discriminator_identity_weight: float = 0.5
+    discriminator_expression_weight: float = 0.25
+    adversarial_weight: float = 0.108
+    identity_weight: float = 0.6
+    expression_weight: float = 0.29
+    kl_weight: float = 0.002
+    reconstruction_weight: float = 0.0
+    latent_expression_weight: float = 0.0
+    latent_adversary_weight: float = 0.0
+    true_target_fraction: float = 0.0
+    target_policy: str = "uniform"
+    real_label_range: tuple = (0.9, 1.0)
+    fake_label_range: tuple = (0.0, 0.1)
+    generator_steps: int = 2
+    protection_noise: float = 1.0
+    augment_shift_px: int = 0
+    augment_light: float = 0.0
+    augment_flip: bool = False
+    optimizer: str = "rmsprop"
+    learning_rate: float = 3e-4
+    discriminator_learning_rate: float = 3e-4
+    learning_rate_schedule: str = "inverse_time"
+    learning_rate_decay: float = 1e-6
+    adam_beta_1: float = 0.5
+    batch_size: int = 256
+    epochs: int = 300
+    steps_per_epoch: int = 0
+    seed: int = 0
+
+    def __post_init__(self):
+        for field in dataclasses.fields(self):
+            value = _coerce(field, getattr(self, field.name))
+            object.__setattr__(self, field.name, value)
+        for name, allowed in CHOICES.items():
+            if getattr(self, name) not in allowed:
+                raise InputError(f"{name}={getattr(self, name)!r}: must be one of {', '.join(allowed)}")
+        for name in ("batch_size", "latent_dim", "generator_steps", "kernel_size"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name}={getattr(self, name)}: must be at least 1")
+        for name in ("epochs", "steps_per_epoch", "seed", "augment_shift_px", "protection_noise"):
+            if getattr(self, name) < 0:
+                raise InputError(f"{name}={getattr(self, name)}: must not be negative")
+        for name in ("test_fraction", "validation_fraction", "true_target_fraction", "dropout", "discriminator_dropout"):
+            if not 0 <= getattr(self, name) < 1:
+                raise InputError(f"{name}={getattr(self, name)}: must be in [0, 1)")
+        for name in ("learning_rate", "discriminator_learning_rate"):
+            if not getattr(self, name) > 0:
+                raise InputError(f"{name}={getattr(self, name)}: must be above 0")
+        for field in dataclasses.fields(self):
+            if field.name.endswith("_weight") and not getattr(self, field.name) >= 0:
+                raise InputError(f"{field.name}={getattr(self, field.name)}: a weight must not be negative")
+
+    def replace(self, **changes):
+        """A copy with some values changed; an unknown key raises InputError."""
+        known = {field.name for field in dataclasses.fields(self)}
+        for key in changes:
+            if key not in known:
+                raise InputError(f"unknown configuration key {key!r}; known keys: {', '.join(sorted(known))}")
+        return dataclasses.replace(self, **changes)
+
+    def to_dict(self):
+        """The configuration as JSON types."""
+        return {
+            key: list(value) if isinstance(value, tuple) else value
+            for key, value in dataclasses.asdict(self).items()
+        }
+
+    @classmethod
+    def from_dict(cls, values):
+        """The inverse of `to_dict`; an unknown key raises InputError."""
+        return cls().replace(**values)
+
+
+def _coerce(field, value):
+    """Check one value against its field's type; JSON lists become tuples and whole numbers floats."""
+    wanted = field.type if isinstance(field.type, type) else {"tuple": tuple}.get(field.type, field.type)
+    if wanted is tuple and isinstance(value, (list, tuple)) and all(isinstance(v, (int, float)) for v in value):
+        return tuple(value)
+    if wanted is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if type(value) is wanted:
+        return value
+    raise InputError(f"{field.name}={value!r}: must be of type {wanted.__name__}")
+
+
+def parse_assignments(assignments):
+    """Turn `["key=value", ...]` into a dict; values are JSON, anything else is a plain string.
+
+    Raises:
+        InputError: an entry has no `=`.
+    """
+    changes = {}
+    for assignment in assignments:
+        key, separator, text = assignment.partition("=")
+        if not separator:
+            raise InputError(f"--set {assignment!r}: expected key=value")
+        try:
+            changes[key.strip()] = json.loads(text)
+        except json.JSONDecodeError:
+            changes[key.strip()] = text
+    return changes
+
+
+def preset(name):
+    """The named configuration.
+
+    Raises:
+        InputError: there is no such preset.
+    """
+    if name not in PRESETS:
+        raise InputError(f"preset {name!r}: must be one of {', '.join(PRESETS)}")
+    return PRESETS[name]()
+
+
+def paper():
+    """The authors' recipe: kernel 5, latent 128, RMSprop, one discriminator step and two generator steps."""
+    return Config()
+
+
+def edge():
+    """Ours, for phones, and the default."""
+    return Config(
+        preset="edge",
+        architecture="edge",
+        latent_dim=32,
+        encoder_filters=(24, 48, 96, 128),
+        generator_filters=(128, 64, 48, 32),
+        discriminator_filters=(24, 48, 96, 128),
+        dropout=0.0,
+        discriminator_dropout=0.3,
+        batch_norm_momentum=0.9,
+        bounded_posterior=False,
+        discriminator_real_weight=0.5,
+        discriminator_fake_weight=0.5,
+        adversarial_weight=0.05,
+        identity_weight=0.3,
+        expression_weight=0.5,
+        kl_weight=0.002,
+        reconstruction_weight=4.0,
+        latent_expression_weight=0.5,
+        latent_adversary_weight=0.1,
+        true_target_fraction=0.4,
+        generator_steps=1,
+        # The exported anonymizer is deterministic, so what is audited is the mean.
+        protection_noise=0.0,
+        augment_shift_px=2,
+        augment_light=0.15,
+        augment_flip=True,
+        optimizer="adam",
+        learning_rate=1e-3,
+        discriminator_learning_rate=5e-4,
+        learning_rate_schedule="cosine",
+        batch_size=32,
+        epochs=40,
+    )
+
+
+def demo():
+    """`edge`, sized for `make demo`."""
+    return edge().replace(preset="demo", data="avatars:identities=6,images=4200,seed=1", epochs=16)
+
+
+def tiny():
+    """For tests: seconds on a CPU, and no image worth looking at."""
+    return edge().replace(
+        preset="tiny",
+        data="avatars:identities=3,images=210,seed=1",
+        latent_dim=8,
+        encoder_filters=(4, 8, 8, 8),
+        generator_filters=(8, 8, 8, 8),
+        discriminator_filters=(4, 8, 8, 8),
+        batch_size=16,
+        epochs=2,
+    )
+
+
+PRESETS = {"paper": paper, "edge": edge, "demo": demo, "tiny": tiny}

@@ -1,0 +1,67 @@
+"""`FaceSet`: labelled faces in memory, the form in which every data source reaches training and audit."""
+
+import dataclasses
+import hashlib
+
+import numpy as np
+
+
+@dataclasses.dataclass(frozen=True)
+class FaceSet:
+    """Labelled faces.
+
+    Attributes:
+        images: uint8 `(n, size, size, 3)`, RGB.
+        identity: int64 `(n,)`, indices into `identities`.
+        expression: int64 `(n,)`, indices into `expressions`.
+        identities: names of the identities, sorted.
+        expressions: names of the expressions (`vgan_tf.labels.expression_order`).
+        paths: where each image came from, `n` str, relative to the source.
+        clip: str array `(n,)`, the video clip of each image ("" where the source has none).
+        part: str array `(n,)`, "train", "validation" or "test" where the source prescribes it, else "".
+        truth: name -> float32 `(n,)`, ground truth such as "intensity" in [0, 1] or "yaw" in degrees.
+        unreadable: one line for each image of the source that could not be read.
+    """
+
+    images: np.ndarray
+    identity: np.ndarray
+    expression: np.ndarray
+    identities: tuple
+    expressions: tuple
+    paths: tuple
+    clip: np.ndarray
+    part: np.ndarray
+    truth: dict
+    unreadable: tuple = ()
+
+    def __len__(self):
+        return len(self.images)
+
+    def subset(self, index):
+        """The same set reduced to the images at `index` (int or bool array); label lists stay whole."""
+        index = np.flatnonzero(index) if np.asarray(index).dtype == bool else np.asarray(index)
+        return dataclasses.replace(
+            self,
+            images=self.images[index],
+            identity=self.identity[index],
+            expression=self.expression[index],
+            paths=tuple(self.paths[i] for i in index),
+            clip=self.clip[index],
+            part=self.part[index],
+            truth={name: values[index] for name, values in self.truth.items()},
+        )
+
+    def among(self, identities):
+        """The same set with `identities` as its list of identities; each of its images must be of one of them."""
+        names = np.asarray(self.identities)[self.identity]
+        order = {name: index for index, name in enumerate(identities)}
+        return dataclasses.replace(
+            self, identities=tuple(identities), identity=np.array([order[name] for name in names], np.int64)
+        )
+
+    def fingerprint(self):
+        """SHA-256 (hex) of images, labels and label names: the same data has the same fingerprint."""
+        digest = hashlib.sha256(repr((self.identities, self.expressions, self.images.shape)).encode())
+        for array in (self.images, self.identity, self.expression):
+            digest.update(np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()

@@ -1,0 +1,79 @@
+"""Pictures in and out: the one place that crops, scales, normalises and writes them.
+
+NumPy and Pillow only, so that training, audit and on-device code share it.
+"""
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from vgan_tf.errors import InputError
+from vgan_tf.files import replacing
+
+IMAGE_SIZE = 64
+
+
+def read_image(path, size=IMAGE_SIZE):
+    """Read a picture, turn it upright, cut out its central square and scale it.
+
+    Args:
+        path: file that Pillow can read; grey, palette and alpha pictures become RGB.
+        size: side of the result in pixels.
+
+    Returns:
+        uint8 `(size, size, 3)`, RGB.
+
+    Raises:
+        InputError: the file is missing or is no whole picture.
+    """
+    try:
+        with Image.open(path) as picture:
+            return square(ImageOps.exif_transpose(picture), size)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError, ValueError) as error:
+        raise InputError(f"{path}: not a readable image ({error}); replace or remove it") from None
+
+
+def square(picture, size=IMAGE_SIZE):
+    """Return the central square of a PIL picture, scaled: uint8 `(size, size, 3)`, RGB."""
+    picture = picture.convert("RGB")
+    if picture.size != (size, size):
+        picture = ImageOps.fit(picture, (size, size), Image.Resampling.LANCZOS)
+    return np.asarray(picture, dtype=np.uint8)
+
+
+def to_float(images):
+    """uint8 [0, 255] -> float32 [-1, 1], same shape."""
+    return np.asarray(images, dtype=np.float32) / 127.5 - 1.0
+
+
+def to_uint8(images):
+    """float [-1, 1] (values outside are clipped) -> uint8 [0, 255], same shape."""
+    return np.clip(np.rint((np.asarray(images, dtype=np.float32) + 1.0) * 127.5), 0, 255).astype(np.uint8)
+
+
+def write_image(path, image):
+    """Write a uint8 `(height, width, 3)` array as a picture with no metadata, atomically."""
+    with replacing(path) as temporary:
+        Image.fromarray(np.ascontiguousarray(image)).save(temporary)
+
+
+def tile(images, columns, gap=0):
+    """Lay pictures out row by row on white.
+
+    Args:
+        images: uint8 `(n, height, width, 3)`.
+        columns: pictures in a row.
+        gap: pixels between pictures.
+
+    Returns:
+        uint8 `(rows * (height + gap) - gap, columns * (width + gap) - gap, 3)`.
+    """
+    images = np.asarray(images, dtype=np.uint8)
+    count, height, width, _ = images.shape
+    rows = -(-count // columns)
+    sheet = np.full((rows * (height + gap) - gap, columns * (width + gap) - gap, 3), 255, np.uint8)
+    for index, image in enumerate(images):
+        top, left = index // columns * (height + gap), index % columns * (width + gap)
+        sheet[top : top + height, left : left + width] = image
+    return sheet

@@ -1,0 +1,355 @@
+"""`PPRLVGAN`: the game between encoder, generator and discriminator, as a Keras model."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+from vgan_tf import losses
+from vgan_tf.config import Config
+from vgan_tf.errors import InputError
+from vgan_tf.images import IMAGE_SIZE, to_float, to_uint8
+from vgan_tf.networks import build, latent_classifier, sample_latent
+
+LATENT_ADVERSARY_UNITS = 128
+
+
+@keras.saving.register_keras_serializable("vgan_tf")
+class PPRLVGAN(keras.Model):
+    """PPRL-VGAN (Chen, Konrad, Ishwar, CVPR Workshops 2018, arXiv 1803.07100).
+
+    Trained with `compile` and `fit` on a `tf.data.Dataset` of `(images, {"identity": ..., "expression": ...})`:
+    images float32 `(batch, 64, 64, 3)`, RGB in [-1, 1]; labels int `(batch,)`, indices into the label lists.
+
+    Deviations from the authors' code: the discriminator learns from real and protected images in one step, not two; it
+    sees protected images that the generator made in training mode; its step and the first generator step share one
+    forward pass of encoder and generator (the generator has not changed in between); all steps of one iteration use the
+    same images, each with target identities and noise of its own but for that shared pass.
+
+    Args:
+        config: Config.
+        identities: names of the target identities, in the order of the target code.
+        expressions: names of the expressions.
+
+    Raises:
+        InputError: fewer than two identities or expressions.
+    """
+
+    def __init__(self, config, identities, expressions, **kwargs):
+        super().__init__(**kwargs)
+        if len(identities) < 2 or len(expressions) < 2:
+            raise InputError(
+                f"{len(identities)} identities and {len(expressions)} expressions: the game needs at least two of each"
+            )
+        # Networks
+        self.encoder, self.generator, self.discriminator = build(config, len(identities), len(expressions))
+        self.latent_expression_head = latent_classifier(
+            config.latent_dim, len(expressions), hidden_units=0, name="latent_expression_head"
+        )
+        self.latent_adversary = latent_classifier(
+            config.latent_dim, len(identities), hidden_units=LATENT_ADVERSARY_UNITS, name="latent_adversary"
+        )
+
+        # Settings
+        self.config = config
+        self.identities = tuple(identities)
+        self.expressions = tuple(expressions)
+        self.seed_generator = keras.random.SeedGenerator(config.seed)
+
+        # Metric trackers
+        names = ("discriminator_loss", "generator_loss", "kl", "reconstruction", "latent_expression", "latent_adversary")
+        self.loss_trackers = [keras.metrics.Mean(name=name) for name in names]
+        self.real_accuracy_trackers = [
+            keras.metrics.SparseCategoricalAccuracy(name="identity_accuracy"),
+            keras.metrics.SparseCategoricalAccuracy(name="expression_accuracy"),
+        ]
+        self.protected_accuracy_trackers = [
+            keras.metrics.SparseCategoricalAccuracy(name="target_success"),
+            keras.metrics.SparseCategoricalAccuracy(name="protected_expression_accuracy"),
+        ]
+        self.built = True
+
+    def compile(self, discriminator_optimizer=None, generator_optimizer=None, total_steps=None, **kwargs):
+        """Set the two optimizers; without them, those of the configuration.
+
+        Args:
+            discriminator_optimizer, generator_optimizer: keras.optimizers.Optimizer. The second one also trains the
+                encoder and is `model.optimizer`, which Keras's callbacks read.
+            total_steps: iterations that a "cosine" schedule spans; needed for that schedule only.
+            kwargs: passed to `keras.Model.compile`.
+        """
+        kwargs.setdefault("jit_compile", False)  # XLA convolutions are four times slower on CPU.
+        config = self.config
+        generator_optimizer = generator_optimizer or _optimizer(
+            config, config.learning_rate, None if total_steps is None else total_steps * config.generator_steps
+        )
+        super().compile(optimizer=generator_optimizer, **kwargs)
+        self.generator_optimizer = generator_optimizer
+        self.discriminator_optimizer = discriminator_optimizer or _optimizer(
+            config, config.discriminator_learning_rate, total_steps
+        )
+        self.generator_optimizer.build(self.generator_variables)
+        self.discriminator_optimizer.build(self.discriminator_variables)
+
+    @property
+    def generator_variables(self):
+        """What the generator step trains: encoder, generator and, where it has weight, the latent's expression head."""
+        variables = self.encoder.trainable_variables + self.generator.trainable_variables
+        if self.config.latent_expression_weight:
+            variables = variables + self.latent_expression_head.trainable_variables
+        return variables
+
+    @property
+    def discriminator_variables(self):
+        """What the discriminator step trains: discriminator and, where it has weight, the latent's adversary."""
+        variables = self.discriminator.trainable_variables
+        if self.config.latent_adversary_weight:
+            variables = variables + self.latent_adversary.trainable_variables
+        return variables
+
+    @property
+    def metrics(self):
+        return [*self.loss_trackers, *self.real_accuracy_trackers, *self.protected_accuracy_trackers]
+
+    def call(self, inputs, training=False):
+        """Protect float images for given target codes: `(images, one-hot targets)` -> images; no noise."""
+        images, targets = inputs
+        z_mean, _ = self.encoder(images, training=training)
+        return self.generator([z_mean, targets], training=training)
+
+    def draw_targets(self, identity, seed):
+        """Draw target identities: int `(batch,)`, uniform over all, or over all but the true one, as configured.
+
+        A share `true_target_fraction` of them is the true identity in any case, for the reconstruction.
+        """
+        config, count = self.config, len(self.identities)
+        shape = ops.shape(identity)
+        if config.target_policy == "exclude-true":
+            targets = (identity + keras.random.randint(shape, 1, count, seed=seed)) % count
+        else:
+            targets = keras.random.randint(shape, 0, count, seed=seed)
+        if config.true_target_fraction:
+            keep = keras.random.uniform(shape, seed=seed) < config.true_target_fraction
+            targets = ops.where(keep, identity, targets)
+        return targets
+
+    def synthesize(self, images, targets, seed, training):
+        """Encode, sample, generate: returns (protected images, latent, z_mean, z_log_var)."""
+        z_mean, z_log_var = self.encoder(images, training=training)
+        latent = sample_latent(z_mean, z_log_var, seed=seed)
+        code = ops.one_hot(targets, len(self.identities), dtype="float32")
+        return self.generator([latent, code], training=training), latent, z_mean, z_log_var
+
+    def discriminator_loss(self, images, protected, latent, identity, expression, seed, training):
+        """L_D (Chen et al. 2018, section 3), averaged over the batch; D2 and D3 learn from real images alone."""
+        config = self.config
+        real_targets = keras.random.uniform(ops.shape(identity), *config.real_label_range, seed=seed)
+        fake_targets = keras.random.uniform(ops.shape(identity), *config.fake_label_range, seed=seed)
+        real_logits, identity_logits, expression_logits = self.discriminator(images, training=training)
+        fake_logits, _, _ = self.discriminator(protected, training=training)
+        loss = (
+            config.discriminator_real_weight * losses.real_fake(real_logits, real_targets)
+            + config.discriminator_fake_weight * losses.real_fake(fake_logits, fake_targets)
+            + config.discriminator_identity_weight * losses.classification(identity_logits, identity)
+            + config.discriminator_expression_weight * losses.classification(expression_logits, expression)
+        )
+        if config.latent_adversary_weight:
+            adversary = losses.classification(self.latent_adversary(latent, training=training), identity)
+            self._track(latent_adversary=adversary)
+            loss = loss + adversary
+        self._track(discriminator_loss=loss)
+        for tracker, labels, logits in zip(
+            self.real_accuracy_trackers, (identity, expression), (identity_logits, expression_logits), strict=True
+        ):
+            tracker.update_state(labels, logits)
+        return ops.mean(loss)
+
+    def generator_loss(self, images, synthesis, targets, identity, expression, training):
+        """L_G (Chen et al. 2018, section 3) and the additions that the configuration gives weight, averaged."""
+        config = self.config
+        protected, latent, z_mean, z_log_var = synthesis
+        real_logits, identity_logits, expression_logits = self.discriminator(protected, training=training)
+        kl = losses.kl_divergence(z_mean, z_log_var)
+        loss = (
+            config.adversarial_weight * losses.real_fake(real_logits, ops.ones_like(z_mean[:, 0]))
+            + config.identity_weight * losses.classification(identity_logits, targets)
+            + config.expression_weight * losses.classification(expression_logits, expression)
+            + config.kl_weight * kl
+        )
+        if config.reconstruction_weight:
+            same = ops.cast(ops.equal(targets, identity), "float32")
+            error = losses.reconstruction(images, protected)
+            self.loss_trackers[3].update_state(error, sample_weight=same)
+            loss = loss + config.reconstruction_weight * same * error
+        if config.latent_expression_weight:
+            error = losses.classification(self.latent_expression_head(latent, training=training), expression)
+            self._track(latent_expression=error)
+            loss = loss + config.latent_expression_weight * error
+        if config.latent_adversary_weight:
+            loss = loss + config.latent_adversary_weight * losses.confusion(self.latent_adversary(latent, training=training))
+        self._track(generator_loss=loss, kl=kl)
+        for tracker, labels, logits in zip(
+            self.protected_accuracy_trackers, (targets, expression), (identity_logits, expression_logits), strict=True
+        ):
+            tracker.update_state(labels, logits)
+        return ops.mean(loss)
+
+    def train_step(self, data):
+        """One discriminator step and `generator_steps` generator steps on one batch."""
+        images, labels = data
+        for step in range(self.config.generator_steps):
+            targets = self.draw_targets(labels["identity"], seed=self.seed_generator)
+            with tf.GradientTape() as tape:
+                synthesis = self.synthesize(images, targets, seed=self.seed_generator, training=True)
+                if step == 0:
+                    with tape.stop_recording():
+                        self._discriminator_step(images, labels, synthesis)
+                loss = self.generator_loss(images, synthesis, targets, **labels, training=True)
+            variables = self.generator_variables
+            self.generator_optimizer.apply(tape.gradient(loss, variables), variables)
+        return {metric.name: metric.result() for metric in self.metrics}
+
+    def _discriminator_step(self, images, labels, synthesis):
+        protected, latent = (tf.stop_gradient(value) for value in synthesis[:2])
+        with tf.GradientTape() as tape:
+            loss = self.discriminator_loss(
+                images, protected, latent, **labels, seed=self.seed_generator, training=True
+            )
+        variables = self.discriminator_variables
+        self.discriminator_optimizer.apply(tape.gradient(loss, variables), variables)
+
+    def test_step(self, data):
+        """The same losses and accuracies in inference mode; targets and noise are the same at each call."""
+        images, labels = data
+        seed = self.config.seed
+        targets = self.draw_targets(labels["identity"], seed=seed)
+        synthesis = self.synthesize(images, targets, seed=seed, training=False)
+        self.discriminator_loss(images, *synthesis[:2], **labels, seed=seed, training=False)
+        self.generator_loss(images, synthesis, targets, **labels, training=False)
+        return {metric.name: metric.result() for metric in self.metrics}
+
+    def encode(self, images, seed=None, batch_size=128):
+        """The latent of images.
+
+        Args:
+            images: uint8 `(n, 64, 64, 3)`, or float32 of that shape in [-1, 1].
+            seed: int for one draw of the posterior, None for its mean.
+            batch_size: images at a time.
+
+        Returns:
+            float32 `(n, latent_dim)`.
+        """
+        images = _as_float_images(images)
+        means, log_vars = (
+            np.concatenate(parts)
+            for parts in zip(
+                *(
+                    [ops.convert_to_numpy(part) for part in self.encoder(images[i : i + batch_size], training=False)]
+                    for i in range(0, len(images), batch_size)
+                ),
+                strict=True,
+            )
+        )
+        return means if seed is None else ops.convert_to_numpy(sample_latent(means, log_vars, seed=seed))
+
+    def decode(self, latents, targets, batch_size=128):
+        """The faces of target identities with the expression of latents.
+
+        Args:
+            latents: float32 `(n, latent_dim)`.
+            targets: int `(n,)`, indices into `identities`.
+
+        Returns:
+            uint8 `(n, 64, 64, 3)`.
+        """
+        codes = np.eye(len(self.identities), dtype=np.float32)[np.asarray(targets)]
+        latents = np.asarray(latents, np.float32)
+        batches = range(0, len(latents), batch_size)
+        return np.concatenate(
+            [
+                to_uint8(self.generator([latents[i : i + batch_size], codes[i : i + batch_size]], training=False))
+                for i in batches
+            ]
+        )
+
+    def protect(self, images, target="random", seed=0):
+        """Replace the identity of faces and keep their expression.
+
+        Args:
+            images: uint8 `(n, 64, 64, 3)`, or float32 of that shape in [-1, 1].
+            target: name of a target identity, "random" for one drawn for each image, or int `(n,)` of indices.
+            seed: of the random targets and, where `config.protection_noise` is above 0, of the latent's noise.
+
+        Returns:
+            uint8 `(n, 64, 64, 3)`.
+
+        Raises:
+            InputError: unknown target, or images of another shape or type.
+        """
+        images = _as_float_images(images)
+        targets = self.resolve_targets(target, len(images), seed)
+        return self.decode(self.encode_for_protection(images, seed), targets)
+
+    def encode_for_protection(self, images, seed=0):
+        """The latent that `protect` decodes: mean + protection_noise * std * epsilon."""
+        means = self.encode(images)
+        if not self.config.protection_noise:
+            return means
+        return means + self.config.protection_noise * (self.encode(images, seed=seed) - means)
+
+    def resolve_targets(self, target, count, seed=0):
+        """Turn a target's name, "random", or an int array into int64 `(count,)`; else raise InputError."""
+        if isinstance(target, str):
+            if target == "random":
+                return np.random.default_rng(seed).integers(0, len(self.identities), count)
+            if target not in self.identities:
+                raise InputError(f"target {target!r}: must be random or one of {', '.join(self.identities)}")
+            return np.full(count, self.identities.index(target))
+        targets = np.broadcast_to(np.asarray(target), (count,))
+        if not np.issubdtype(targets.dtype, np.integer) or not ((0 <= targets) & (targets < len(self.identities))).all():
+            raise InputError(f"target {target!r}: indices must be whole numbers from 0 to {len(self.identities) - 1}")
+        return targets
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "config": self.config.to_dict(),
+            "identities": list(self.identities),
+            "expressions": list(self.expressions),
+        }
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        return cls(**{**config, "config": Config.from_dict(config["config"])})
+
+    def _track(self, **values):
+        for tracker in self.loss_trackers:
+            if tracker.name in values:
+                tracker.update_state(values[tracker.name])
+
+
+def _optimizer(config, learning_rate, total_steps):
+    if config.learning_rate_schedule == "cosine":
+        if total_steps is None:
+            raise InputError("learning_rate_schedule='cosine': give compile(total_steps=...), or optimizers of your own")
+        schedule = keras.optimizers.schedules.CosineDecay(learning_rate, decay_steps=max(1, total_steps))
+    else:
+        schedule = keras.optimizers.schedules.InverseTimeDecay(
+            learning_rate, decay_steps=1, decay_rate=config.learning_rate_decay
+        )
+    if config.optimizer == "adam":
+        return keras.optimizers.Adam(schedule, beta_1=config.adam_beta_1)
+    return keras.optimizers.RMSprop(schedule)
+
+
+def _as_float_images(images):
+    images = np.asarray(images)
+    if images.ndim != 4 or images.shape[1:] != (IMAGE_SIZE, IMAGE_SIZE, 3) or not len(images):
+        raise InputError(f"images of shape {images.shape}: expected (n, {IMAGE_SIZE}, {IMAGE_SIZE}, 3), n at least 1")
+    if images.dtype == np.uint8:
+        return to_float(images)
+    if not np.issubdtype(images.dtype, np.floating):
+        raise InputError(f"images of dtype {images.dtype}: expected uint8, or float in [-1, 1]")
+    if not np.isfinite(images).all() or np.abs(images).max() > 1.0001:
+        raise InputError("float images must be finite and in [-1, 1]; divide uint8 images by 127.5 and subtract 1")
+    return images.astype(np.float32)

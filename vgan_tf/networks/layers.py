@@ -1,0 +1,81 @@
+"""What the architectures share: the one sampler, the discriminator's heads, the classifier on a latent."""
+
+import keras
+from keras import layers, ops
+
+from vgan_tf.images import IMAGE_SIZE
+
+if keras.config.backend() == "tensorflow":
+    import tensorflow as tf
+
+IMAGE_SHAPE = (IMAGE_SIZE, IMAGE_SIZE, 3)
+
+
+def sample_latent(z_mean, z_log_var, seed, noise=1.0):
+    """Draw f = mean + noise * std * epsilon, epsilon ~ N(0, I).
+
+    The authors' code reads its second encoder output in three ways; here it is the log-variance everywhere.
+
+    Args:
+        z_mean, z_log_var: float `(batch, latent_dim)`.
+        seed: int or keras.random.SeedGenerator.
+        noise: scale of the noise; 0 returns the mean.
+
+    Returns:
+        float `(batch, latent_dim)`.
+    """
+    epsilon = keras.random.normal(ops.shape(z_mean), seed=seed)
+    return z_mean + noise * ops.exp(0.5 * z_log_var) * epsilon
+
+
+@keras.saving.register_keras_serializable("vgan_tf")
+class DepthToSpace(layers.Layer):
+    """`(batch, height, width, 4 * channels)` -> `(batch, 2 * height, 2 * width, channels)`.
+
+    One DEPTH_TO_SPACE operation on the phone; `keras.ops.depth_to_space` is missing from Keras 3.12.
+    """
+
+    def call(self, inputs):
+        if keras.config.backend() == "tensorflow":
+            return tf.nn.depth_to_space(inputs, 2)
+        _, height, width, depth = inputs.shape
+        x = ops.reshape(inputs, (-1, height, width, 2, 2, depth // 4))
+        return ops.reshape(ops.transpose(x, (0, 1, 3, 2, 4, 5)), self.compute_output_shape((-1, *inputs.shape[1:])))
+
+    def compute_output_shape(self, input_shape):
+        batch, height, width, depth = input_shape
+        return (batch, 2 * height, 2 * width, depth // 4)
+
+
+def posterior_heads(features, config):
+    """Dense mean and log-variance of the posterior: two `(batch, latent_dim)` tensors."""
+    z_mean = layers.Dense(config.latent_dim, name="z_mean")(features)
+    z_log_var = layers.Dense(config.latent_dim, name="z_log_var_raw")(features)
+    if config.bounded_posterior:
+        z_log_var = ops.sigmoid(z_log_var)
+    else:
+        # Keeps exp(log-variance) finite whatever the weights do.
+        z_log_var = 6.0 * ops.tanh(z_log_var / 6.0)
+    return z_mean, z_log_var
+
+
+def discriminator_heads(features, identity_count, expression_count):
+    """D1, D2 and D3 as logits: `(batch, 1)`, `(batch, identity_count)`, `(batch, expression_count)`."""
+    return [
+        layers.Dense(1, name="real_logits")(features),
+        layers.Dense(identity_count, name="identity_logits")(features),
+        layers.Dense(expression_count, name="expression_logits")(features),
+    ]
+
+
+def latent_classifier(latent_dim, classes, hidden_units, name):
+    """A classifier on the latent: `(batch, latent_dim)` -> logits `(batch, classes)`.
+
+    Args:
+        hidden_units: units of two hidden layers; 0 for a linear classifier.
+    """
+    latent = x = keras.Input((latent_dim,), name="latent")
+    if hidden_units:
+        x = layers.LeakyReLU(0.2)(layers.Dense(hidden_units)(x))
+        x = layers.LeakyReLU(0.2)(layers.Dense(hidden_units)(x))
+    return keras.Model(latent, layers.Dense(classes, name="logits")(x), name=name)

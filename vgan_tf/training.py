@@ -1,0 +1,174 @@
+"""Training: a configuration and its data become a run folder."""
+
+import math
+import sys
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from vgan_tf.data import load_faces, split
+from vgan_tf.data.pipeline import evaluation_batches, training_batches
+from vgan_tf.errors import InputError
+from vgan_tf.images import tile, write_image
+from vgan_tf.run import Run, open_run
+
+SAMPLE_COLUMNS = 10
+SAMPLE_TARGETS = 8
+EVALUATION_BATCH_SIZE = 128
+
+
+def partition(faces, config):
+    """Split a data set as configured.
+
+    The target identities are those of the training part: in a split by subject the test part has others.
+
+    Args:
+        faces: FaceSet.
+        config: Config.
+
+    Returns:
+        (train, validation, test): FaceSets.
+    """
+    index = split(faces, config.split, config.test_fraction, config.validation_fraction, config.seed)
+    train, validation, test = (faces.subset(part) for part in (index.train, index.validation, index.test))
+    if config.split == "subject":
+        train, validation, test = (
+            part.among([part.identities[i] for i in np.unique(owner.identity)])
+            for part, owner in ((train, train), (validation, train), (test, test))
+        )
+    return train, validation, test
+
+
+def plan(config, out, steps=None):
+    """Load the data and settle what depends on it, writing nothing.
+
+    Args:
+        config: Config.
+        out: run folder to be.
+        steps: iterations to train, at least; overrides `config.epochs`.
+
+    Returns:
+        (Run, FaceSet).
+    """
+    faces = load_faces(config.data)
+    train, _, _ = partition(faces, config)
+    steps_per_epoch = config.steps_per_epoch or max(1, len(train) // config.batch_size)
+    if steps is not None:
+        config = config.replace(epochs=math.ceil(steps / steps_per_epoch))
+        steps_per_epoch = math.ceil(steps / config.epochs)
+    run = Run(Path(out), config, train.identities, train.expressions, faces.fingerprint(), steps_per_epoch)
+    return run, faces
+
+
+def train(run, faces, tensorboard=False):
+    """Train a new run, or go on with one from its newest checkpoint.
+
+    Interrupted at any moment and called again, it ends in the same weights as without the interruption.
+
+    Args:
+        run: Run, from `plan` or `plan_resumption`.
+        faces: FaceSet, the whole data.
+        tensorboard: also write TensorBoard logs into the run folder.
+
+    Returns:
+        the trained PPRLVGAN.
+
+    Raises:
+        InputError: the data is not the run's.
+        FloatingPointError: a loss is no longer finite.
+    """
+    tf.config.experimental.enable_op_determinism()
+    training, validation, _ = partition(faces, run.config)
+    run.save_config()
+    model = run.build_model()
+    model.compile(total_steps=run.config.epochs * run.steps_per_epoch)
+    first_epoch = run.restore_checkpoint(model)
+    callbacks = [RunRecorder(run, validation, first_epoch), StopOnNaN()]
+    if tensorboard:
+        callbacks.append(keras.callbacks.TensorBoard(run.folder / "tensorboard", profile_batch=0))
+    if first_epoch < run.config.epochs:
+        model.fit(
+            training_batches(training, run.config, first_step=first_epoch * run.steps_per_epoch),
+            validation_data=evaluation_batches(validation, EVALUATION_BATCH_SIZE),
+            steps_per_epoch=run.steps_per_epoch,
+            initial_epoch=first_epoch,
+            epochs=run.config.epochs,
+            callbacks=callbacks,
+            verbose=1 if sys.stdout.isatty() else 2,
+            shuffle=False,
+        )
+    return model
+
+
+def plan_resumption(out, epochs=None):
+    """Open a run to go on with.
+
+    Args:
+        out: run folder.
+        epochs: a new total number of epochs, or None for the run's own.
+
+    Returns:
+        (Run, FaceSet).
+
+    Raises:
+        InputError: no run there, its data has changed, or its schedule does not allow another length.
+    """
+    run = open_run(out)
+    config = run.config
+    if epochs is not None and epochs != config.epochs:
+        if config.learning_rate_schedule == "cosine":
+            raise InputError(
+                f"--epochs {epochs}: the cosine schedule of this run spans {config.epochs} epochs; resume without --epochs"
+            )
+        config = config.replace(epochs=epochs)
+    faces = load_faces(config.data)
+    if faces.fingerprint() != run.fingerprint:
+        raise InputError(f"{config.data}: not the data that {out} was trained on (another fingerprint)")
+    return Run(run.folder, config, run.identities, run.expressions, run.fingerprint, run.steps_per_epoch), faces
+
+
+class RunRecorder(keras.callbacks.Callback):
+    """After each epoch: a row of history.csv, the sample grid, the weights and, last, the checkpoint."""
+
+    def __init__(self, run, validation, first_epoch):
+        super().__init__()
+        self.run = run
+        self.rows = run.read_history(first_epoch)
+        self.seconds = float(self.rows[-1]["seconds"]) if self.rows else 0.0
+        columns = np.linspace(0, len(validation) - 1, min(SAMPLE_COLUMNS, len(validation))).astype(int)
+        self.inputs = validation.images[columns]
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.started = time.perf_counter()
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.seconds += time.perf_counter() - self.started
+        values = {name: f"{value:.9g}" for name, value in sorted(logs.items())}
+        self.rows.append({"epoch": epoch + 1, **values, "seconds": f"{self.seconds:.1f}"})
+        self.run.write_history(self.rows)
+        write_image(self.run.folder / "samples" / f"epoch_{epoch + 1:04d}.png", sample_grid(self.model, self.inputs))
+        self.run.save_weights(self.model)
+        self.run.save_checkpoint(self.model, epoch + 1)
+
+
+class StopOnNaN(keras.callbacks.Callback):
+    """Raise as soon as a loss is not finite; the last checkpoint stays as it was."""
+
+    def on_train_batch_end(self, batch, logs=None):
+        for name, value in logs.items():
+            if not np.isfinite(value):
+                raise FloatingPointError(
+                    f"{name} is {float(value)} after batch {batch + 1} of this epoch; lower the learning rates, "
+                    "then train again (the last checkpoint is whole)"
+                )
+
+
+def sample_grid(model, images):
+    """Inputs over protected faces, one row for each of the first target identities: uint8 `(rows * 64, n * 64, 3)`."""
+    rows = [images]
+    for target in model.identities[:SAMPLE_TARGETS]:
+        rows.append(model.protect(images, target))
+    return tile(np.concatenate(rows), columns=len(images))
