@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from vgan_tf.data import avatars, drawing
+from vgan_tf.data import appearance, avatars, drawing
 from vgan_tf.errors import InputError
 from vgan_tf.labels import EXPRESSIONS
 
@@ -78,7 +78,7 @@ def test_first_people_differ_in_hair_skin_and_colour():
 
 
 def test_every_style_draws_and_every_expression_moves_the_face():
-    person = drawing.Identity()
+    person = appearance.Identity()
     neutral = drawing.draw_face(person, "neutral")
     assert (drawing.draw_face(person, "fear", 0.0) == neutral).all()
     drawn = [drawing.draw_face(person, name).astype(float) for name in EXPRESSIONS]
@@ -86,9 +86,9 @@ def test_every_style_draws_and_every_expression_moves_the_face():
         for j in range(i):
             assert np.abs(drawn[i] - drawn[j]).mean() > 2.0, (EXPRESSIONS[i], EXPRESSIONS[j])
     for field, styles in (
-        ("hair_style", drawing.HAIR_STYLES),
-        ("facial_hair", drawing.FACIAL_HAIR),
-        ("glasses", drawing.GLASSES),
+        ("hair_style", appearance.HAIR_STYLES),
+        ("facial_hair", appearance.FACIAL_HAIR),
+        ("glasses", appearance.GLASSES),
     ):
         looks = {drawing.draw_face(dataclasses.replace(person, **{field: s}), "joy").tobytes() for s in styles}
         assert len(looks) == len(styles)
@@ -96,6 +96,6 @@ def test_every_style_draws_and_every_expression_moves_the_face():
 
 def test_drawing_refuses_what_it_cannot_show():
     with pytest.raises(InputError, match="expression='smirk'"):
-        drawing.draw_face(drawing.Identity(), "smirk")
+        drawing.draw_face(appearance.Identity(), "smirk")
     with pytest.raises(InputError, match="intensity=1.5"):
-        drawing.draw_face(drawing.Identity(), "joy", 1.5)
+        drawing.draw_face(appearance.Identity(), "joy", 1.5)

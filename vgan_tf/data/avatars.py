@@ -12,6 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from vgan_tf.data import drawing
+from vgan_tf.data.appearance import HAIR_STYLES, Identity, Nuisance
+from vgan_tf.data.canvas import BLACK, WHITE, mix
 from vgan_tf.data.faces import FaceSet
 from vgan_tf.errors import InputError
 from vgan_tf.files import replacing
@@ -25,8 +27,8 @@ NAMES = (
 TRUTH = ("intensity", "yaw", "pitch", "roll", "scale", "light", "gaze")
 
 _SKINS = (
-    (250, 216, 190), (120, 76, 52), (228, 178, 136), (84, 52, 38), (244, 196, 172), (176, 120, 82), (206, 152, 110),
-    (146, 96, 66),
+    (250, 216, 190), (132, 86, 60), (228, 178, 136), (102, 64, 46), (244, 196, 172), (176, 120, 82), (206, 152, 110),
+    (156, 104, 72),
 )  # fmt: skip
 _HAIR_COLOURS = (
     (36, 28, 30), (226, 184, 96), (96, 56, 32), (184, 76, 34), (172, 170, 172), (58, 38, 28), (148, 98, 56),
@@ -35,6 +37,7 @@ _HAIR_COLOURS = (
 _EYE_COLOURS = ((84, 54, 32), (64, 124, 172), (72, 130, 78), (112, 84, 48), (106, 120, 132))
 _SHIRTS = ((60, 104, 150), (176, 62, 62), (74, 130, 92), (230, 190, 90), (92, 76, 130), (60, 62, 70), (220, 220, 216))
 _FACIAL_HAIR = ("none", "beard", "none", "moustache", "none", "goatee", "none", "stubble")
+_FRECKLES = (False, False, True, False)
 _GLASSES = ("none", "round", "none", "none", "square", "none")
 _RANGES = {
     "face_width": (19.5, 23.0),
@@ -56,7 +59,7 @@ _RANGES = {
     "mouth_width": (8.0, 10.4),
     "lip_thickness": (1.4, 3.0),
 }
-_TRAITS = ("skin", "hair_colour", "eye_colour", "shirt", "hair_style", "facial_hair", "glasses", "rest", *_RANGES)
+_TRAITS = ("skin", "hair_colour", "eye_colour", "shirt", "hair_style", "facial_hair", "glasses", "freckles", *_RANGES)
 _STRATA = 6
 _MIN_IMAGES_PER_PROCESS = 250  # starting a process costs about as much as drawing these
 
@@ -71,7 +74,7 @@ def identity(seed, index):
         index: int >= 0; the person does not depend on how many others there are.
 
     Returns:
-        drawing.Identity.
+        Identity.
     """
 
     def pick(trait, values):
@@ -86,30 +89,34 @@ def identity(seed, index):
     }
     skin = pick("skin", _SKINS)
     facial_hair = pick("facial_hair", _FACIAL_HAIR)
-    hair_style = pick("hair_style", drawing.HAIR_STYLES)
+    hair_style = pick("hair_style", HAIR_STYLES)
     if hair_style in ("fringe", "waves", "bun"):
         facial_hair = "none"
+    hair_colour = pick("hair_colour", _HAIR_COLOURS)
+    if sum(abs(a - b) for a, b in zip(hair_colour, skin, strict=True)) < 60:
+        # Hair the colour of the skin would hide its own outline.
+        hair_colour = mix(hair_colour, WHITE, 0.5) if sum(hair_colour) > 420 else mix(hair_colour, BLACK, 0.6)
     painted = facial_hair == "none" and hair_style in ("fringe", "waves", "bun", "long", "afro")
     lips = ((196, 44, 62), (176, 60, 104), (206, 84, 72))[generator.integers(3)] if painted else (176, 82, 80)
-    return drawing.Identity(
+    return Identity(
         skin=skin,
-        hair_colour=pick("hair_colour", _HAIR_COLOURS),
+        hair_colour=hair_colour,
         eye_colour=pick("eye_colour", _EYE_COLOURS),
         shirt_colour=pick("shirt", _SHIRTS),
-        lip_colour=drawing.mix(lips, skin, 0.1 if painted else 0.35),
+        lip_colour=mix(lips, skin, 0.1 if painted else 0.35),
         hair_style=hair_style,
         facial_hair=facial_hair,
         glasses=pick("glasses", _GLASSES),
-        freckles=bool(generator.random() < 0.25),
+        freckles=pick("freckles", _FRECKLES),
         lashes=painted,
         **measures,
     )
 
 
 def nuisance(generator):
-    """Sample how a picture is taken from a NumPy generator: a drawing.Nuisance."""
-    top = generator.uniform(60, 235, 3)
-    return drawing.Nuisance(
+    """Sample how a picture is taken from a NumPy generator: a Nuisance."""
+    top = generator.uniform(80, 215) + generator.uniform(-35, 35, 3)
+    return Nuisance(
         yaw=float(generator.uniform(-18, 18)),
         pitch=float(generator.uniform(-9, 9)),
         roll=float(generator.uniform(-7, 7)),
@@ -119,7 +126,7 @@ def nuisance(generator):
         light=float(generator.uniform(-1, 1)),
         brightness=float(generator.uniform(0.86, 1.08)),
         asymmetry=float(generator.uniform(-0.15, 0.15)),
-        background=(tuple(top.tolist()), tuple(np.clip(top + generator.uniform(-50, 30), 20, 245).tolist())),
+        background=(tuple(top.tolist()), tuple(np.clip(top + generator.uniform(-40, 30), 20, 245).tolist())),
         noise=float(generator.uniform(0, 3)),
         noise_seed=int(generator.integers(2**31)),
     )
