@@ -37,12 +37,13 @@ class Config:
         discriminator_real_weight, discriminator_fake_weight: weight of each half of the real/fake term in L_D.
         discriminator_identity_weight, discriminator_expression_weight: weights of D2 and D3 in L_D.
         adversarial_weight, identity_weight, expression_weight, kl_weight: the four weights of L_G.
-        reconstruction_weight: mean absolute pixel error where the target is the true identity, in L_G (not in the paper).
-        latent_expression_weight: cross-entropy of a linear expression head on the latent, in L_G (not in the paper).
-        latent_adversary_weight: how strongly the encoder confuses an identity classifier on its latent (not in the paper).
+        reconstruction_weight: mean absolute pixel error if the target is the true identity; in L_G, not in the paper.
+        latent_expression_weight: cross-entropy of a linear expression head on the latent, in L_G; not in the paper.
+        latent_adversary_weight: how much the encoder confuses an identity classifier on its latent; not in the paper.
         true_target_fraction: share of the training targets set to the true identity beyond those drawn uniformly.
         target_policy: "uniform" over all identities, the true one included, or "exclude-true".
         real_label_range, fake_label_range: the discriminator's smoothed real/fake targets are drawn from these ranges.
+        discriminator_noise: std of the noise added to every image that the discriminator sees; not in the paper.
         generator_steps: generator steps per discriminator step.
         protection_noise: scale of the posterior's noise when protecting; 1 samples the latent, 0 uses its mean.
         augment_shift_px, augment_light, augment_flip: random shift (up to so many pixels), brightness and contrast
@@ -84,6 +85,7 @@ class Config:
     target_policy: str = "uniform"
     real_label_range: tuple = (0.9, 1.0)
     fake_label_range: tuple = (0.0, 0.1)
+    discriminator_noise: float = 0.0
     generator_steps: int = 2
     protection_noise: float = 1.0
     augment_shift_px: int = 0
@@ -110,10 +112,10 @@ class Config:
         for name in ("batch_size", "latent_dim", "generator_steps", "kernel_size"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name}={getattr(self, name)}: must be at least 1")
-        for name in ("epochs", "steps_per_epoch", "seed", "augment_shift_px", "protection_noise"):
+        for name in ("epochs", "steps_per_epoch", "seed", "augment_shift_px", "augment_light", "protection_noise"):
             if getattr(self, name) < 0:
                 raise InputError(f"{name}={getattr(self, name)}: must not be negative")
-        for name in ("test_fraction", "validation_fraction", "true_target_fraction", "dropout", "discriminator_dropout"):
+        for name in ("true_target_fraction", "dropout", "discriminator_dropout", "batch_norm_momentum"):
             if not 0 <= getattr(self, name) < 1:
                 raise InputError(f"{name}={getattr(self, name)}: must be in [0, 1)")
         for name in ("learning_rate", "discriminator_learning_rate"):
@@ -134,8 +136,7 @@ class Config:
     def to_dict(self):
         """The configuration as JSON types."""
         return {
-            key: list(value) if isinstance(value, tuple) else value
-            for key, value in dataclasses.asdict(self).items()
+            key: list(value) if isinstance(value, tuple) else value for key, value in dataclasses.asdict(self).items()
         }
 
     @classmethod
@@ -205,14 +206,16 @@ def edge():
         bounded_posterior=False,
         discriminator_real_weight=0.5,
         discriminator_fake_weight=0.5,
+        discriminator_expression_weight=0.5,
         adversarial_weight=0.05,
-        identity_weight=0.3,
-        expression_weight=0.5,
-        kl_weight=0.002,
-        reconstruction_weight=4.0,
+        identity_weight=0.1,
+        expression_weight=0.2,
+        kl_weight=0.01,
+        reconstruction_weight=10.0,
         latent_expression_weight=0.5,
         latent_adversary_weight=0.1,
-        true_target_fraction=0.4,
+        true_target_fraction=0.5,
+        discriminator_noise=0.1,
         generator_steps=1,
         # The exported anonymizer is deterministic, so what is audited is the mean.
         protection_noise=0.0,
@@ -221,7 +224,7 @@ def edge():
         augment_flip=True,
         optimizer="adam",
         learning_rate=1e-3,
-        discriminator_learning_rate=5e-4,
+        discriminator_learning_rate=1e-3,
         learning_rate_schedule="cosine",
         batch_size=32,
         epochs=40,

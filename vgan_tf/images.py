@@ -77,3 +77,9 @@ def tile(images, columns, gap=0):
         top, left = index // columns * (height + gap), index % columns * (width + gap)
         sheet[top : top + height, left : left + width] = image
     return sheet
+
+
+def enlarge(image, factor=4):
+    """Scale a uint8 `(height, width, 3)` picture up smoothly, to look at."""
+    height, width, _ = image.shape
+    return np.asarray(Image.fromarray(image).resize((width * factor, height * factor), Image.Resampling.BICUBIC))

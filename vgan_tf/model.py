@@ -57,8 +57,17 @@ class PPRLVGAN(keras.Model):
         self.seed_generator = keras.random.SeedGenerator(config.seed)
 
         # Metric trackers
-        names = ("discriminator_loss", "generator_loss", "kl", "reconstruction", "latent_expression", "latent_adversary")
-        self.loss_trackers = [keras.metrics.Mean(name=name) for name in names]
+        self.loss_trackers = {
+            name: keras.metrics.Mean(name=name)
+            for name in (
+                "discriminator_loss",
+                "generator_loss",
+                "kl",
+                "reconstruction",
+                "latent_expression",
+                "latent_adversary",
+            )
+        }
         self.real_accuracy_trackers = [
             keras.metrics.SparseCategoricalAccuracy(name="identity_accuracy"),
             keras.metrics.SparseCategoricalAccuracy(name="expression_accuracy"),
@@ -109,7 +118,7 @@ class PPRLVGAN(keras.Model):
 
     @property
     def metrics(self):
-        return [*self.loss_trackers, *self.real_accuracy_trackers, *self.protected_accuracy_trackers]
+        return [*self.loss_trackers.values(), *self.real_accuracy_trackers, *self.protected_accuracy_trackers]
 
     def call(self, inputs, training=False):
         """Protect float images for given target codes: `(images, one-hot targets)` -> images; no noise."""
@@ -140,13 +149,19 @@ class PPRLVGAN(keras.Model):
         code = ops.one_hot(targets, len(self.identities), dtype="float32")
         return self.generator([latent, code], training=training), latent, z_mean, z_log_var
 
+    def discriminate(self, images, seed, training):
+        """D's logits of real, identity and expression for noisy images: what it reads there must be there to see."""
+        if training and self.config.discriminator_noise:
+            images = images + self.config.discriminator_noise * keras.random.normal(ops.shape(images), seed=seed)
+        return self.discriminator(images, training=training)
+
     def discriminator_loss(self, images, protected, latent, identity, expression, seed, training):
         """L_D (Chen et al. 2018, section 3), averaged over the batch; D2 and D3 learn from real images alone."""
         config = self.config
         real_targets = keras.random.uniform(ops.shape(identity), *config.real_label_range, seed=seed)
         fake_targets = keras.random.uniform(ops.shape(identity), *config.fake_label_range, seed=seed)
-        real_logits, identity_logits, expression_logits = self.discriminator(images, training=training)
-        fake_logits, _, _ = self.discriminator(protected, training=training)
+        real_logits, identity_logits, expression_logits = self.discriminate(images, seed, training)
+        fake_logits, _, _ = self.discriminate(protected, seed, training)
         loss = (
             config.discriminator_real_weight * losses.real_fake(real_logits, real_targets)
             + config.discriminator_fake_weight * losses.real_fake(fake_logits, fake_targets)
@@ -155,20 +170,20 @@ class PPRLVGAN(keras.Model):
         )
         if config.latent_adversary_weight:
             adversary = losses.classification(self.latent_adversary(latent, training=training), identity)
-            self._track(latent_adversary=adversary)
+            self._track("latent_adversary", adversary)
             loss = loss + adversary
-        self._track(discriminator_loss=loss)
+        self._track("discriminator_loss", loss)
         for tracker, labels, logits in zip(
             self.real_accuracy_trackers, (identity, expression), (identity_logits, expression_logits), strict=True
         ):
             tracker.update_state(labels, logits)
         return ops.mean(loss)
 
-    def generator_loss(self, images, synthesis, targets, identity, expression, training):
+    def generator_loss(self, images, synthesis, targets, identity, expression, seed, training):
         """L_G (Chen et al. 2018, section 3) and the additions that the configuration gives weight, averaged."""
         config = self.config
         protected, latent, z_mean, z_log_var = synthesis
-        real_logits, identity_logits, expression_logits = self.discriminator(protected, training=training)
+        real_logits, identity_logits, expression_logits = self.discriminate(protected, seed, training)
         kl = losses.kl_divergence(z_mean, z_log_var)
         loss = (
             config.adversarial_weight * losses.real_fake(real_logits, ops.ones_like(z_mean[:, 0]))
@@ -179,15 +194,17 @@ class PPRLVGAN(keras.Model):
         if config.reconstruction_weight:
             same = ops.cast(ops.equal(targets, identity), "float32")
             error = losses.reconstruction(images, protected)
-            self.loss_trackers[3].update_state(error, sample_weight=same)
+            self._track("reconstruction", error, sample_weight=same)
             loss = loss + config.reconstruction_weight * same * error
         if config.latent_expression_weight:
             error = losses.classification(self.latent_expression_head(latent, training=training), expression)
-            self._track(latent_expression=error)
+            self._track("latent_expression", error)
             loss = loss + config.latent_expression_weight * error
         if config.latent_adversary_weight:
-            loss = loss + config.latent_adversary_weight * losses.confusion(self.latent_adversary(latent, training=training))
-        self._track(generator_loss=loss, kl=kl)
+            adversary_logits = self.latent_adversary(latent, training=training)
+            loss = loss + config.latent_adversary_weight * losses.confusion(adversary_logits)
+        self._track("kl", kl)
+        self._track("generator_loss", loss)
         for tracker, labels, logits in zip(
             self.protected_accuracy_trackers, (targets, expression), (identity_logits, expression_logits), strict=True
         ):
@@ -204,7 +221,9 @@ class PPRLVGAN(keras.Model):
                 if step == 0:
                     with tape.stop_recording():
                         self._discriminator_step(images, labels, synthesis)
-                loss = self.generator_loss(images, synthesis, targets, **labels, training=True)
+                loss = self.generator_loss(
+                    images, synthesis, targets, **labels, seed=self.seed_generator, training=True
+                )
             variables = self.generator_variables
             self.generator_optimizer.apply(tape.gradient(loss, variables), variables)
         return {metric.name: metric.result() for metric in self.metrics}
@@ -212,9 +231,7 @@ class PPRLVGAN(keras.Model):
     def _discriminator_step(self, images, labels, synthesis):
         protected, latent = (tf.stop_gradient(value) for value in synthesis[:2])
         with tf.GradientTape() as tape:
-            loss = self.discriminator_loss(
-                images, protected, latent, **labels, seed=self.seed_generator, training=True
-            )
+            loss = self.discriminator_loss(images, protected, latent, **labels, seed=self.seed_generator, training=True)
         variables = self.discriminator_variables
         self.discriminator_optimizer.apply(tape.gradient(loss, variables), variables)
 
@@ -225,7 +242,7 @@ class PPRLVGAN(keras.Model):
         targets = self.draw_targets(labels["identity"], seed=seed)
         synthesis = self.synthesize(images, targets, seed=seed, training=False)
         self.discriminator_loss(images, *synthesis[:2], **labels, seed=seed, training=False)
-        self.generator_loss(images, synthesis, targets, **labels, training=False)
+        self.generator_loss(images, synthesis, targets, **labels, seed=seed, training=False)
         return {metric.name: metric.result() for metric in self.metrics}
 
     def encode(self, images, seed=None, batch_size=128):
@@ -272,6 +289,11 @@ class PPRLVGAN(keras.Model):
             ]
         )
 
+    def read_identity(self, images):
+        """The identity that D2 sees in images: int64 `(n,)`; images as for `encode`."""
+        _, identity_logits, _ = self.discriminator(_as_float_images(images), training=False)
+        return ops.convert_to_numpy(identity_logits).argmax(axis=-1)
+
     def protect(self, images, target="random", seed=0):
         """Replace the identity of faces and keep their expression.
 
@@ -305,9 +327,9 @@ class PPRLVGAN(keras.Model):
             if target not in self.identities:
                 raise InputError(f"target {target!r}: must be random or one of {', '.join(self.identities)}")
             return np.full(count, self.identities.index(target))
-        targets = np.broadcast_to(np.asarray(target), (count,))
-        if not np.issubdtype(targets.dtype, np.integer) or not ((0 <= targets) & (targets < len(self.identities))).all():
-            raise InputError(f"target {target!r}: indices must be whole numbers from 0 to {len(self.identities) - 1}")
+        targets, last = np.broadcast_to(np.asarray(target), (count,)), len(self.identities) - 1
+        if not np.issubdtype(targets.dtype, np.integer) or targets.min() < 0 or targets.max() > last:
+            raise InputError(f"target {target!r}: indices must be whole numbers from 0 to {last}")
         return targets
 
     def get_config(self):
@@ -322,16 +344,14 @@ class PPRLVGAN(keras.Model):
     def from_config(cls, config, custom_objects=None):
         return cls(**{**config, "config": Config.from_dict(config["config"])})
 
-    def _track(self, **values):
-        for tracker in self.loss_trackers:
-            if tracker.name in values:
-                tracker.update_state(values[tracker.name])
+    def _track(self, name, values, sample_weight=None):
+        self.loss_trackers[name].update_state(values, sample_weight=sample_weight)
 
 
 def _optimizer(config, learning_rate, total_steps):
     if config.learning_rate_schedule == "cosine":
         if total_steps is None:
-            raise InputError("learning_rate_schedule='cosine': give compile(total_steps=...), or optimizers of your own")
+            raise InputError("schedule 'cosine': give compile(total_steps=...), or optimizers of your own")
         schedule = keras.optimizers.schedules.CosineDecay(learning_rate, decay_steps=max(1, total_steps))
     else:
         schedule = keras.optimizers.schedules.InverseTimeDecay(

@@ -121,7 +121,7 @@ def plan_resumption(out, epochs=None):
     if epochs is not None and epochs != config.epochs:
         if config.learning_rate_schedule == "cosine":
             raise InputError(
-                f"--epochs {epochs}: the cosine schedule of this run spans {config.epochs} epochs; resume without --epochs"
+                f"--epochs {epochs}: this run's cosine schedule spans {config.epochs} epochs; resume without --epochs"
             )
         config = config.replace(epochs=epochs)
     faces = load_faces(config.data)

@@ -51,6 +51,15 @@ class FaceSet:
             truth={name: values[index] for name, values in self.truth.items()},
         )
 
+    def concatenate(self, other):
+        """This set followed by another one with the same label lists and the same kinds of truth."""
+        joined = {
+            name: np.concatenate([getattr(self, name), getattr(other, name)])
+            for name in ("images", "identity", "expression", "clip", "part")
+        }
+        truth = {name: np.concatenate([values, other.truth[name]]) for name, values in self.truth.items()}
+        return dataclasses.replace(self, **joined, paths=self.paths + other.paths, truth=truth)
+
     def among(self, identities):
         """The same set with `identities` as its list of identities; each of its images must be of one of them."""
         names = np.asarray(self.identities)[self.identity]

@@ -51,12 +51,8 @@ def posterior_heads(features, config):
     """Dense mean and log-variance of the posterior: two `(batch, latent_dim)` tensors."""
     z_mean = layers.Dense(config.latent_dim, name="z_mean")(features)
     z_log_var = layers.Dense(config.latent_dim, name="z_log_var_raw")(features)
-    if config.bounded_posterior:
-        z_log_var = ops.sigmoid(z_log_var)
-    else:
-        # Keeps exp(log-variance) finite whatever the weights do.
-        z_log_var = 6.0 * ops.tanh(z_log_var / 6.0)
-    return z_mean, z_log_var
+    # The second form only keeps exp(log-variance) finite, whatever the weights do.
+    return z_mean, ops.sigmoid(z_log_var) if config.bounded_posterior else 6.0 * ops.tanh(z_log_var / 6.0)
 
 
 def discriminator_heads(features, identity_count, expression_count):

@@ -35,7 +35,7 @@ def generator(config, identity_count):
 
 
 def discriminator(config, identity_count, expression_count):
-    """Image -> logits of real, identity, expression: stride-2 convolutions without batch norm, one shared dense layer."""
+    """Image -> logits of real, identity, expression: stride-2 convolutions without batch norm, one dense layer."""
     image = x = keras.Input(IMAGE_SHAPE, name="image")
     for filters in config.discriminator_filters:  # 64 -> 32 -> 16 -> 8 -> 4
         x = layers.Conv2D(filters, config.kernel_size, strides=2, padding="same")(x)

@@ -1,0 +1,51 @@
+"""Audit a run, or any anonymizer: `python evaluate.py runs/first`."""
+
+import argparse
+
+from vgan_tf.commands import run_command
+
+
+def parse():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("run", metavar="RUN", nargs="?", help="a run folder")
+    parser.add_argument("--external", nargs="+", metavar="PATH", help="a dump, or originals and protected images")
+    parser.add_argument("--data", metavar="SOURCE", help="other data than the run's own")
+    parser.add_argument("--out", metavar="DIR", help="where the results go; RUN/evaluation without it")
+    parser.add_argument("--seeds", type=int, default=1, help="trainings of each attacker")
+    parser.add_argument("--dump", metavar="FILE.npz", help="also write the audited arrays")
+    parser.add_argument("--target-policy", default="uniform", metavar="uniform|exclude-true|fixed:NAME")
+    parser.add_argument("--quick", action="store_true", help="weaker attackers, to look before the real audit")
+    arguments = parser.parse_args()
+    if (arguments.run is None) == (arguments.external is None):
+        parser.error("name a RUN or give --external, not both")
+    if arguments.external and not arguments.out:
+        parser.error("--external needs --out")
+    return arguments
+
+
+def main():
+    arguments = parse()
+    run_command(lambda: evaluate(arguments))
+
+
+def evaluate(arguments):
+    from vgan_tf.evaluation import evaluate_external, evaluate_run, summary
+
+    options = {"seeds": arguments.seeds, "quick": arguments.quick}
+    if arguments.external:
+        result, out = evaluate_external(arguments.external, arguments.out, **options)
+    else:
+        result, out = evaluate_run(
+            arguments.run,
+            data=arguments.data,
+            out=arguments.out,
+            dump_path=arguments.dump,
+            target_policy=arguments.target_policy,
+            **options,
+        )
+    print(summary(result))
+    print(f"report: {out / 'report.html'}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,168 @@
+"""Judging a run: its protected images and latents, as plain arrays, go to the audit."""
+
+from pathlib import Path
+
+import numpy as np
+
+from vgan_tf.audit import Dump, audit
+from vgan_tf.data import load_faces, split
+from vgan_tf.errors import InputError
+from vgan_tf.images import write_image
+from vgan_tf.run import load_run, open_run
+from vgan_tf.training import partition
+
+GALLERY_IMAGES = 8
+GALLERY_TARGETS = 8
+# Held-out people, in a split by subject, are attacked by one who has the other part of their images.
+HELD_OUT_TEST_FRACTION = 0.3
+EXTERNAL_TEST_FRACTION = 0.3
+
+
+def evaluate_run(folder, data=None, out=None, dump_path=None, target_policy="uniform", **options):
+    """Audit a run on the test part of its data.
+
+    Args:
+        folder: run folder.
+        data: SOURCE to use instead of the run's own; the run's split settings apply to it.
+        out: folder for the results; `folder/evaluation` without it.
+        dump_path: also write the audited arrays there (.npz).
+        target_policy: "uniform", "exclude-true" or "fixed:NAME": how target identities are chosen.
+        options: passed to `vgan_tf.audit.audit` (seeds, quick, progress).
+
+    Returns:
+        (dict as in evaluation.json, Path of the results).
+
+    Raises:
+        InputError: no such run or data, or labels that the model does not know.
+    """
+    run = open_run(folder)
+    model = load_run(folder)
+    faces = load_faces(data or run.config.data)
+    if data is None and faces.fingerprint() != run.fingerprint:
+        raise InputError(f"{run.config.data}: not the data that {folder} was trained on; name the data with --data")
+    out = Path(out) if out else run.folder / "evaluation"
+    dump = make_dump(model, faces, target_policy)
+    if dump_path:
+        dump.save(dump_path)
+    inputs = _one_of_each_expression(dump)
+    for index in inputs:
+        name = f"{dump.identities[dump.id_test[index]]}_{dump.expressions[dump.ep_test[index]]}.png"
+        write_image(out / "inputs" / name, dump.x_test[index])
+    shown = model.identities[:GALLERY_TARGETS]
+    gallery = np.stack([dump.x_test[inputs], *(model.protect(dump.x_test[inputs], name) for name in shown)])
+    result = audit(dump, out, gallery=gallery, gallery_targets=shown, **options)
+    return result, out
+
+
+def make_dump(model, faces, target_policy="uniform"):
+    """Protect a data set and gather what an attacker may see.
+
+    Args:
+        model: PPRLVGAN.
+        faces: FaceSet, the whole data; it is split as the model's configuration says.
+        target_policy: as for `evaluate_run`.
+
+    Returns:
+        Dump. Its train part is everything but the test part; `trained_train` marks what trained the generator.
+    """
+    config = model.config
+    _check_labels(model, faces)
+    train, validation, test = partition(faces, config)
+    if config.split == "subject":
+        held_out = split(test, "image", HELD_OUT_TEST_FRACTION, seed=config.seed).test
+        parts = {"train": test.subset(np.setdiff1d(np.arange(len(test)), held_out)), "test": test.subset(held_out)}
+        trained = np.zeros(len(parts["train"]), bool)
+    else:
+        parts = {"train": train.concatenate(validation), "test": test}
+        trained = np.arange(len(parts["train"])) < len(train)
+    arrays = {"trained_train": trained}
+    for number, (part, subset) in enumerate(parts.items()):
+        seed = config.seed + 1 + number
+        targets = draw_targets(model, subset, target_policy, seed)
+        arrays |= {
+            f"x_{part}": subset.images,
+            f"p_{part}": model.protect(subset.images, targets, seed=seed),
+            f"mu_{part}": model.encode(subset.images),
+            f"z_{part}": model.encode(subset.images, seed=seed),
+            f"id_{part}": subset.identity,
+            f"ep_{part}": subset.expression,
+        }
+        if "intensity" in subset.truth:
+            arrays[f"intensity_{part}"] = subset.truth["intensity"]
+        if config.split != "subject":
+            # Held-out people are no targets, so their images cannot teach a classifier to read the targets.
+            arrays[f"c_{part}"] = targets
+    identities = parts["test"].identities
+    return Dump(**arrays, identities=identities, expressions=model.expressions, target_policy=target_policy)
+
+
+def draw_targets(model, faces, target_policy, seed):
+    """Choose a target identity for each image: int64 `(n,)`; an unknown policy raises InputError."""
+    count, random = len(model.identities), np.random.default_rng(seed)
+    if target_policy == "uniform":
+        return random.integers(0, count, len(faces))
+    if target_policy == "exclude-true":
+        if faces.identities != model.identities:
+            return random.integers(0, count, len(faces))
+        return (faces.identity + random.integers(1, count, len(faces))) % count
+    if target_policy.startswith("fixed:"):
+        return model.resolve_targets(target_policy.removeprefix("fixed:"), len(faces))
+    raise InputError(f"target policy {target_policy!r}: must be uniform, exclude-true or fixed:NAME")
+
+
+def evaluate_external(sources, out, **options):
+    """Audit any anonymizer: a dump, or a folder of originals and one of their protected versions.
+
+    Args:
+        sources: one path of a dump, or two SOURCEs whose images match by path.
+        out: folder for the results.
+        options: passed to `vgan_tf.audit.audit`.
+
+    Returns:
+        (dict as in evaluation.json, Path of the results).
+    """
+    if len(sources) == 1:
+        dump = Dump.load(sources[0])
+    elif len(sources) == 2:
+        dump = pair_dump(load_faces(sources[0]), load_faces(sources[1]))
+    else:
+        raise InputError(f"--external takes a dump, or originals and protected images; {len(sources)} paths were given")
+    return audit(dump, Path(out), **options), Path(out)
+
+
+def pair_dump(originals, protected):
+    """Match two FaceSets image by image, by path without the file's ending; returns a Dump without latents."""
+    stems = [[str(Path(path).with_suffix("")) for path in faces.paths] for faces in (originals, protected)]
+    where = {stem: index for index, stem in enumerate(stems[1])}
+    missing = [stem for stem in stems[0] if stem not in where]
+    if missing:
+        raise InputError(f"{len(missing)} originals have no protected version, first: {missing[0]}; names must match")
+    matched = protected.images[[where[stem] for stem in stems[0]]]
+    test = split(originals, "image", EXTERNAL_TEST_FRACTION).test
+    arrays = {}
+    for part, index in (("train", np.setdiff1d(np.arange(len(originals)), test)), ("test", test)):
+        arrays |= {
+            f"x_{part}": originals.images[index],
+            f"p_{part}": matched[index],
+            f"id_{part}": originals.identity[index],
+            f"ep_{part}": originals.expression[index],
+        }
+    return Dump(**arrays, identities=originals.identities, expressions=originals.expressions)
+
+
+def _check_labels(model, faces):
+    if faces.expressions != model.expressions:
+        raise InputError(
+            f"the data's expressions are {', '.join(faces.expressions)}; the model's are {', '.join(model.expressions)}"
+        )
+
+
+def _one_of_each_expression(dump):
+    """Indices of up to GALLERY_IMAGES test images: one of each expression, of different people where possible."""
+    chosen = []
+    for expression in range(len(dump.expressions)):
+        candidates = np.flatnonzero(dump.ep_test == expression)
+        if len(candidates):
+            people = [int(dump.id_test[i]) for i in chosen]
+            chosen.append(min(candidates, key=lambda i: (people.count(int(dump.id_test[i])), i)))
+    return np.array(chosen[:GALLERY_IMAGES])
