@@ -2,7 +2,7 @@
 
 import dataclasses
 
-HAIR_STYLES = ("crop", "long", "afro", "bald", "fringe", "part", "bun", "spikes", "waves", "receding")
+HAIR_STYLES = ("crop", "long", "afro", "bald", "fringe", "part", "buns", "spikes", "waves", "receding")
 FACIAL_HAIR = ("none", "beard", "moustache", "goatee", "stubble")
 GLASSES = ("none", "round", "square")
 

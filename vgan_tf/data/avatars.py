@@ -90,13 +90,13 @@ def identity(seed, index):
     skin = pick("skin", _SKINS)
     facial_hair = pick("facial_hair", _FACIAL_HAIR)
     hair_style = pick("hair_style", HAIR_STYLES)
-    if hair_style in ("fringe", "waves", "bun"):
+    if hair_style in ("fringe", "waves", "buns"):
         facial_hair = "none"
     hair_colour = pick("hair_colour", _HAIR_COLOURS)
     if sum(abs(a - b) for a, b in zip(hair_colour, skin, strict=True)) < 60:
         # Hair the colour of the skin would hide its own outline.
         hair_colour = mix(hair_colour, WHITE, 0.5) if sum(hair_colour) > 420 else mix(hair_colour, BLACK, 0.6)
-    painted = facial_hair == "none" and hair_style in ("fringe", "waves", "bun", "long", "afro")
+    painted = facial_hair == "none" and hair_style in ("fringe", "waves", "buns", "long", "afro")
     lips = ((196, 44, 62), (176, 60, 104), (206, 84, 72))[generator.integers(3)] if painted else (176, 82, 80)
     return Identity(
         skin=skin,

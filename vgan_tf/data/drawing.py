@@ -103,10 +103,8 @@ def _nose(canvas, identity, actions):
     canvas.soft([circle(-0.25 * away * width, tip - 1.0, 1.4, 1.6)], mix(skin, WHITE, 0.7), 0.9, 0.8, 4)
     for side in (-1, 1):
         canvas.fill(circle(side * 0.5 * width, tip + 1.5, 0.28 * width, 0.85), mix(shade, BLACK, 0.5), 3)
-        wing = smooth(
-            points((0.86 * width, tip - 1.4), (1.08 * width, tip + 0.6), (0.8 * width, tip + 2)) * (side, 1), False
-        )
-        canvas.line(wing, shade, 0.8, 3)
+        wing = points((0.86 * width, tip - 1.4), (1.08 * width, tip + 0.6), (0.8 * width, tip + 2))
+        canvas.line(smooth(wing * (side, 1), False), shade, 0.8, 3)
         if actions.nose_wrinkle > 0.15:
             deep = mix(skin, mix(shade, BLACK, 0.35), min(1.0, 0.2 + actions.nose_wrinkle))
             for k in (0, 1):
@@ -141,9 +139,8 @@ def _mouth(canvas, identity, actions, lips):
     canvas.soft([circle(0, bottom[8] + 2.2, 5.0, 1.2)], mix(identity.skin, (80, 20, 30), 0.42), 0.6, 1.0, 1)
     canvas.fill(between(x, top, bottom), lip, 1)
     canvas.fill(between(x, top, np.minimum(upper + 0.2, bottom)), mix(lip, dark, 0.35), 1)
-    inside = (0.97 * x, upper, lower)
     if (lower - upper).max() > 0.8:
-        canvas.fill(between(*inside), (72, 16, 26), 1)
+        canvas.fill(between(0.97 * x, upper, lower), (72, 16, 26), 1)
         tongue = np.maximum(upper, lower - 0.38 * actions.jaw_drop * np.clip(1 - (T / 0.75) ** 2, 0, 1))
         canvas.fill(between(0.97 * x, tongue, lower), (206, 88, 92), 1)
         for teeth in (
@@ -159,43 +156,36 @@ def _mouth(canvas, identity, actions, lips):
 
 
 def _eye(canvas, identity, actions, side, strength):
+    skin, height = identity.skin, identity.eye_height
     opening = 1 + strength * actions.upper_lid - (0.2 * actions.sneer if side > 0 else 0)
-    height, width = identity.eye_height, identity.eye_width
-    tilt = -identity.eye_tilt * side * T
-    x = side * identity.eye_spacing + width * T
-    middle = -4.0 + tilt
+    x = side * identity.eye_spacing + identity.eye_width * T
+    middle = -4.0 - identity.eye_tilt * side * T
     lens = 1 - np.abs(T) ** 2.4
+    crease = middle - 1.75 * height * max(1.0, opening) * lens - 0.3
     upper = middle - 1.15 * height * max(opening, 0.2) * lens
     lower = middle + 0.85 * height * (1 - strength * actions.lower_lid) * lens
-    rim = mix(identity.skin, (60, 20, 30), 0.75)
-    canvas.fill(
-        between(x, middle - 1.75 * height * max(1.0, opening) * lens - 0.3, upper), mix(identity.skin, rim, 0.28), 0
-    )
+    rim = mix(skin, (60, 20, 30), 0.75)
+    canvas.fill(between(x, crease, upper), mix(skin, rim, 0.28))
     canvas.fill(between(x, upper, lower), (250, 249, 246))
     canvas.fill(between(x, upper, np.minimum(upper + 1.0, lower)), (206, 204, 210))
-
-    def clipped(radius, share=1.0):
-        disc = circle(
-            side * identity.eye_spacing + 1.9 * canvas.nuisance.gaze, -4.1 + 1.1 * actions.gaze_down, radius * share
-        )
+    looks_at = (side * identity.eye_spacing + 1.9 * canvas.nuisance.gaze, -4.1 + 1.1 * actions.gaze_down)
+    for radius, colour in (
+        (identity.iris, mix(identity.eye_colour, BLACK, 0.55)),
+        (0.84 * identity.iris, identity.eye_colour),
+        (0.48 * identity.iris, BLACK),
+    ):
+        disc = circle(*looks_at, radius)
         disc[:, 1] = np.clip(disc[:, 1], np.interp(disc[:, 0], x, upper), np.interp(disc[:, 0], x, lower))
-        return disc
-
-    canvas.fill(clipped(identity.iris), mix(identity.eye_colour, BLACK, 0.55))
-    canvas.fill(clipped(identity.iris, 0.84), identity.eye_colour)
-    canvas.fill(clipped(identity.iris, 0.48), BLACK)
-    glint = clipped(0.85) + (0.9, -1.0)
-    if upper[8] < -5.2:
-        canvas.fill(glint, WHITE)
+        canvas.fill(disc, colour)
+    if upper[8] < -5.2:  # the lid leaves room for a reflection
+        canvas.fill(circle(looks_at[0] + 0.9, looks_at[1] - 1.0, 0.85), WHITE)
     canvas.line(curve(x, upper), mix(rim, BLACK, 0.75), 1.5 if identity.lashes else 1.0)
-    canvas.line(curve(x, lower)[2:-2], mix(identity.skin, rim, 0.8), 0.6)
+    canvas.line(curve(x, lower)[2:-2], mix(skin, rim, 0.8), 0.6)
     if identity.lashes:
-        end = 16 if side > 0 else 0
-        flick = points((0, 0), (1.8 * side, -1.6)) + (x[end], upper[end])
-        canvas.line(flick, BLACK, 0.9)
+        corner = points((x[side * 8 + 8], upper[side * 8 + 8]))
+        canvas.line(np.concatenate([corner, corner + (1.8 * side, -1.6)]), BLACK, 0.9)
     if actions.lower_lid > 0.2:
-        bag = curve(x, lower + 1.6)[3:-3]
-        canvas.line(bag, mix(identity.skin, rim, 0.5 * min(1.0, 1.6 * actions.lower_lid)), 0.7)
+        canvas.line(curve(x, lower + 1.6)[3:-3], mix(skin, rim, min(0.5, 0.8 * actions.lower_lid)), 0.7)
 
 
 def _brow(canvas, identity, actions, side, strength):
@@ -214,14 +204,16 @@ def _brow(canvas, identity, actions, side, strength):
 def _glasses(canvas, identity):
     if identity.glasses == "none":
         return
-    colour = (34, 32, 40) if identity.glasses == "square" else (150, 104, 40)
-    power = 0.5 if identity.glasses == "square" else 1.0
-    frame = np.sign(CIRCLE) * np.abs(CIRCLE) ** power
-    width = 1.5 if identity.glasses == "square" else 1.0
-    radius = identity.eye_spacing - 1.6
+    half_width = identity.eye_spacing - 1.6
+    if identity.glasses == "square":
+        colour, thickness = (34, 32, 40), 1.5
+        frame = np.sign(CIRCLE) * np.sqrt(np.abs(CIRCLE)) * (half_width, 6.6)
+    else:
+        colour, thickness = (150, 104, 40), 1.0
+        frame = CIRCLE * (half_width, half_width - 0.6)
     for side in (-1, 1):
-        rim = frame * (radius, 6.6 if power < 1 else radius - 0.6) + (side * identity.eye_spacing, -3.4)
-        canvas.line(np.concatenate([rim, rim[:2]]), colour, width, 3)
-        arm = points((side * (identity.eye_spacing + radius), -4.5), (side * identity.face_width, -3.5))
-        canvas.line(arm, colour, width, 2)
-    canvas.line(smooth(points((-1.6, -4), (0, -4.8), (1.6, -4)), False), colour, width, 4)
+        rim = frame + (side * identity.eye_spacing, -3.4)
+        canvas.line(np.concatenate([rim, rim[:2]]), colour, thickness, 3)
+        arm = points((side * (identity.eye_spacing + half_width), -4.5), (side * identity.face_width, -3.5))
+        canvas.line(arm, colour, thickness, 2)
+    canvas.line(smooth(points((-1.6, -4), (0, -4.8), (1.6, -4)), False), colour, thickness, 4)
