@@ -100,7 +100,7 @@ class Nuisance:
     """How the picture was taken; tells nothing of identity or expression.
 
     Angles are degrees: yaw > 0 turns to the right of the picture, pitch > 0 nods down, roll > 0 tilts clockwise.
-    gaze is in [-1, 1] (left to right), light in [-1, 1] (its sign is the side it comes from, its size its strength).
+    gaze is in [-1, 1], left to right; light in [-1, 1], from the left to the right, 0 even, its size the strength.
     """
 
     yaw: float = 0.0

@@ -39,7 +39,7 @@ _SHIRTS = ((60, 104, 150), (176, 62, 62), (74, 130, 92), (230, 190, 90), (92, 76
 _FACIAL_HAIR = ("none", "beard", "none", "moustache", "none", "goatee", "none", "stubble")
 _FRECKLES = (False, False, True, False)
 _GLASSES = ("none", "round", "none", "none", "square", "none")
-_RANGES = {
+_RANGES = {  # pixels; jaw is a ratio
     "face_width": (19.5, 23.0),
     "jaw": (0.74, 0.94),
     "chin_width": (6.5, 12.0),
@@ -60,14 +60,14 @@ _RANGES = {
     "lip_thickness": (1.4, 3.0),
 }
 _TRAITS = ("skin", "hair_colour", "eye_colour", "shirt", "hair_style", "facial_hair", "glasses", "freckles", *_RANGES)
-_STRATA = 6
+_STRATA = 6  # parts of each range, of which each person takes another
 _MIN_IMAGES_PER_PROCESS = 250  # starting a process costs about as much as drawing these
 
 
 def identity(seed, index):
     """Sample one person.
 
-    Each trait runs through all its values in a random order before any comes again, so that few people differ much.
+    Each trait runs through all its values in a random order before any comes again, so even a few people differ much.
 
     Args:
         seed: int >= 0.
