@@ -166,3 +166,25 @@ def _one_of_each_expression(dump):
             people = [int(dump.id_test[i]) for i in chosen]
             chosen.append(min(candidates, key=lambda i: (people.count(int(dump.id_test[i])), i)))
     return np.array(chosen[:GALLERY_IMAGES])
+
+
+def summary(result):
+    """The figures that matter as a few lines of text."""
+    rows = []
+    for number, name in (("I", "scenario_1"), ("II", "scenario_2"), ("III", "scenario_3")):
+        if result["privacy"].get(name):
+            strongest = result["privacy"][name]["strongest"]
+            rows.append((f"identity read, scenario {number} ({strongest['attacker']})", strongest))
+    for label, name in (
+        ("target identity reached", "target_success"),
+        ("expression, originals", "original_to_original"),
+        ("expression, protected; trained on originals", "original_to_protected"),
+        ("expression, protected; trained on protected", "protected_to_protected"),
+    ):
+        if result["utility"].get(name):
+            rows.append((label, result["utility"][name]))
+    lines = [f"verdict: {result['verdict']}; chance of naming the right person: {result['chance']:.1%}"]
+    for label, figure in rows:
+        low, high = figure["interval"]
+        lines.append(f"  {label:<58} {figure['accuracy']:6.1%}  [{low:.1%}, {high:.1%}]")
+    return "\n".join(lines)
