@@ -1,0 +1,160 @@
+"""`Dump`: the arrays that an audit judges, from our model, its exported files or anyone's anonymizer."""
+
+import dataclasses
+import zipfile
+
+import numpy as np
+
+from vgan_tf.errors import InputError
+from vgan_tf.files import replacing
+
+PARTS = ("train", "test")
+IMAGES = ("x", "p")
+LABELS = ("id", "ep")
+LATENTS = ("mu", "z")
+
+
+@dataclasses.dataclass(frozen=True)
+class Dump:
+    """Originals, their protected versions and what is known of them; checked when made.
+
+    Attributes, each for `train` and `test`, in the same order in every array of a part:
+        x_*: uint8 `(n, height, width, 3)`, RGB originals.
+        p_*: uint8, same shape, protected images.
+        id_*, ep_*: int64 `(n,)`, indices into `identities` and `expressions`.
+        c_*: int64 `(n,)`, target identities used, or None.
+        mu_*, z_*: float32 `(n, d)`, latent means and one sampled latent, or None where there is no latent.
+        intensity_*: float32 `(n,)`, true intensity of the expression, or None.
+
+    Further attributes:
+        trained_train: bool `(n,)`, True where a training image trained the generator, or None if unknown.
+        identities, expressions: names.
+        target_policy: "uniform", "exclude-true", "fixed:NAME", or "unknown".
+    """
+
+    x_train: np.ndarray
+    x_test: np.ndarray
+    p_train: np.ndarray
+    p_test: np.ndarray
+    id_train: np.ndarray
+    id_test: np.ndarray
+    ep_train: np.ndarray
+    ep_test: np.ndarray
+    c_train: np.ndarray | None = None
+    c_test: np.ndarray | None = None
+    mu_train: np.ndarray | None = None
+    mu_test: np.ndarray | None = None
+    z_train: np.ndarray | None = None
+    z_test: np.ndarray | None = None
+    intensity_train: np.ndarray | None = None
+    intensity_test: np.ndarray | None = None
+    trained_train: np.ndarray | None = None
+    identities: tuple = ()
+    expressions: tuple = ()
+    target_policy: str = "unknown"
+
+    def __post_init__(self):
+        for names, kind in (("identities", "id"), ("expressions", "ep")):
+            labels = _integers(getattr(self, f"{kind}_train")), _integers(getattr(self, f"{kind}_test"))
+            given = tuple(str(name) for name in getattr(self, names))
+            if not given and all(part is not None and part.size for part in labels):
+                given = tuple(str(index) for index in range(int(max(part.max() for part in labels)) + 1))
+            object.__setattr__(self, names, given)
+        object.__setattr__(self, "target_policy", str(self.target_policy))
+        for part in PARTS:
+            self._check_part(part)
+        for name in ("c", *LATENTS, "intensity"):
+            if (getattr(self, f"{name}_train") is None) != (getattr(self, f"{name}_test") is None):
+                raise InputError(f"dump: {name}_train and {name}_test must be given together; add the other one")
+        for name in LATENTS:
+            if getattr(self, f"{name}_train") is not None:
+                widths = getattr(self, f"{name}_train").shape[1], getattr(self, f"{name}_test").shape[1]
+                if widths[0] != widths[1]:
+                    raise InputError(f"dump: {name}_train and {name}_test differ in width ({widths[0]}, {widths[1]})")
+        if self.x_train.shape[1:] != self.x_test.shape[1:]:
+            raise InputError(
+                f"dump: x_train and x_test differ in size {self.x_train.shape[1:]}, {self.x_test.shape[1:]}"
+            )
+        if self.target_policy == "exclude-true" and self.c_test is not None and (self.c_test == self.id_test).any():
+            raise InputError("dump: target_policy is exclude-true but some c_test equal id_test; correct the policy")
+        if min(len(np.unique(self.id_train)), len(np.unique(self.id_test))) < 2:
+            raise InputError("dump: id_train and id_test must hold at least two identities each; add people")
+
+    def _check_part(self, part):
+        images = getattr(self, f"x_{part}")
+        for name in IMAGES:
+            array = getattr(self, f"{name}_{part}")
+            if array.dtype != np.uint8 or array.ndim != 4 or array.shape[3] != 3:
+                raise InputError(
+                    f"dump: {name}_{part} is {array.dtype} {array.shape}; give uint8 (n, height, width, 3)"
+                )
+            if array.shape != images.shape or not len(array):
+                raise InputError(f"dump: {name}_{part} has shape {array.shape}, x_{part} {images.shape}; give one each")
+        for name, classes in (("id", self.identities), ("ep", self.expressions), ("c", self.identities)):
+            self._check_labels(f"{name}_{part}", len(images), len(classes))
+        for name, dimensions in (("mu", 2), ("z", 2), ("intensity", 1)):
+            array = getattr(self, f"{name}_{part}")
+            if array is None:
+                continue
+            if array.dtype.kind != "f" or array.ndim != dimensions or len(array) != len(images):
+                raise InputError(
+                    f"dump: {name}_{part} is {array.dtype} {array.shape}; give {dimensions}-d floats, one row an image"
+                )
+            if not np.isfinite(array).all():
+                raise InputError(f"dump: {name}_{part} holds NaN or infinity; the model that made it is broken")
+            object.__setattr__(self, f"{name}_{part}", array.astype(np.float32))
+        trained = self.trained_train
+        if part == "train" and trained is not None and (trained.dtype != bool or trained.shape != (len(images),)):
+            raise InputError(f"dump: trained_train is {trained.dtype} {trained.shape}; give bool ({len(images)},)")
+
+    def _check_labels(self, name, count, classes):
+        labels = _integers(getattr(self, name))
+        if labels is None and name.startswith("c_") and getattr(self, name) is None:
+            return
+        if labels is None or labels.shape != (count,):
+            given = np.asarray(getattr(self, name))
+            raise InputError(f"dump: {name} is {given.dtype} {given.shape}; give integers ({count},)")
+        if labels.min() < 0 or labels.max() >= classes:
+            raise InputError(
+                f"dump: {name} holds labels {labels.min()} to {labels.max()}; {classes} names allow 0 to {classes - 1}"
+            )
+        object.__setattr__(self, name, labels)
+
+    @classmethod
+    def load(cls, path):
+        """Read an `.npz`; keys as the attributes, `names` also read as `identities`; optional keys may be missing.
+
+        Raises:
+            InputError: no such file, no `.npz`, a required key missing, or arrays that do not fit together.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as archive:
+                arrays = {name: archive[name] for name in archive.files}
+        except FileNotFoundError:
+            raise InputError(f"{path}: no such file") from None
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile, AttributeError, TypeError) as error:
+            raise InputError(f"{path}: not a readable .npz of plain arrays ({error})") from None
+        if "names" in arrays:
+            arrays.setdefault("identities", arrays["names"])
+        fields = {field.name: field for field in dataclasses.fields(cls)}
+        missing = [
+            name for name, field in fields.items() if field.default is dataclasses.MISSING and name not in arrays
+        ]
+        if missing:
+            raise InputError(f"{path}: lacks {', '.join(missing)}; add these arrays")
+        return cls(**{name: array for name, array in arrays.items() if name in fields})
+
+    def save(self, path):
+        """Write a compressed `.npz` atomically; absent arrays are left out."""
+        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        with replacing(path) as temporary, open(temporary, "wb") as file:
+            np.savez_compressed(
+                file, **{name: np.asarray(value) for name, value in values.items() if value is not None}
+            )
+
+
+def _integers(labels):
+    """int64 labels, or None where `labels` is None or holds no whole numbers."""
+    if labels is None or np.asarray(labels).dtype.kind not in "iu":
+        return None
+    return np.asarray(labels).astype(np.int64)
