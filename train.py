@@ -42,8 +42,8 @@ def train(arguments):
         run, faces = training.plan(config, arguments.out, arguments.steps)
     print(json.dumps(run.config.to_dict()))
     print(f"{len(faces)} images, {len(run.identities)} target identities, {len(run.expressions)} expressions")
-    for line in faces.unreadable:
-        print(f"skipped {line}")
+    for line in faces.skipped:
+        print(f"skipped: {line}")
     if arguments.dry_run:
         return
     training.train(run, faces, tensorboard=arguments.tensorboard)

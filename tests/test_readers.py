@@ -126,7 +126,7 @@ def test_ck_takes_first_frame_as_neutral_and_last_three_as_peak(tmp_path):
         ("03", "joy"),
     ]
     assert set(faces.clip) == {"S010_004", "S011_001"}
-    assert len(faces.unreadable) == 1 and "1 sequences without" in faces.unreadable[0]
+    assert len(faces.skipped) == 1 and "1 sequences without" in faces.skipped[0]
     assert len(load_faces(tmp_path / "cohn-kanade-images")) == 7
     file.write_text("9.0")
     with pytest.raises(InputError, match="0 to 7"):
@@ -145,7 +145,7 @@ def test_kdef_and_rafd_leave_full_profiles_out(tmp_path):
         draw(tmp_path / "kdef" / name[:4] / f"{name}.JPG")
     faces = load_faces(tmp_path / "kdef")
     assert [(i, e) for _, i, e in labels_of(faces)] == [("F01", "anger"), ("M02", "joy"), ("F01", "surprise")]
-    assert len(faces.unreadable) == 2
+    assert len(faces.skipped) == 2
     for name in ("090_01_Caucasian_female_angry_frontal", "045_02_Kid_male_contemptuous_left"):
         draw(tmp_path / "rafd" / f"Rafd{name}.jpg")
     draw(tmp_path / "rafd" / "Rafd180_02_Kid_male_happy_left.jpg")
@@ -208,7 +208,7 @@ def test_unreadable_images_are_skipped_and_listed_up_to_a_share(tmp_path):
     (tmp_path / "ann/ann_joy/ann_joy_3.png").write_bytes(b"no picture")
     faces = load_faces(tmp_path)
     assert len(faces) == 79 and "ann/ann_joy/ann_joy_3.png" not in faces.paths
-    assert len(faces.unreadable) == 1 and faces.unreadable[0].startswith("ann/ann_joy/ann_joy_3.png: not a readable")
+    assert len(faces.skipped) == 1 and faces.skipped[0].startswith("ann/ann_joy/ann_joy_3.png: not a readable")
     for n in range(4, 9):
         (tmp_path / f"bob/bob_joy/bob_joy_{n}.png").write_bytes(b"")
     with pytest.raises(InputError, match="6 of 80 images .*ann_joy_3.png"):

@@ -33,7 +33,7 @@ def expression_name(name):
     return SYNONYMS.get(name, name)
 
 
-def assemble(source, images, identity_names, expression_names, paths, clips, parts, truth=None, unreadable=()):
+def assemble(source, images, identity_names, expression_names, paths, clips, parts, truth=None, skipped=()):
     """Turn images and the names of their labels into a `FaceSet`, checking the labels.
 
     Args:
@@ -41,7 +41,7 @@ def assemble(source, images, identity_names, expression_names, paths, clips, par
         images: uint8 `(n, size, size, 3)`.
         identity_names, expression_names, paths, clips, parts: `n` str each.
         truth: name -> `n` numbers, or None.
-        unreadable: lines for `FaceSet.unreadable`.
+        skipped: lines for `FaceSet.skipped`.
 
     Raises:
         InputError: an empty or suspect label, or fewer than two identities or expressions.
@@ -63,7 +63,7 @@ def assemble(source, images, identity_names, expression_names, paths, clips, par
         clip=np.array(clips, dtype=np.str_),
         part=np.array(parts, dtype=np.str_),
         truth={name: np.asarray(values, np.float32) for name, values in (truth or {}).items()},
-        unreadable=tuple(unreadable),
+        skipped=tuple(skipped),
     )
 
 

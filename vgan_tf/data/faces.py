@@ -20,7 +20,7 @@ class FaceSet:
         clip: str array `(n,)`, the video clip of each image ("" where the source has none).
         part: str array `(n,)`, "train", "validation" or "test" where the source prescribes it, else "".
         truth: name -> float32 `(n,)`, ground truth such as "intensity" in [0, 1] or "yaw" in degrees.
-        unreadable: one line for each image of the source that could not be read.
+        skipped: one line for each image that could not be read, or group of images that the format leaves out.
     """
 
     images: np.ndarray
@@ -32,7 +32,7 @@ class FaceSet:
     clip: np.ndarray
     part: np.ndarray
     truth: dict
-    unreadable: tuple = ()
+    skipped: tuple = ()
 
     def __len__(self):
         return len(self.images)
