@@ -5,6 +5,7 @@ Importing this module imports no TensorFlow.
 
 import dataclasses
 import json
+import math
 
 from vgan_tf.errors import InputError
 
@@ -112,15 +113,32 @@ class Config:
         for name in ("batch_size", "latent_dim", "generator_steps", "kernel_size"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name}={getattr(self, name)}: must be at least 1")
-        for name in ("epochs", "steps_per_epoch", "seed", "augment_shift_px", "augment_light", "protection_noise"):
+        for name in (
+            "epochs",
+            "steps_per_epoch",
+            "seed",
+            "augment_shift_px",
+            "augment_light",
+            "protection_noise",
+            "discriminator_noise",
+            "learning_rate_decay",
+        ):
             if getattr(self, name) < 0:
                 raise InputError(f"{name}={getattr(self, name)}: must not be negative")
-        for name in ("true_target_fraction", "dropout", "discriminator_dropout", "batch_norm_momentum"):
+        for name in ("true_target_fraction", "dropout", "discriminator_dropout", "batch_norm_momentum", "adam_beta_1"):
             if not 0 <= getattr(self, name) < 1:
                 raise InputError(f"{name}={getattr(self, name)}: must be in [0, 1)")
         for name in ("learning_rate", "discriminator_learning_rate"):
             if not getattr(self, name) > 0:
                 raise InputError(f"{name}={getattr(self, name)}: must be above 0")
+        for name in ("encoder_filters", "generator_filters", "discriminator_filters"):
+            filters = getattr(self, name)
+            if not filters or not all(type(count) is int and count >= 1 for count in filters):
+                raise InputError(f"{name}={filters}: must be whole numbers of at least 1")
+        for name in ("real_label_range", "fake_label_range"):
+            ends = getattr(self, name)
+            if len(ends) != 2 or not 0 <= ends[0] <= ends[1] <= 1:
+                raise InputError(f"{name}={ends}: must be a low and a high end in [0, 1]")
         for field in dataclasses.fields(self):
             if field.name.endswith("_weight") and not getattr(self, field.name) >= 0:
                 raise InputError(f"{field.name}={getattr(self, field.name)}: a weight must not be negative")
@@ -145,6 +163,15 @@ class Config:
         return cls().replace(**values)
 
 
+_KINDS = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a finite number",
+    str: "text",
+    tuple: "a list of numbers",
+}
+
+
 def _coerce(field, value):
     """Check one value against its field's type; JSON lists become tuples and whole numbers floats."""
     wanted = field.type if isinstance(field.type, type) else {"tuple": tuple}.get(field.type, field.type)
@@ -152,9 +179,9 @@ def _coerce(field, value):
         return tuple(value)
     if wanted is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
-    if type(value) is wanted:
+    if type(value) is wanted and (wanted is not float or math.isfinite(value)):
         return value
-    raise InputError(f"{field.name}={value!r}: must be of type {wanted.__name__}")
+    raise InputError(f"{field.name}={value!r}: must be {_KINDS[wanted]}")
 
 
 def parse_assignments(assignments):
