@@ -3,6 +3,8 @@
 NumPy and Pillow only, so that training, audit and on-device code share it.
 """
 
+from pathlib import Path
+
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
@@ -36,6 +38,9 @@ def read_image(path, size=IMAGE_SIZE):
 
 def square(picture, size=IMAGE_SIZE):
     """Return the central square of a PIL picture, scaled: uint8 `(size, size, 3)`, RGB."""
+    if picture.mode.startswith("I;16"):
+        # Pillow's own conversion clips 16 bits at 255.
+        picture = Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
     picture = picture.convert("RGB")
     if picture.size != (size, size):
         picture = ImageOps.fit(picture, (size, size), Image.Resampling.LANCZOS)
@@ -53,7 +58,13 @@ def to_uint8(images):
 
 
 def write_image(path, image):
-    """Write a uint8 `(height, width, 3)` array as a picture with no metadata, atomically."""
+    """Write a uint8 `(height, width, 3)` array as a picture with no metadata, atomically.
+
+    Raises:
+        InputError: the file's ending is none of a picture.
+    """
+    if Image.registered_extensions().get(Path(path).suffix.lower()) not in Image.SAVE:
+        raise InputError(f"{path}: not the name of a picture; give one that ends in .png")
     with replacing(path) as temporary:
         Image.fromarray(np.ascontiguousarray(image)).save(temporary)
 
