@@ -1,0 +1,46 @@
+"""Fixtures that several test files share."""
+
+import pytest
+from helpers import TINY_RUN, run_script
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache_home(tmp_path_factory):
+    """Keep the drawn faces of this session to itself."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="session")
+def trained_folder(tmp_path_factory):
+    """A run folder of the tiny preset, trained by train.py. Copy it before changing anything in it."""
+    folder = tmp_path_factory.mktemp("runs") / "tiny"
+    assert run_script("train.py", *TINY_RUN, "--out", folder) == 0
+    return folder
+
+
+@pytest.fixture(scope="session")
+def trained_model(trained_folder):
+    """The model of `trained_folder`."""
+    from vgan_tf import load_run
+
+    return load_run(trained_folder)
+
+
+@pytest.fixture(scope="session")
+def faces():
+    """The data of the tiny preset: 210 drawn faces of three people."""
+    from vgan_tf import load_faces, preset
+
+    return load_faces(preset("tiny").data)
+
+
+@pytest.fixture
+def eagerly():
+    """Run tf.functions without tracing them, which costs more than a few steps."""
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)

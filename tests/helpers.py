@@ -1,0 +1,90 @@
+"""What several test files share: small models and data, weights before and after, and commands run in this process."""
+
+import runpy
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from vgan_tf.config import Config, preset
+from vgan_tf.data import FaceSet
+from vgan_tf.labels import EXPRESSIONS
+
+ROOT = Path(__file__).resolve().parents[1]
+# The run that `trained_folder` holds, and that others repeat bit for bit.
+TINY_RUN = ("--preset", "tiny", "--epochs", "3", "--set", "steps_per_epoch=8")
+
+
+def tiny_config(**changes):
+    """The preset `tiny`, in batches of 8."""
+    return preset("tiny").replace(batch_size=8).replace(**changes)
+
+
+def small_paper_config(**changes):
+    """The paper's recipe and architecture with few channels."""
+    small = {"latent_dim": 8, "encoder_filters": (4, 4, 4, 4), "discriminator_filters": (4, 4, 4, 4)}
+    return Config(**small, generator_filters=(4, 4, 4), batch_size=8).replace(**changes)
+
+
+def noise_faces(identities=3, per_cell=2, seed=0):
+    """A FaceSet of uniform noise: `per_cell` images of each identity with each of the seven expressions."""
+    identity, expression, number = (a.ravel() for a in np.mgrid[:identities, : len(EXPRESSIONS), :per_cell])
+    count = len(identity)
+    return FaceSet(
+        images=np.random.default_rng(seed).integers(0, 256, (count, 64, 64, 3), dtype=np.uint8),
+        identity=identity.astype(np.int64),
+        expression=expression.astype(np.int64),
+        identities=tuple(f"id{i}" for i in range(identities)),
+        expressions=EXPRESSIONS,
+        paths=tuple(f"{i}/{e}/{n}.png" for i, e, n in zip(identity, expression, number, strict=True)),
+        clip=np.full(count, ""),
+        part=np.full(count, ""),
+        truth={},
+    )
+
+
+def noise_batch(count=8, seed=0):
+    """One training batch: float32 images in [-1, 1] and int32 labels of 3 identities and 7 expressions, as tensors."""
+    import tensorflow as tf
+
+    random = np.random.default_rng(seed)
+    labels = {"identity": np.arange(count) % 3, "expression": random.integers(0, 7, count)}
+    images = random.uniform(-1, 1, (count, 64, 64, 3)).astype(np.float32)
+    return tf.constant(images), {name: tf.constant(values, tf.int32) for name, values in labels.items()}
+
+
+def make_model(config, **compile_options):
+    """A compiled PPRLVGAN of three identities that runs eagerly, which saves the tracing."""
+    import keras
+
+    from vgan_tf import PPRLVGAN
+
+    keras.utils.set_random_seed(config.seed)
+    model = PPRLVGAN(config, ("ann", "bob", "cid"), EXPRESSIONS)
+    model.compile(total_steps=100, run_eagerly=True, **compile_options)
+    return model
+
+
+def values_of(variables):
+    """Copies of the values of Keras variables."""
+    return [np.array(variable) for variable in variables]
+
+
+def unchanged(before, variables):
+    """For each variable, whether it still has the value it had before."""
+    return [np.array_equal(old, new) for old, new in zip(before, values_of(variables), strict=True)]
+
+
+def run_script(name, *arguments):
+    """Run `NAME.py` of the repository's root, or the module `vgan_tf`, as a command; return its exit status."""
+    old, sys.argv = sys.argv, [name, *map(str, arguments)]
+    try:
+        if name == "vgan_tf":
+            runpy.run_module(name, run_name="__main__")
+        else:
+            runpy.run_path(str(ROOT / name), run_name="__main__")
+    except SystemExit as ending:
+        return ending.code or 0
+    finally:
+        sys.argv = old
+    return 0

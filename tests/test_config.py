@@ -1,0 +1,125 @@
+"""Config: presets, the JSON round trip, and an error that names the key for whatever is wrong."""
+
+import dataclasses
+import json
+
+import pytest
+
+from vgan_tf.config import PRESETS, Config, parse_assignments, preset
+from vgan_tf.errors import InputError
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_presets_carry_their_name_and_survive_json(name):
+    config = preset(name)
+    assert config.preset == name
+    restored = Config.from_dict(json.loads(json.dumps(config.to_dict(), allow_nan=False)))
+    assert restored == config and isinstance(restored.encoder_filters, tuple)
+
+
+def test_paper_is_the_reference_recipe():
+    config = preset("paper")
+    expected = {
+        "architecture": "paper",
+        "latent_dim": 128,
+        "kernel_size": 5,
+        "encoder_filters": (32, 64, 128, 256),
+        "generator_filters": (256, 128, 128),
+        "discriminator_filters": (32, 64, 128, 256),
+        "dropout": 0.3,
+        "discriminator_dropout": 0.5,
+        "batch_norm_momentum": 0.8,
+        "bounded_posterior": True,
+        "discriminator_real_weight": 0.25,
+        "discriminator_fake_weight": 0.25,
+        "discriminator_identity_weight": 0.5,
+        "discriminator_expression_weight": 0.25,
+        "adversarial_weight": 0.108,
+        "identity_weight": 0.6,
+        "expression_weight": 0.29,
+        "kl_weight": 0.002,
+        "true_target_fraction": 0.0,
+        "target_policy": "uniform",
+        "real_label_range": (0.9, 1.0),
+        "fake_label_range": (0.0, 0.1),
+        "discriminator_noise": 0.0,
+        "generator_steps": 2,
+        "protection_noise": 1.0,
+        "augment_shift_px": 0,
+        "augment_light": 0.0,
+        "augment_flip": False,
+        "optimizer": "rmsprop",
+        "learning_rate": 3e-4,
+        "discriminator_learning_rate": 3e-4,
+        "learning_rate_schedule": "inverse_time",
+        "learning_rate_decay": 1e-6,
+        "batch_size": 256,
+        "test_fraction": 0.15,
+    }
+    assert {name: getattr(config, name) for name in expected} == expected
+    assert 300 <= config.epochs <= 400
+    of_the_loss = {field.name for field in dataclasses.fields(config) if field.name.endswith("_weight")}
+    assert all(getattr(config, name) == 0 for name in of_the_loss - set(expected)), "a loss that the paper has not"
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"no_such_key": 1}, "no_such_key"),
+        ({"batch_size": "32"}, "batch_size='32'"),
+        ({"batch_size": 32.0}, "batch_size"),
+        ({"batch_size": True}, "batch_size"),
+        ({"dropout": None}, "dropout"),
+        ({"augment_flip": 1}, "augment_flip"),
+        ({"encoder_filters": "32"}, "encoder_filters"),
+        ({"encoder_filters": ["a", "b"]}, "encoder_filters"),
+        ({"encoder_filters": []}, "encoder_filters"),
+        ({"generator_filters": [8, 0]}, "generator_filters"),
+        ({"discriminator_filters": [8, 2.5]}, "discriminator_filters"),
+        ({"real_label_range": [0.9, 1.0, 1.1]}, "real_label_range"),
+        ({"fake_label_range": [0.2, 0.1]}, "fake_label_range"),
+        ({"architecture": "resnet"}, "architecture='resnet'"),
+        ({"split": "video"}, "split"),
+        ({"optimizer": "sgd"}, "optimizer"),
+        ({"learning_rate_schedule": "none"}, "learning_rate_schedule"),
+        ({"target_policy": "fixed:ada"}, "target_policy"),
+        ({"batch_size": 0}, "batch_size=0"),
+        ({"latent_dim": -1}, "latent_dim"),
+        ({"generator_steps": 0}, "generator_steps"),
+        ({"epochs": -1}, "epochs"),
+        ({"seed": -1}, "seed"),
+        ({"true_target_fraction": 1.5}, "true_target_fraction"),
+        ({"dropout": 1.0}, "dropout"),
+        ({"learning_rate": 0}, "learning_rate"),
+        ({"discriminator_learning_rate": float("nan")}, "discriminator_learning_rate"),
+        ({"learning_rate": float("inf")}, "learning_rate"),
+        ({"learning_rate_decay": -1.0}, "learning_rate_decay"),
+        ({"discriminator_noise": -0.1}, "discriminator_noise"),
+        ({"adam_beta_1": 1.0}, "adam_beta_1"),
+        ({"kl_weight": -0.1}, "kl_weight"),
+        ({"kl_weight": float("nan")}, "kl_weight"),
+    ],
+)
+def test_wrong_values_are_refused_by_name(changes, named):
+    with pytest.raises(InputError) as error:
+        preset("tiny").replace(**changes)
+    assert named in str(error.value) and len(str(error.value).splitlines()) == 1
+    with pytest.raises(InputError):
+        Config.from_dict({**preset("tiny").to_dict(), **changes})
+
+
+def test_whole_numbers_and_lists_from_json_take_the_type_of_their_field():
+    config = preset("tiny").replace(dropout=0, encoder_filters=[1, 2, 3, 4])
+    assert type(config.dropout) is float and config.encoder_filters == (1, 2, 3, 4)
+
+
+def test_assignments_of_the_command_line():
+    parsed = parse_assignments(["epochs=3", "augment_flip=false", "split=clip", "encoder_filters=[1,2]", "data=a=b"])
+    assert parsed == {"epochs": 3, "augment_flip": False, "split": "clip", "encoder_filters": [1, 2], "data": "a=b"}
+    with pytest.raises(InputError, match="key=value"):
+        parse_assignments(["epochs"])
+
+
+def test_unknown_preset_is_refused_with_the_known_ones():
+    with pytest.raises(InputError, match="paper, edge, demo, tiny"):
+        preset("papr")

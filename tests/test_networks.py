@@ -1,0 +1,96 @@
+"""Networks: the published layer shapes, the bounded posterior, no batch size baked in."""
+
+import keras
+import numpy as np
+import pytest
+from helpers import small_paper_config, tiny_config
+from keras import ops
+
+from vgan_tf.config import PRESETS, preset
+from vgan_tf.networks import build, latent_classifier, sample_latent
+from vgan_tf.networks.layers import DepthToSpace
+
+
+def convolution(side, channels_in, channels_out):
+    return side * side * channels_in * channels_out + channels_out
+
+
+def dense(units_in, units_out):
+    return units_in * units_out + units_out
+
+
+@pytest.mark.parametrize("kernel_size", [5, 8])
+def test_the_papers_networks_have_the_published_sizes(kernel_size):
+    k = kernel_size
+    encoder, generator, discriminator = build(preset("paper").replace(kernel_size=k), 6, 7)
+    four = convolution(k, 3, 32) + convolution(k, 32, 64) + convolution(k, 64, 128) + convolution(k, 128, 256)
+    batch_norm = 4 * (32 + 64 + 128 + 256)
+    assert encoder.count_params() == four + batch_norm + 2 * dense(4 * 4 * 256, 128)
+    assert discriminator.count_params() == four + dense(4 * 4 * 256, 256) + dense(256, 1 + 6 + 7)
+    three = convolution(k, 128, 256) + convolution(k, 256, 128) + convolution(k, 128, 128)
+    last = convolution(k, 128, 3)
+    assert generator.count_params() == dense(128 + 6, 4 * 4 * 128) + three + 4 * (256 + 128 + 128) + last
+    shapes = [layer.output.shape[1:] for layer in encoder.layers if isinstance(layer, keras.layers.Conv2D)]
+    assert shapes == [(32, 32, 32), (16, 16, 64), (8, 8, 128), (4, 4, 256)]
+    shapes = [layer.output.shape[1:] for layer in generator.layers if isinstance(layer, keras.layers.Conv2DTranspose)]
+    assert shapes == [(8, 8, 256), (16, 16, 128), (32, 32, 128), (64, 64, 3)]
+    momenta = {layer.momentum for layer in encoder.layers if isinstance(layer, keras.layers.BatchNormalization)}
+    assert momenta == {0.8}
+    rates = [layer.rate for layer in encoder.layers if isinstance(layer, keras.layers.Dropout)]
+    assert rates == [0.3] * 4
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_builds_networks_that_take_any_batch_size(name):
+    config = preset(name)
+    encoder, generator, discriminator = build(config, 4, 7)
+    assert [network.name for network in (encoder, generator, discriminator)] == [
+        "encoder",
+        "generator",
+        "discriminator",
+    ]
+    for count in (1, 3):
+        z_mean, z_log_var = encoder(np.zeros((count, 64, 64, 3), np.float32))
+        assert z_mean.shape == z_log_var.shape == (count, config.latent_dim)
+        images = generator([z_mean, ops.eye(4)[:count]])
+        assert images.shape == (count, 64, 64, 3) and abs(ops.convert_to_numpy(images)).max() <= 1
+        assert [logits.shape for logits in discriminator(images)] == [(count, 1), (count, 4), (count, 7)]
+
+
+def posterior_std(config, images):
+    encoder, _, _ = build(config, 3, 7)
+    layer = encoder.get_layer("z_log_var_raw")
+    layer.kernel.assign(layer.kernel * 100)
+    return np.exp(0.5 * ops.convert_to_numpy(encoder(images)[1]))
+
+
+def test_the_papers_posterior_is_never_narrower_than_the_prior():
+    images = np.random.default_rng(0).uniform(-1, 1, (8, 64, 64, 3)).astype(np.float32)
+    bounded = posterior_std(small_paper_config(), images)
+    assert 1 <= bounded.min() < 1.1 and 1.5 < bounded.max() <= np.exp(0.5)
+    free = posterior_std(tiny_config(), images)
+    assert free.min() < 1 and np.isfinite(free).all()
+
+
+def test_the_sampler_draws_with_the_given_mean_and_log_variance():
+    z_mean = np.full((4000, 2), [3.0, -1.0], np.float32)
+    z_log_var = np.full((4000, 2), [np.log(4.0), 0.0], np.float32)
+    latent = ops.convert_to_numpy(sample_latent(z_mean, z_log_var, seed=1))
+    np.testing.assert_allclose(latent.mean(axis=0), [3, -1], atol=0.15)
+    np.testing.assert_allclose(latent.std(axis=0), [2, 1], rtol=0.06)
+    np.testing.assert_array_equal(latent, ops.convert_to_numpy(sample_latent(z_mean, z_log_var, seed=1)))
+    np.testing.assert_array_equal(z_mean, ops.convert_to_numpy(sample_latent(z_mean, z_log_var, seed=1, noise=0.0)))
+
+
+def test_depth_to_space_moves_channels_into_blocks():
+    inputs = np.arange(2 * 3 * 5 * 8, dtype=np.float32).reshape(2, 3, 5, 8)
+    outputs = ops.convert_to_numpy(DepthToSpace()(inputs))
+    assert outputs.shape == (2, 6, 10, 2) == DepthToSpace().compute_output_shape(inputs.shape)
+    for row, column in ((0, 0), (0, 1), (1, 0), (1, 1)):
+        first = 2 * (2 * row + column)
+        np.testing.assert_array_equal(outputs[:, row::2, column::2], inputs[..., first : first + 2])
+
+
+def test_a_latent_classifier_without_hidden_units_is_linear():
+    assert latent_classifier(8, 3, 0, "linear").count_params() == dense(8, 3)
+    assert latent_classifier(8, 3, 16, "deep").count_params() == dense(8, 16) + dense(16, 16) + dense(16, 3)
