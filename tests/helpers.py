@@ -67,7 +67,7 @@ def make_model(config, **compile_options):
 
 def values_of(variables):
     """Copies of the values of Keras variables."""
-    return [np.array(variable) for variable in variables]
+    return [variable.numpy().copy() for variable in variables]
 
 
 def unchanged(before, variables):

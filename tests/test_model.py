@@ -1,0 +1,278 @@
+"""The game: who learns from what, in which mode, and what `fit`, `evaluate`, `protect` and saving promise."""
+
+import functools
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from helpers import make_model, noise_batch, noise_faces, small_paper_config, tiny_config, unchanged, values_of
+from keras import ops
+
+from vgan_tf import PPRLVGAN
+from vgan_tf.data.pipeline import evaluation_batches
+from vgan_tf.errors import InputError
+from vgan_tf.losses import kl_divergence
+
+BOTH = pytest.mark.parametrize("make_config", [tiny_config, small_paper_config])
+
+
+def spy_on(owner, name, monkeypatch, record):
+    """Call `record(*args, **kwargs)` before each call of `owner.name`."""
+    original = getattr(owner, name)
+
+    @functools.wraps(original)
+    def spy(*args, **kwargs):
+        record(*args, **kwargs)
+        return original(*args, **kwargs)
+
+    monkeypatch.setattr(owner, name, spy)
+
+
+@BOTH
+def test_one_step_gives_every_variable_a_gradient_and_moves_every_network(make_config, monkeypatch):
+    model = make_model(make_config())
+    steps = {"generator_optimizer": [], "discriminator_optimizer": []}
+    for name, seen in steps.items():
+        spy_on(getattr(model, name), "apply", monkeypatch, lambda g, v, seen=seen: seen.append((list(g), list(v))))
+    networks = (model.encoder, model.generator, model.discriminator)
+    kernels = [[v for v in network.trainable_variables if v.path.endswith("kernel")] for network in networks]
+    before = [values_of(variables) for variables in kernels]
+    model.train_step(noise_batch())
+    for old, variables in zip(before, kernels, strict=True):
+        assert variables and not any(unchanged(old, variables))
+    assert len(steps["discriminator_optimizer"]) == 1
+    assert len(steps["generator_optimizer"]) == model.config.generator_steps
+    trained = {}
+    for name, seen in steps.items():
+        for gradients, variables in seen:
+            assert not any(gradient is None for gradient in gradients)
+            trained[name] = {id(v) for v in variables}
+    assert not trained["generator_optimizer"] & trained["discriminator_optimizer"]
+    for network, name in zip(networks, ("generator", "generator", "discriminator"), strict=True):
+        assert {id(v) for v in network.trainable_variables} <= trained[f"{name}_optimizer"]
+
+
+@BOTH
+@pytest.mark.parametrize("resting", ["discriminator", "generator"])
+def test_each_step_leaves_the_other_side_alone(make_config, resting):
+    rates = {"generator": 0.05, "discriminator": 0.05, resting: 0.0}
+    model = make_model(
+        make_config(), **{f"{side}_optimizer": keras.optimizers.SGD(rate) for side, rate in rates.items()}
+    )
+    sides = {
+        "discriminator": model.discriminator.variables + model.latent_adversary.trainable_variables,
+        "generator": model.encoder.trainable_variables + model.generator.trainable_variables,
+    }
+    sides["discriminator"] = [v for v in sides["discriminator"] if "seed_generator" not in v.path]
+    before = {side: values_of(variables) for side, variables in sides.items()}
+    model.train_step(noise_batch())
+    assert all(unchanged(before[resting], sides[resting]))
+    moving = "generator" if resting == "discriminator" else "discriminator"
+    assert not all(unchanged(before[moving], sides[moving]))
+
+
+def test_two_generator_steps_for_each_discriminator_step():
+    model = make_model(tiny_config(generator_steps=2))
+    for iterations in (1, 2):
+        model.train_step(noise_batch())
+        assert int(model.generator_optimizer.iterations) == 2 * iterations
+        assert int(model.discriminator_optimizer.iterations) == iterations
+
+
+@BOTH
+def test_every_network_runs_in_training_mode_in_train_step_alone(make_config, monkeypatch):
+    model = make_model(make_config(dropout=0.3))
+    modes = {}
+
+    def record(layer, inputs, training=None, **_):
+        modes.setdefault(layer.name, []).append(training)
+
+    for kind in (keras.layers.BatchNormalization, keras.layers.Dropout):
+        spy_on(kind, "call", monkeypatch, record)
+    mode_layers = {
+        layer.name
+        for network in (model.encoder, model.generator, model.discriminator)
+        for layer in network.layers
+        if isinstance(layer, (keras.layers.BatchNormalization, keras.layers.Dropout))
+    }
+    statistics = model.encoder.non_trainable_variables + model.generator.non_trainable_variables
+    statistics = [v for v in statistics if "moving" in v.path]
+    before = values_of(statistics)
+    model.train_step(noise_batch())
+    assert set(modes) == mode_layers and all(mode is True for seen in modes.values() for mode in seen)
+    assert not any(unchanged(before, statistics))
+
+    modes.clear()
+    before = values_of(model.variables)
+    model.test_step(noise_batch())
+    assert set(modes) == mode_layers and not any(mode for seen in modes.values() for mode in seen)
+    assert all(unchanged(before, model.variables)), "test_step changed weights, statistics or random states"
+
+
+@BOTH
+def test_metrics_have_the_names_that_steps_and_history_report(make_config):
+    model = make_model(make_config())
+    names = {metric.name for metric in model.metrics}
+    assert {"discriminator_loss", "generator_loss", "kl", "target_success"} <= names
+    assert set(model.train_step(noise_batch())) == names == set(model.test_step(noise_batch()))
+    data = tf.data.Dataset.from_tensors(noise_batch())
+    history = model.fit(data, validation_data=data, verbose=0).history
+    assert set(history) == names | {f"val_{name}" for name in names}
+    assert all(np.isfinite(value) for values in history.values() for value in values)
+
+
+def test_evaluating_twice_gives_the_same_numbers_whatever_the_batch_size():
+    model = make_model(tiny_config())
+    data = noise_faces()
+    first, second, smaller = (
+        model.evaluate(evaluation_batches(data, size), return_dict=True, verbose=0) for size in (16, 16, 5)
+    )
+    assert first == second
+    z_mean, z_log_var = model.encoder(data.images.astype(np.float32) / 127.5 - 1)
+    kl = ops.convert_to_numpy(kl_divergence(z_mean, z_log_var))
+    assert first["kl"] == pytest.approx(kl.mean(), rel=1e-4) == smaller["kl"]
+    assert first["identity_accuracy"] == pytest.approx(smaller["identity_accuracy"])
+
+
+def test_the_kl_term_is_averaged_over_the_batch_by_its_weight():
+    weights = ("adversarial", "identity", "expression", "reconstruction", "latent_expression", "latent_adversary")
+    model = make_model(small_paper_config(**{f"{name}_weight": 0.0 for name in weights}, kl_weight=0.5))
+    logs = model.test_step(noise_batch(6))
+    images, _ = noise_batch(6)
+    expected = 0.5 * np.mean(kl_divergence(*model.encoder(images)))
+    assert float(logs["generator_loss"]) == pytest.approx(expected, rel=1e-5)
+
+
+def losses_at(model, real_logit):
+    """The two losses after the discriminator's real logit has been raised by as much for every image."""
+    model.discriminator.get_layer("real_logits").bias.assign([real_logit])
+    logs = model.evaluate(tf.data.Dataset.from_tensors(noise_batch()), return_dict=True, verbose=0)
+    return logs["discriminator_loss"], logs["generator_loss"]
+
+
+def test_real_is_one_and_fake_is_zero():
+    alone = dict.fromkeys(("discriminator_identity_weight", "discriminator_expression_weight"), 0.0)
+    on_real = make_model(small_paper_config(**alone, discriminator_fake_weight=0.0))
+    on_fake = make_model(small_paper_config(**alone, discriminator_real_weight=0.0))
+    (real_low, generator_low), (real_high, generator_high) = (losses_at(on_real, logit) for logit in (-2.0, 2.0))
+    assert real_high < real_low and generator_high < generator_low
+    assert losses_at(on_fake, 2.0)[0] > losses_at(on_fake, -2.0)[0]
+
+
+def test_the_identity_and_expression_heads_learn_from_real_images_only():
+    model = make_model(small_paper_config())
+    images, labels = noise_batch()
+    names = ("identity_logits", "expression_logits", "real_logits")
+    heads = [model.discriminator.get_layer(name).kernel for name in names]
+
+    def gradients(protected):
+        with tf.GradientTape() as tape:
+            loss = model.discriminator_loss(images, protected, tf.zeros((8, 8)), **labels, seed=0, training=False)
+        return [ops.convert_to_numpy(gradient) for gradient in tape.gradient(loss, heads)]
+
+    identity, expression, real = zip(gradients(noise_batch(seed=1)[0]), gradients(-images), strict=True)
+    assert np.abs(identity[0]).max() > 0 and np.abs(expression[0]).max() > 0
+    np.testing.assert_array_equal(*identity)
+    np.testing.assert_array_equal(*expression)
+    assert (real[0] != real[1]).any()
+
+
+@pytest.mark.parametrize(
+    ("changes", "true_share"),
+    [({}, 1 / 3), ({"target_policy": "exclude-true"}, 0.0), ({"true_target_fraction": 0.5}, 0.5 + 0.5 / 3)],
+)
+def test_targets_are_uniform_over_the_identities_that_the_policy_allows(changes, true_share):
+    model = make_model(small_paper_config(**changes))
+    identity = (np.arange(6000) % 3).astype(np.int32)
+    targets = ops.convert_to_numpy(model.draw_targets(ops.convert_to_tensor(identity), seed=model.seed_generator))
+    offset = np.bincount((targets - identity) % 3, minlength=3) / len(identity)
+    np.testing.assert_allclose(offset, [true_share, (1 - true_share) / 2, (1 - true_share) / 2], atol=0.03)
+    if changes.get("target_policy") == "exclude-true":
+        assert not (targets == identity).any()
+    again = ops.convert_to_numpy(model.draw_targets(ops.convert_to_tensor(identity), seed=model.seed_generator))
+    assert (again != targets).any()
+
+
+@BOTH
+def test_a_smaller_last_batch_even_of_one_image_trains(make_config):
+    model = make_model(make_config())
+    data = tf.data.Dataset.from_tensor_slices(noise_batch(3)).batch(2)
+    history = model.fit(data, validation_data=data, verbose=0).history
+    assert int(model.discriminator_optimizer.iterations) == 2
+    assert all(np.isfinite(value) for values in history.values() for value in values)
+
+
+def test_a_traced_fit_takes_batches_of_changing_size():
+    model = make_model(tiny_config())
+    model.compile(total_steps=2)
+    model.fit(tf.data.Dataset.from_tensor_slices(noise_batch(5)).batch(4), verbose=0)
+    assert int(model.generator_optimizer.iterations) == 2
+
+
+def test_protecting_is_fixed_by_its_seed_and_independent_of_batches():
+    images = noise_faces().images[:5]
+    model = make_model(small_paper_config(protection_noise=1.0))
+    protected = model.protect(images, "bob", seed=3)
+    assert protected.shape == images.shape and protected.dtype == np.uint8
+    np.testing.assert_array_equal(protected, model.protect(images, "bob", seed=3))
+    np.testing.assert_array_equal(protected, model.protect(images / np.float32(127.5) - 1, [1] * 5, seed=3))
+    assert (protected != model.protect(images, "bob", seed=4)).any()
+    assert (protected != model.protect(images, "cid", seed=3)).any()
+    latents, targets = model.encode_for_protection(images, seed=3), model.resolve_targets("bob", 5)
+    one_by_one = model.decode(latents, targets, batch_size=1)
+    assert abs(one_by_one.astype(int) - protected).max() <= 1
+
+    mean_only = make_model(tiny_config(protection_noise=0.0))
+    np.testing.assert_array_equal(mean_only.protect(images, "bob", seed=3), mean_only.protect(images, "bob", seed=4))
+    np.testing.assert_allclose(mean_only.encode(images, batch_size=2), mean_only.encode(images), atol=1e-5)
+    targets = mean_only.resolve_targets("random", 3000, seed=1)
+    assert np.bincount(targets).min() > 900 and (targets != mean_only.resolve_targets("random", 3000, seed=2)).any()
+
+
+@pytest.mark.parametrize(
+    ("images", "target", "named"),
+    [
+        (np.zeros((2, 64, 64, 3), np.uint8), "nobody", "ann, bob, cid"),
+        (np.zeros((2, 64, 64, 3), np.uint8), [0, 3], "from 0 to 2"),
+        (np.zeros((2, 64, 64, 3), np.uint8), [-1, 0], "from 0 to 2"),
+        (np.zeros((2, 64, 64, 3), np.uint8), [0.0, 1.0], "whole numbers"),
+        (np.zeros((2, 32, 32, 3), np.uint8), "ann", "(2, 32, 32, 3)"),
+        (np.zeros((64, 64, 3), np.uint8), "ann", "(64, 64, 3)"),
+        (np.zeros((0, 64, 64, 3), np.uint8), "ann", "at least 1"),
+        (np.zeros((2, 64, 64, 3), np.int64), "ann", "int64"),
+        (np.full((2, 64, 64, 3), 255.0, np.float32), "ann", "[-1, 1]"),
+        (np.full((2, 64, 64, 3), np.nan, np.float32), "ann", "finite"),
+    ],
+)
+def test_protect_refuses_what_it_cannot_use(images, target, named):
+    with pytest.raises(InputError) as error:
+        make_model(tiny_config()).protect(images, target)
+    assert named in str(error.value)
+
+
+def test_a_cosine_schedule_needs_the_number_of_steps():
+    model = PPRLVGAN(tiny_config(), ("ann", "bob"), ("joy", "fear"))
+    with pytest.raises(InputError, match="total_steps"):
+        model.compile()
+    model.compile(keras.optimizers.Adam(1e-4), keras.optimizers.Adam(2e-4))
+    assert model.optimizer is model.generator_optimizer
+    assert float(model.discriminator_optimizer.learning_rate) == pytest.approx(1e-4)
+
+
+def test_a_game_needs_two_of_each():
+    for identities, expressions in ((("ann",), ("joy", "fear")), (("ann", "bob"), ("joy",))):
+        with pytest.raises(InputError, match="at least two"):
+            PPRLVGAN(tiny_config(), identities, expressions)
+
+
+@pytest.mark.filterwarnings("ignore:.*compile.*was not called")
+@BOTH
+def test_saving_and_loading_in_safe_mode_keeps_every_pixel(make_config, tmp_path):
+    model = make_model(make_config())
+    model.train_step(noise_batch())
+    images = noise_faces().images[:4]
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras", safe_mode=True)
+    assert (loaded.config, loaded.identities, loaded.expressions) == (model.config, model.identities, model.expressions)
+    np.testing.assert_array_equal(loaded.protect(images, seed=2), model.protect(images, seed=2))
