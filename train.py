@@ -38,7 +38,7 @@ def train(arguments):
         require_new(arguments.out)
         flags = {key: getattr(arguments, key) for key in ("data", "epochs", "batch_size", "seed")}
         changes = {key: value for key, value in flags.items() if value is not None}
-        config = preset(arguments.preset).replace(**changes, **parse_assignments(arguments.set))
+        config = preset(arguments.preset).replace(**{**changes, **parse_assignments(arguments.set)})
         run, faces = training.plan(config, arguments.out, arguments.steps)
     print(json.dumps(run.config.to_dict()))
     print(f"{len(faces)} images, {len(run.identities)} target identities, {len(run.expressions)} expressions")

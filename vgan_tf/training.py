@@ -52,7 +52,12 @@ def plan(config, out, steps=None):
 
     Returns:
         (Run, FaceSet).
+
+    Raises:
+        InputError: the data cannot be used, or `steps` is below 1.
     """
+    if steps is not None and steps < 1:
+        raise InputError(f"steps={steps}: must be at least 1")
     faces = load_faces(config.data)
     train, _, _ = partition(faces, config)
     steps_per_epoch = config.steps_per_epoch or max(1, len(train) // config.batch_size)
@@ -82,9 +87,9 @@ def train(run, faces, tensorboard=False):
     """
     tf.config.experimental.enable_op_determinism()
     training, validation, _ = partition(faces, run.config)
-    run.save_config()
     model = run.build_model()
     model.compile(total_steps=run.config.epochs * run.steps_per_epoch)
+    run.save_config()
     first_epoch = run.restore_checkpoint(model)
     callbacks = [RunRecorder(run, validation, first_epoch), StopOnNaN()]
     if tensorboard:
