@@ -68,14 +68,15 @@ def make_dump(model, faces, target_policy="uniform"):
     config = model.config
     _check_labels(model, faces)
     train, validation, test = partition(faces, config)
+    known = config.split != "subject" and faces.identities == model.identities
+    if target_policy == "exclude-true" and not known:
+        target_policy = "uniform"  # Nobody's true identity is a target.
     if config.split == "subject":
         held_out = split(test, "image", HELD_OUT_TEST_FRACTION, seed=config.seed).test
         parts = {"train": test.subset(np.setdiff1d(np.arange(len(test)), held_out)), "test": test.subset(held_out)}
-        trained = np.zeros(len(parts["train"]), bool)
     else:
         parts = {"train": train.concatenate(validation), "test": test}
-        trained = np.arange(len(parts["train"])) < len(train)
-    arrays = {"trained_train": trained}
+    arrays = {"trained_train": known & (np.arange(len(parts["train"])) < len(train))}
     for number, (part, subset) in enumerate(parts.items()):
         seed = config.seed + 1 + number
         targets = draw_targets(model, subset, target_policy, seed)
@@ -89,8 +90,8 @@ def make_dump(model, faces, target_policy="uniform"):
         }
         if "intensity" in subset.truth:
             arrays[f"intensity_{part}"] = subset.truth["intensity"]
-        if config.split != "subject":
-            # Held-out people are no targets, so their images cannot teach a classifier to read the targets.
+        if known:
+            # People who are no targets cannot teach a classifier to read the targets.
             arrays[f"c_{part}"] = targets
     identities = parts["test"].identities
     return Dump(**arrays, identities=identities, expressions=model.expressions, target_policy=target_policy)
@@ -102,8 +103,6 @@ def draw_targets(model, faces, target_policy, seed):
     if target_policy == "uniform":
         return random.integers(0, count, len(faces))
     if target_policy == "exclude-true":
-        if faces.identities != model.identities:
-            return random.integers(0, count, len(faces))
         return (faces.identity + random.integers(1, count, len(faces))) % count
     if target_policy.startswith("fixed:"):
         return model.resolve_targets(target_policy.removeprefix("fixed:"), len(faces))
