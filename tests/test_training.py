@@ -1,0 +1,138 @@
+"""Training: fixed by its seed, unharmed by a kill, stopped by NaN, and honest about what it was given."""
+
+import csv
+import dataclasses
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import h5py
+import numpy as np
+import pytest
+import tensorflow as tf
+from helpers import ROOT, TINY_RUN, make_model, noise_batch, noise_faces, tiny_config, values_of
+
+from vgan_tf import load_run, training
+from vgan_tf.errors import InputError
+from vgan_tf.run import Run, open_run
+
+
+def new_run(folder, **changes):
+    faces = noise_faces()
+    config = tiny_config(epochs=1, steps_per_epoch=2, **changes)
+    return Run(folder, config, faces.identities, faces.expressions, faces.fingerprint(), config.steps_per_epoch), faces
+
+
+def same(first, second):
+    return all(np.array_equal(a, b) for a, b in zip(values_of(first.weights), values_of(second.weights), strict=True))
+
+
+def test_a_seed_fixes_the_weights_and_only_the_training_part_is_trained_on(tmp_path, eagerly, monkeypatch):
+    fed = []
+    batches = training.training_batches
+    monkeypatch.setattr(
+        training, "training_batches", lambda faces, *a, **k: fed.append(faces) or batches(faces, *a, **k)
+    )
+    first, second, other = (
+        training.train(*new_run(tmp_path / name, seed=seed)) for name, seed in (("a", 0), ("b", 0), ("c", 1))
+    )
+    assert same(first, second) and not same(first, other)
+    assert same(first, load_run(tmp_path / "a"))
+    train, validation, test = training.partition(noise_faces(), first.config)
+    assert fed[0].fingerprint() == train.fingerprint()
+    parts = [{image.tobytes() for image in part.images} for part in (train, validation, test)]
+    assert sum(map(len, parts)) == len(set.union(*parts)) == 42
+
+
+def contents(weights_file):
+    arrays = {}
+    with h5py.File(weights_file) as file:
+        file.visititems(lambda name, item: arrays.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None)
+    return arrays
+
+
+def history(folder):
+    with open(folder / "history.csv", newline="") as file:
+        return [{name: value for name, value in row.items() if name != "seconds"} for row in csv.DictReader(file)]
+
+
+def test_a_killed_run_resumes_to_the_same_weights_and_history(trained_folder, tmp_path):
+    killed = tmp_path / "killed"
+    command = [sys.executable, str(ROOT / "train.py"), *TINY_RUN, "--out", str(killed)]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    while process.poll() is None and not list(killed.glob("checkpoints/epoch_*.npz")):
+        time.sleep(0.005)
+    process.kill()
+    _, stderr = process.communicate()
+    assert process.returncode == -signal.SIGKILL, stderr.decode()
+    assert len(open_run(killed).checkpoints()) < 3
+    subprocess.run([*command, "--resume"], cwd=ROOT, check=True, capture_output=True)
+    resumed, uninterrupted = contents(killed / "model.weights.h5"), contents(trained_folder / "model.weights.h5")
+    assert resumed.keys() == uninterrupted.keys()
+    assert all(np.array_equal(resumed[name], values) for name, values in uninterrupted.items())
+    assert history(killed) == history(trained_folder) and len(history(killed)) == 3
+
+
+def test_a_loss_that_is_not_finite_stops_training_and_spares_the_last_checkpoint(trained_folder, tmp_path, eagerly):
+    copy = shutil.copytree(trained_folder, tmp_path / "copy")
+    run, faces = training.plan_resumption(copy)
+    before = {path: path.read_bytes() for path in copy.rglob("*") if path.suffix in (".npz", ".h5")}
+    config = run.config.replace(epochs=4, learning_rate=1e30)
+    with pytest.raises(FloatingPointError, match="lower the learning rate"):
+        training.train(dataclasses.replace(run, config=config), faces)
+    assert {path: path.read_bytes() for path in copy.rglob("*") if path.suffix in (".npz", ".h5")} == before
+    assert not list(copy.rglob(".partial-*")) and len(history(copy)) == 3
+
+
+def test_nan_in_the_data_stops_fit():
+    images, labels = noise_batch(4)
+    images = tf.tensor_scatter_nd_update(images, [[0, 0, 0, 0]], [np.nan])
+    with pytest.raises(FloatingPointError, match="after batch 1 "):
+        make_model(tiny_config()).fit(
+            tf.data.Dataset.from_tensors((images, labels)), callbacks=[training.StopOnNaN()], verbose=0
+        )
+
+
+def test_a_number_of_steps_overrides_the_epochs(tmp_path):
+    config = tiny_config(batch_size=16, data="avatars:identities=3,images=210,seed=1")
+    run, faces = training.plan(config, tmp_path / "run")
+    train, _, _ = training.partition(faces, config)
+    assert run.steps_per_epoch == len(train) // 16 and run.config.epochs == config.epochs
+    for steps in (1, 5, 25):
+        run, _ = training.plan(config, tmp_path / "run", steps)
+        assert steps <= run.config.epochs * run.steps_per_epoch < steps + run.config.epochs
+    with pytest.raises(InputError, match="steps"):
+        training.plan(config, tmp_path / "run", 0)
+    assert not os.listdir(tmp_path), "planning wrote something"
+
+
+def test_data_that_the_game_cannot_use_leaves_no_run_behind(tmp_path):
+    run = dataclasses.replace(new_run(tmp_path / "run")[0], identities=("ann",))
+    with pytest.raises(InputError, match="at least two"):
+        training.train(run, noise_faces(identities=1))
+    assert not os.listdir(tmp_path)
+
+
+def test_resuming_refuses_other_data_and_another_length_of_a_cosine_schedule(trained_folder, tmp_path):
+    copy = shutil.copytree(trained_folder, tmp_path / "copy")
+    with pytest.raises(InputError, match="cosine"):
+        training.plan_resumption(copy, epochs=5)
+    run, faces = training.plan_resumption(copy, epochs=3)
+    assert run.fingerprint == faces.fingerprint()
+    dataclasses.replace(run, fingerprint="0" * 64).save_config()
+    with pytest.raises(InputError, match="another fingerprint"):
+        training.plan_resumption(copy)
+    constant = run.config.replace(learning_rate_schedule="inverse_time")
+    dataclasses.replace(run, config=constant).save_config()
+    assert training.plan_resumption(copy, epochs=5)[0].config.epochs == 5
+
+
+def test_a_split_by_subject_keeps_whole_people_for_the_test():
+    faces = noise_faces(identities=6)
+    train, validation, test = training.partition(faces, tiny_config(split="subject", test_fraction=0.34))
+    assert len(train.identities) == 4 and train.identities == validation.identities
+    assert set(train.identities).isdisjoint(test.identities) and len(test.identities) == 2
+    assert set(np.unique(train.identity)) == {0, 1, 2, 3} and set(np.unique(test.identity)) == {0, 1}
