@@ -7,9 +7,12 @@ evaluation = audit(Dump.load("dump.npz"), "out")
 import time
 from pathlib import Path
 
+from threadpoolctl import threadpool_limits
+
 from vgan_tf.audit import attackers, scenarios, statistics, utility
 from vgan_tf.audit.dump import Dump
-from vgan_tf.files import write_json
+from vgan_tf.audit.report import report_html
+from vgan_tf.files import write_json, write_text
 
 __all__ = ["Dump", "audit"]
 
@@ -22,23 +25,39 @@ NOTES = (
 )
 
 
-def audit(dump, out, seeds=1, quick=False, progress=print, seed=0):
+def audit(dump, out, seeds=1, quick=False, progress=print, seed=0, gallery=None, gallery_targets=()):
     """Attack the identity, measure the utility, check both by controls, and write what came out.
 
     Args:
         dump: `Dump`.
-        out: folder for `evaluation.json`; created.
+        out: folder for `evaluation.json` and `report.html`; created.
         seeds: trainings of each attacker, with seeds `seed`, `seed + 1`, ...
         quick: cheaper attackers, for a first look.
         progress: called with one line of text at each step.
         seed: first seed.
+        gallery: pictures for the report, or None: uint8 `(1 + targets, n, height, width, 3)`, inputs and then the same
+            inputs under each target.
+        gallery_targets: names of the targets in `gallery`.
 
     Returns:
         dict as written to `evaluation.json`.
     """
+    # Threads of the linear algebra wait busily for one another and for TensorFlow's: one is faster on shared cores.
+    with threadpool_limits(1, "blas"):
+        evaluation, confusions = _figures(dump, seeds, quick, progress, seed)
+    write_json(Path(out) / "evaluation.json", evaluation)
+    write_text(Path(out) / "report.html", report_html(evaluation, confusions, dump, gallery, gallery_targets))
+    progress(f"verdict: {evaluation['verdict']}: {evaluation['reason']} ({evaluation['seconds']:.0f} s)")
+    return evaluation
+
+
+def _figures(dump, seeds, quick, progress, seed):
+    """The evaluation, and the confusion matrices that only the report shows."""
     start = time.monotonic()
     runs = list(range(seed, seed + seeds))
-    chance = statistics.informed_chance(dump.id_test, len(dump.identities), dump.target_policy)
+    # Without targets nothing is ruled out by them, whatever the policy was.
+    policy = "unknown" if dump.c_test is None else dump.target_policy
+    chance = statistics.informed_chance(dump.id_test, len(dump.identities), policy)
 
     attacks = scenarios.identity_attacks(dump, runs, quick, progress)
     positive = scenarios.positive_control(dump, attacks["original"], seed, quick, progress)
@@ -76,13 +95,10 @@ def audit(dump, out, seeds=1, quick=False, progress=print, seed=0):
             "intensity_r2": intensity,
             "expression_from_latent": utility.latent_expression(dump, runs, quick),
         },
-        "confusion": _confusions(dump, attacks, privacy, expression),
         "notes": list(NOTES),
         "seconds": round(time.monotonic() - start, 1),
     }
-    write_json(Path(out) / "evaluation.json", evaluation)
-    progress(f"verdict: {verdict}: {reason} ({evaluation['seconds']:.0f} s)")
-    return evaluation
+    return evaluation, _confusions(dump, attacks, privacy, expression)
 
 
 def _confusions(dump, attacks, privacy, expression):
@@ -94,4 +110,4 @@ def _confusions(dump, attacks, privacy, expression):
     }
     for name, readings in expression.items():
         counts[name] = statistics.confusion(dump.ep_test, readings[0], len(dump.expressions))
-    return {name: matrix.tolist() for name, matrix in counts.items()}
+    return counts
