@@ -28,22 +28,45 @@ def test_classification():
     check(losses.classification(logits, labels), [math.log(4), math.log(8 / 5), math.log(8)])
 
 
-def test_confusion_is_least_where_every_class_is_as_likely():
-    logits = np.float32([[7, 7, 7], [math.log(2), 0, 0], [20, 0, 0]])
-    check(
-        losses.confusion(logits),
-        [math.log(3), math.log(4) - math.log(2) / 3, 20 * 2 / 3 + math.log1p(2 * math.exp(-20))],
-    )
-
-
 def test_kl_divergence_sums_over_the_latent():
     z_mean = np.float32([[0, 0], [1, -2], [0, 0]])
     z_log_var = np.float32([[0, 0], [0, 0], [math.log(4), 0]])
     check(losses.kl_divergence(z_mean, z_log_var), [0, 2.5, 0.5 * (4 - 1 - math.log(4))])
 
 
-def test_reconstruction_averages_over_pixels_and_channels():
-    images = np.zeros((2, 64, 64, 3), np.float32)
+def test_reconstruction_averages_over_pixels_and_channels_and_minds_the_middle():
+    images = np.zeros((4, 64, 64, 3), np.float32)
     outputs = images.copy()
-    outputs[1, :32, :, 0] = -0.6
-    check(losses.reconstruction(images, outputs), [0, 0.1])
+    outputs[1] = -0.6
+    outputs[2, :8, :8] = 1.0
+    outputs[3, 32:40, 28:36] = 1.0
+    corner, middle = (float(value) for value in losses.reconstruction(images, outputs)[2:])
+    check(losses.reconstruction(images, outputs), [0, 0.6, corner, middle])
+    assert 0 < 4 * corner < middle
+
+
+def test_feature_matching_sums_over_the_maps():
+    maps = [np.zeros((2, 4, 4, 3), np.float32), np.ones((2, 2, 2, 5), np.float32)]
+    check(losses.feature_matching(maps, [maps[0] + 0.5, maps[1] - 0.25]), [0.75, 0.75])
+
+
+def mean_dependence(z, identity):
+    values = losses.identity_dependence(z.astype(np.float32), identity)
+    assert values.shape == (len(z),)
+    return float(np.mean(values))
+
+
+def test_identity_dependence_is_zero_on_average_where_the_latent_ignores_the_identity():
+    generator = np.random.default_rng(0)
+    identity = generator.integers(0, 3, 64).astype(np.int32)
+    chance = [mean_dependence(generator.standard_normal((64, 4)), identity) for _ in range(50)]
+    assert abs(np.mean(chance)) < 3 * np.std(chance) / np.sqrt(50)
+    shifted = generator.standard_normal((64, 4))
+    shifted[:, 0] += identity
+    widened = generator.standard_normal((64, 4)) * (1 + 5 * (identity[:, None] == 0))  # one mean for all identities
+    for dependent in (shifted, 0.01 * shifted, widened):
+        assert mean_dependence(dependent, identity) > 4 * np.std(chance)
+
+
+def test_identity_dependence_of_a_batch_without_pairs_is_finite():
+    assert np.isfinite(mean_dependence(np.ones((2, 3)), np.int32([0, 1])))

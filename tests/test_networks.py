@@ -54,7 +54,9 @@ def test_every_preset_builds_networks_that_take_any_batch_size(name):
         assert z_mean.shape == z_log_var.shape == (count, config.latent_dim)
         images = generator([z_mean, ops.eye(4)[:count]])
         assert images.shape == (count, 64, 64, 3) and abs(ops.convert_to_numpy(images)).max() <= 1
-        assert [logits.shape for logits in discriminator(images)] == [(count, 1), (count, 4), (count, 7)]
+        *logits, first_map, _, last_map = discriminator(images)
+        assert [head.shape for head in logits] == [(count, 1), (count, 4), (count, 7)]
+        assert first_map.shape[1:3] == (16, 16) and last_map.shape[1:3] == (4, 4)
 
 
 def posterior_std(config, images):

@@ -3,6 +3,7 @@
 Weighting and averaging over the batch happen once, in `PPRLVGAN.discriminator_loss` and `PPRLVGAN.generator_loss`.
 """
 
+import numpy as np
 from keras import ops
 
 
@@ -32,18 +33,6 @@ def classification(logits, labels):
     return ops.sparse_categorical_crossentropy(labels, logits, from_logits=True)
 
 
-def confusion(logits):
-    """Cross-entropy from the uniform distribution to the predicted one: least where every class is as likely.
-
-    Args:
-        logits: float `(batch, classes)`.
-
-    Returns:
-        float `(batch,)`, at least log(classes).
-    """
-    return -ops.mean(ops.log_softmax(logits, axis=-1), axis=-1)
-
-
 def kl_divergence(z_mean, z_log_var):
     """KL(q(f|I) || N(0, I)), summed over the latent.
 
@@ -57,12 +46,68 @@ def kl_divergence(z_mean, z_log_var):
 
 
 def reconstruction(images, outputs):
-    """Mean absolute error over pixels and channels.
+    """Mean absolute error over pixels and channels, the middle of the picture counting most.
+
+    In a face crop the expression is in the middle; background and hair would otherwise take up most of a small latent.
 
     Args:
         images, outputs: float `(batch, height, width, 3)`.
 
     Returns:
+        float `(batch,)`; 1 where every pixel is off by 1.
+    """
+    weights = ops.convert_to_tensor(_centre_weights(images.shape[1], images.shape[2]))
+    return ops.mean(weights * ops.abs(images - outputs), axis=(1, 2, 3))
+
+
+def feature_matching(real_maps, fake_maps):
+    """Mean absolute difference of feature maps, summed over the maps (Larsen et al. 2016).
+
+    Args:
+        real_maps, fake_maps: lists of float `(batch, height, width, channels)`; no gradient flows into the real ones.
+
+    Returns:
         float `(batch,)`.
     """
-    return ops.mean(ops.abs(images - outputs), axis=(1, 2, 3))
+    return sum(
+        ops.mean(ops.abs(ops.stop_gradient(real) - fake), axis=(1, 2, 3))
+        for real, fake in zip(real_maps, fake_maps, strict=True)
+    )
+
+
+def identity_dependence(z_mean, identity):
+    """How much more alike the latents of one person are than those of different people.
+
+    The expected value is the maximum mean discrepancy between the identities' latents (Gretton et al. 2012), here with
+    two Gaussian kernels and a linear one: 0 where the latent's distribution is the same for every identity. Unlike an
+    adversary's loss it cannot be outrun: there is no network that would have to keep up with the encoder.
+
+    Args:
+        z_mean: float `(batch, latent_dim)`. Each dimension is scaled to unit deviation first: an attacker would do so.
+        identity: int `(batch,)`.
+
+    Returns:
+        float `(batch,)`, whose mean over the batch is the estimate; it is unbiased and so may be negative.
+    """
+    scale = ops.stop_gradient(ops.std(z_mean, axis=0)) + 1e-4
+    z = (z_mean - ops.mean(z_mean, axis=0)) / scale
+    inner = ops.matmul(z, ops.transpose(z)) / z.shape[-1]  # (batch, batch)
+    squares = ops.diagonal(inner)
+    distances = squares[:, None] + squares[None, :] - 2.0 * inner
+    kernel = ops.exp(-2.0 * distances) + ops.exp(-0.5 * distances) + inner
+    same = ops.cast(ops.equal(identity[:, None], identity[None, :]), z.dtype)
+    alike = same - ops.eye(ops.shape(z)[0], dtype=z.dtype)
+    return _mean_over_pairs(kernel, alike) - _mean_over_pairs(kernel, 1.0 - same)
+
+
+def _mean_over_pairs(kernel, chosen):
+    """Rows `(batch,)` whose mean is the mean of `kernel` over the chosen pairs; 0 where there are none."""
+    count = ops.cast(ops.shape(kernel)[0], kernel.dtype)
+    return count * ops.sum(chosen * kernel, axis=-1) / ops.maximum(ops.sum(chosen), 1.0)
+
+
+def _centre_weights(height, width):
+    """float32 `(1, height, width, 1)`, mean 1: highest a little below the centre, between eyes and mouth."""
+    y, x = np.meshgrid(np.linspace(-1, 1, height), np.linspace(-1, 1, width), indexing="ij")
+    weights = 0.15 + np.exp(-((x / 0.55) ** 2) - ((y - 0.1) / 0.6) ** 2)
+    return (weights / weights.mean()).astype(np.float32)[None, :, :, None]

@@ -11,8 +11,6 @@ from vgan_tf.errors import InputError
 from vgan_tf.images import IMAGE_SIZE, to_float, to_uint8
 from vgan_tf.networks import build, latent_classifier, sample_latent
 
-LATENT_ADVERSARY_UNITS = 128
-
 
 @keras.saving.register_keras_serializable("vgan_tf")
 class PPRLVGAN(keras.Model):
@@ -43,12 +41,7 @@ class PPRLVGAN(keras.Model):
             )
         # Networks
         self.encoder, self.generator, self.discriminator = build(config, len(identities), len(expressions))
-        self.latent_expression_head = latent_classifier(
-            config.latent_dim, len(expressions), hidden_units=0, name="latent_expression_head"
-        )
-        self.latent_adversary = latent_classifier(
-            config.latent_dim, len(identities), hidden_units=LATENT_ADVERSARY_UNITS, name="latent_adversary"
-        )
+        self.latent_expression_head = latent_classifier(config.latent_dim, len(expressions))
 
         # Settings
         self.config = config
@@ -64,8 +57,9 @@ class PPRLVGAN(keras.Model):
                 "generator_loss",
                 "kl",
                 "reconstruction",
+                "features",
                 "latent_expression",
-                "latent_adversary",
+                "latent_dependence",
             )
         }
         self.real_accuracy_trackers = [
@@ -98,7 +92,7 @@ class PPRLVGAN(keras.Model):
             config, config.discriminator_learning_rate, total_steps
         )
         self.generator_optimizer.build(self.generator_variables)
-        self.discriminator_optimizer.build(self.discriminator_variables)
+        self.discriminator_optimizer.build(self.discriminator.trainable_variables)
 
     @property
     def generator_variables(self):
@@ -106,14 +100,6 @@ class PPRLVGAN(keras.Model):
         variables = self.encoder.trainable_variables + self.generator.trainable_variables
         if self.config.latent_expression_weight:
             variables = variables + self.latent_expression_head.trainable_variables
-        return variables
-
-    @property
-    def discriminator_variables(self):
-        """What the discriminator step trains: discriminator and, where it has weight, the latent's adversary."""
-        variables = self.discriminator.trainable_variables
-        if self.config.latent_adversary_weight:
-            variables = variables + self.latent_adversary.trainable_variables
         return variables
 
     @property
@@ -150,65 +136,64 @@ class PPRLVGAN(keras.Model):
         return self.generator([latent, code], training=training), latent, z_mean, z_log_var
 
     def discriminate(self, images, seed, training):
-        """D's logits of real, identity and expression for noisy images: what it reads there must be there to see."""
+        """D's logits of real, identity and expression, and its feature maps, for noisy images.
+
+        The noise, absent from the paper, has D read only what is there to see.
+        """
         if training and self.config.discriminator_noise:
             images = images + self.config.discriminator_noise * keras.random.normal(ops.shape(images), seed=seed)
         return self.discriminator(images, training=training)
 
-    def discriminator_loss(self, images, protected, latent, identity, expression, seed, training):
+    def discriminator_loss(self, images, protected, identity, expression, seed, training):
         """L_D (Chen et al. 2018, section 3), averaged over the batch; D2 and D3 learn from real images alone."""
         config = self.config
         real_targets = keras.random.uniform(ops.shape(identity), *config.real_label_range, seed=seed)
         fake_targets = keras.random.uniform(ops.shape(identity), *config.fake_label_range, seed=seed)
-        real_logits, identity_logits, expression_logits = self.discriminate(images, seed, training)
-        fake_logits, _, _ = self.discriminate(protected, seed, training)
+        real_logits, identity_logits, expression_logits, *_ = self.discriminate(images, seed, training)
+        fake_logits, *_ = self.discriminate(protected, seed, training)
         loss = (
             config.discriminator_real_weight * losses.real_fake(real_logits, real_targets)
             + config.discriminator_fake_weight * losses.real_fake(fake_logits, fake_targets)
             + config.discriminator_identity_weight * losses.classification(identity_logits, identity)
             + config.discriminator_expression_weight * losses.classification(expression_logits, expression)
         )
-        if config.latent_adversary_weight:
-            adversary = losses.classification(self.latent_adversary(latent, training=training), identity)
-            self._track("latent_adversary", adversary)
-            loss = loss + adversary
-        self._track("discriminator_loss", loss)
-        for tracker, labels, logits in zip(
-            self.real_accuracy_trackers, (identity, expression), (identity_logits, expression_logits), strict=True
-        ):
-            tracker.update_state(labels, logits)
+        self._track_loss("discriminator_loss", loss)
+        _track_accuracies(self.real_accuracy_trackers, (identity, expression), (identity_logits, expression_logits))
         return ops.mean(loss)
 
     def generator_loss(self, images, synthesis, targets, identity, expression, seed, training):
         """L_G (Chen et al. 2018, section 3) and the additions that the configuration gives weight, averaged."""
         config = self.config
         protected, latent, z_mean, z_log_var = synthesis
-        real_logits, identity_logits, expression_logits = self.discriminate(protected, seed, training)
+        real_logits, identity_logits, expression_logits, *fake_maps = self.discriminate(protected, seed, training)
         kl = losses.kl_divergence(z_mean, z_log_var)
         loss = (
-            config.adversarial_weight * losses.real_fake(real_logits, ops.ones_like(z_mean[:, 0]))
+            config.adversarial_weight * losses.real_fake(real_logits, ops.ones_like(kl))
             + config.identity_weight * losses.classification(identity_logits, targets)
             + config.expression_weight * losses.classification(expression_logits, expression)
             + config.kl_weight * kl
         )
+        self._track_loss("kl", kl)
+        same = ops.cast(ops.equal(targets, identity), "float32")
         if config.reconstruction_weight:
-            same = ops.cast(ops.equal(targets, identity), "float32")
             error = losses.reconstruction(images, protected)
-            self._track("reconstruction", error, sample_weight=same)
+            self._track_loss("reconstruction", error, sample_weight=same)
             loss = loss + config.reconstruction_weight * same * error
+        if config.feature_weight:
+            _, _, _, *real_maps = self.discriminate(images, seed, training)
+            error = losses.feature_matching(real_maps, fake_maps)
+            self._track_loss("features", error, sample_weight=same)
+            loss = loss + config.feature_weight * same * error
         if config.latent_expression_weight:
             error = losses.classification(self.latent_expression_head(latent, training=training), expression)
-            self._track("latent_expression", error)
+            self._track_loss("latent_expression", error)
             loss = loss + config.latent_expression_weight * error
-        if config.latent_adversary_weight:
-            adversary_logits = self.latent_adversary(latent, training=training)
-            loss = loss + config.latent_adversary_weight * losses.confusion(adversary_logits)
-        self._track("kl", kl)
-        self._track("generator_loss", loss)
-        for tracker, labels, logits in zip(
-            self.protected_accuracy_trackers, (targets, expression), (identity_logits, expression_logits), strict=True
-        ):
-            tracker.update_state(labels, logits)
+        if config.latent_dependence_weight:
+            dependence = losses.identity_dependence(z_mean, identity)
+            self._track_loss("latent_dependence", dependence)
+            loss = loss + config.latent_dependence_weight * dependence
+        self._track_loss("generator_loss", loss)
+        _track_accuracies(self.protected_accuracy_trackers, (targets, expression), (identity_logits, expression_logits))
         return ops.mean(loss)
 
     def train_step(self, data):
@@ -220,7 +205,7 @@ class PPRLVGAN(keras.Model):
                 synthesis = self.synthesize(images, targets, seed=self.seed_generator, training=True)
                 if step == 0:
                     with tape.stop_recording():
-                        self._discriminator_step(images, labels, synthesis)
+                        self._discriminator_step(images, labels, tf.stop_gradient(synthesis[0]))
                 loss = self.generator_loss(
                     images, synthesis, targets, **labels, seed=self.seed_generator, training=True
                 )
@@ -228,11 +213,10 @@ class PPRLVGAN(keras.Model):
             self.generator_optimizer.apply(tape.gradient(loss, variables), variables)
         return {metric.name: metric.result() for metric in self.metrics}
 
-    def _discriminator_step(self, images, labels, synthesis):
-        protected, latent = (tf.stop_gradient(value) for value in synthesis[:2])
+    def _discriminator_step(self, images, labels, protected):
         with tf.GradientTape() as tape:
-            loss = self.discriminator_loss(images, protected, latent, **labels, seed=self.seed_generator, training=True)
-        variables = self.discriminator_variables
+            loss = self.discriminator_loss(images, protected, **labels, seed=self.seed_generator, training=True)
+        variables = self.discriminator.trainable_variables
         self.discriminator_optimizer.apply(tape.gradient(loss, variables), variables)
 
     def test_step(self, data):
@@ -241,7 +225,7 @@ class PPRLVGAN(keras.Model):
         seed = self.config.seed
         targets = self.draw_targets(labels["identity"], seed=seed)
         synthesis = self.synthesize(images, targets, seed=seed, training=False)
-        self.discriminator_loss(images, *synthesis[:2], **labels, seed=seed, training=False)
+        self.discriminator_loss(images, synthesis[0], **labels, seed=seed, training=False)
         self.generator_loss(images, synthesis, targets, **labels, seed=seed, training=False)
         return {metric.name: metric.result() for metric in self.metrics}
 
@@ -344,8 +328,13 @@ class PPRLVGAN(keras.Model):
     def from_config(cls, config, custom_objects=None):
         return cls(**{**config, "config": Config.from_dict(config["config"])})
 
-    def _track(self, name, values, sample_weight=None):
+    def _track_loss(self, name, values, sample_weight=None):
         self.loss_trackers[name].update_state(values, sample_weight=sample_weight)
+
+
+def _track_accuracies(trackers, labels, logits):
+    for tracker, true, predicted in zip(trackers, labels, logits, strict=True):
+        tracker.update_state(true, predicted)
 
 
 def _optimizer(config, learning_rate, total_steps):

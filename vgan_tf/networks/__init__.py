@@ -17,7 +17,7 @@ def build(config, identity_count, expression_count):
         (encoder, generator, discriminator), functional `keras.Model`s:
         encoder: image `(batch, 64, 64, 3)` in [-1, 1] -> z_mean, z_log_var, each `(batch, latent_dim)`;
         generator: latent `(batch, latent_dim)`, one-hot target `(batch, identity_count)` -> image in [-1, 1];
-        discriminator: image -> logits of real `(batch, 1)`, identity and expression.
+        discriminator: image -> logits of real `(batch, 1)`, identity and expression, then its inner feature maps.
     """
     networks = paper if config.architecture == "paper" else edge
     return (

@@ -5,9 +5,6 @@ from keras import layers, ops
 
 from vgan_tf.images import IMAGE_SIZE
 
-if keras.config.backend() == "tensorflow":
-    import tensorflow as tf
-
 IMAGE_SHAPE = (IMAGE_SIZE, IMAGE_SIZE, 3)
 
 
@@ -28,25 +25,6 @@ def sample_latent(z_mean, z_log_var, seed, noise=1.0):
     return z_mean + noise * ops.exp(0.5 * z_log_var) * epsilon
 
 
-@keras.saving.register_keras_serializable("vgan_tf")
-class DepthToSpace(layers.Layer):
-    """`(batch, height, width, 4 * channels)` -> `(batch, 2 * height, 2 * width, channels)`.
-
-    One DEPTH_TO_SPACE operation on the phone; `keras.ops.depth_to_space` is missing from Keras 3.12.
-    """
-
-    def call(self, inputs):
-        if keras.config.backend() == "tensorflow":
-            return tf.nn.depth_to_space(inputs, 2)
-        _, height, width, depth = inputs.shape
-        x = ops.reshape(inputs, (-1, height, width, 2, 2, depth // 4))
-        return ops.reshape(ops.transpose(x, (0, 1, 3, 2, 4, 5)), self.compute_output_shape((-1, *inputs.shape[1:])))
-
-    def compute_output_shape(self, input_shape):
-        batch, height, width, depth = input_shape
-        return (batch, 2 * height, 2 * width, depth // 4)
-
-
 def posterior_heads(features, config):
     """Dense mean and log-variance of the posterior: two `(batch, latent_dim)` tensors."""
     z_mean = layers.Dense(config.latent_dim, name="z_mean")(features)
@@ -64,14 +42,7 @@ def discriminator_heads(features, identity_count, expression_count):
     ]
 
 
-def latent_classifier(latent_dim, classes, hidden_units, name):
-    """A classifier on the latent: `(batch, latent_dim)` -> logits `(batch, classes)`.
-
-    Args:
-        hidden_units: units of two hidden layers; 0 for a linear classifier.
-    """
-    latent = x = keras.Input((latent_dim,), name="latent")
-    if hidden_units:
-        x = layers.LeakyReLU(0.2)(layers.Dense(hidden_units)(x))
-        x = layers.LeakyReLU(0.2)(layers.Dense(hidden_units)(x))
-    return keras.Model(latent, layers.Dense(classes, name="logits")(x), name=name)
+def latent_classifier(latent_dim, classes):
+    """A linear classifier on the latent: `(batch, latent_dim)` -> logits `(batch, classes)`."""
+    latent = keras.Input((latent_dim,), name="latent")
+    return keras.Model(latent, layers.Dense(classes, name="logits")(latent), name="latent_classifier")

@@ -37,9 +37,12 @@ def generator(config, identity_count):
 def discriminator(config, identity_count, expression_count):
     """Image -> logits of real, identity, expression: stride-2 convolutions without batch norm, one dense layer."""
     image = x = keras.Input(IMAGE_SHAPE, name="image")
+    maps = []
     for filters in config.discriminator_filters:  # 64 -> 32 -> 16 -> 8 -> 4
         x = layers.Conv2D(filters, config.kernel_size, strides=2, padding="same")(x)
         x = layers.LeakyReLU(0.2)(x)
+        maps.append(x)
     x = layers.LeakyReLU(0.2)(layers.Dense(256)(layers.Flatten()(x)))
     x = layers.Dropout(config.discriminator_dropout, seed=config.seed)(x)
-    return keras.Model(image, discriminator_heads(x, identity_count, expression_count), name="discriminator")
+    heads = discriminator_heads(x, identity_count, expression_count)
+    return keras.Model(image, [*heads, *maps[1:]], name="discriminator")
