@@ -245,7 +245,7 @@ def _fit_ridge(transform, train, validation, classes, seed, quick):
     mean = features.mean(axis=0)
     features -= mean
     gram = features @ features.T
-    scale = float(np.trace(gram)) / len(gram)
+    scale = float(np.trace(gram)) / len(gram) or 1.0  # all images may have the same lowest bits
     targets = np.eye(classes, dtype=np.float32)[train.labels].reshape(len(gram), -1)  # (n, tasks * classes)
     offsets = targets.mean(axis=0)
 
