@@ -58,6 +58,14 @@ def test_images_that_are_all_alike_tell_nothing(attacker):
     assert accuracy(attacker, (np.full((480, 16, 16, 3), 120, np.uint8), np.arange(480) % CLASSES)) == 0.25
 
 
+def test_ridge_survives_the_rounding_of_a_singular_kernel():
+    looks = np.random.default_rng(0).integers(0, 7, 2400)
+    greys = (30 * looks + 30).astype(np.uint8)
+    images = np.broadcast_to(greys[:, None, None, None], (2400, 32, 32, 3))
+    readings = attackers.train(attackers.PIXEL_RIDGE, images, looks % CLASSES, CLASSES, seed=0)(images)
+    assert all(np.ptp(readings[looks == look]) == 0 for look in range(7))
+
+
 @pytest.mark.parametrize("attacker", (attackers.CNN, attackers.PIXEL_RIDGE), ids=lambda one: one.name)
 def test_the_same_seed_reads_the_same(attacker, images):
     pixels, labels = images
