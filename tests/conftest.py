@@ -1,7 +1,10 @@
 """Fixtures that several test files share."""
 
+import subprocess
+import sys
+
 import pytest
-from helpers import TINY_RUN, run_script
+from helpers import ROOT, TINY_RUN
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -14,9 +17,13 @@ def cache_home(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def trained_folder(tmp_path_factory):
-    """A run folder of the tiny preset, trained by train.py. Copy it before changing anything in it."""
+    """A run folder of the tiny preset, trained by train.py. Copy it before changing anything in it.
+
+    Trained in a process of its own, as other tests repeat it bit for bit.
+    """
     folder = tmp_path_factory.mktemp("runs") / "tiny"
-    assert run_script("train.py", *TINY_RUN, "--out", folder) == 0
+    command = [sys.executable, str(ROOT / "train.py"), *TINY_RUN, "--out", str(folder)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
     return folder
 
 

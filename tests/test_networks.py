@@ -8,7 +8,6 @@ from keras import ops
 
 from vgan_tf.config import PRESETS, preset
 from vgan_tf.networks import build, latent_classifier, sample_latent
-from vgan_tf.networks.layers import DepthToSpace
 
 
 def convolution(side, channels_in, channels_out):
@@ -84,15 +83,5 @@ def test_the_sampler_draws_with_the_given_mean_and_log_variance():
     np.testing.assert_array_equal(z_mean, ops.convert_to_numpy(sample_latent(z_mean, z_log_var, seed=1, noise=0.0)))
 
 
-def test_depth_to_space_moves_channels_into_blocks():
-    inputs = np.arange(2 * 3 * 5 * 8, dtype=np.float32).reshape(2, 3, 5, 8)
-    outputs = ops.convert_to_numpy(DepthToSpace()(inputs))
-    assert outputs.shape == (2, 6, 10, 2) == DepthToSpace().compute_output_shape(inputs.shape)
-    for row, column in ((0, 0), (0, 1), (1, 0), (1, 1)):
-        first = 2 * (2 * row + column)
-        np.testing.assert_array_equal(outputs[:, row::2, column::2], inputs[..., first : first + 2])
-
-
-def test_a_latent_classifier_without_hidden_units_is_linear():
-    assert latent_classifier(8, 3, 0, "linear").count_params() == dense(8, 3)
-    assert latent_classifier(8, 3, 16, "deep").count_params() == dense(8, 16) + dense(16, 16) + dense(16, 3)
+def test_the_latent_classifier_is_linear():
+    assert latent_classifier(8, 3).count_params() == dense(8, 3)

@@ -73,7 +73,13 @@ def test_a_killed_run_resumes_to_the_same_weights_and_history(trained_folder, tm
     resumed, uninterrupted = contents(killed / "model.weights.h5"), contents(trained_folder / "model.weights.h5")
     assert resumed.keys() == uninterrupted.keys()
     assert all(np.array_equal(resumed[name], values) for name, values in uninterrupted.items())
-    assert history(killed) == history(trained_folder) and len(history(killed)) == 3
+    rows, expected = history(killed), history(trained_folder)
+    assert len(rows) == len(expected) == 3
+    for row, wanted in zip(rows, expected, strict=True):
+        # The weights are the same bit for bit; reported means may differ in the last digit between processes.
+        assert {k: float(v) for k, v in row.items()} == pytest.approx(
+            {k: float(v) for k, v in wanted.items()}, rel=1e-5
+        )
 
 
 def test_a_loss_that_is_not_finite_stops_training_and_spares_the_last_checkpoint(trained_folder, tmp_path, eagerly):
