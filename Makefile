@@ -7,7 +7,7 @@ INSTALLED := $(VENV)/installed
 .PHONY: demo test lint format clean
 
 demo: $(INSTALLED)  ## train on the built-in faces and audit the result; at most 15 minutes on two idle cores
-	$(BIN)/python train.py --preset demo --out $(RUN) $(if $(wildcard $(RUN)/config.json),--resume)
+	$(BIN)/python train.py --out $(RUN) $(if $(wildcard $(RUN)/config.json),--resume,--preset demo)
 	$(BIN)/python evaluate.py $(RUN)
 
 test: $(INSTALLED)  ## run all tests

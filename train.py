@@ -8,7 +8,7 @@ from vgan_tf.commands import run_command
 
 def parse():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--preset", default="edge", help="paper, edge (default), demo or tiny")
+    parser.add_argument("--preset", help="paper, edge (default), demo or tiny")
     parser.add_argument("--data", metavar="SOURCE", help="avatars, a folder, an array file or a CSV; see docs/data.md")
     parser.add_argument("--out", metavar="RUN", required=True, help="the run folder")
     parser.add_argument("--epochs", type=int)
@@ -30,15 +30,19 @@ def main():
 def train(arguments):
     from vgan_tf import training
     from vgan_tf.config import parse_assignments, preset
+    from vgan_tf.errors import InputError
     from vgan_tf.run import require_new
 
     if arguments.resume:
+        for flag in ("preset", "data", "steps", "batch_size", "seed", "set"):
+            if getattr(arguments, flag):
+                raise InputError(f"--{flag.replace('_', '-')} with --resume: a run goes on with its own configuration")
         run, faces = training.plan_resumption(arguments.out, arguments.epochs)
     else:
         require_new(arguments.out)
         flags = {key: getattr(arguments, key) for key in ("data", "epochs", "batch_size", "seed")}
         changes = {key: value for key, value in flags.items() if value is not None}
-        config = preset(arguments.preset).replace(**{**changes, **parse_assignments(arguments.set)})
+        config = preset(arguments.preset or "edge").replace(**{**changes, **parse_assignments(arguments.set)})
         run, faces = training.plan(config, arguments.out, arguments.steps)
     print(json.dumps(run.config.to_dict()))
     print(f"{len(faces)} images, {len(run.identities)} target identities, {len(run.expressions)} expressions")

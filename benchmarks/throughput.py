@@ -41,12 +41,12 @@ def measure(preset_name, batch_size, steps, identities):
     faces = load_faces(f"avatars:identities={identities},images={max(420, 7 * identities, 2 * batch_size)},seed=1")
     model = PPRLVGAN(config, faces.identities, faces.expressions)
     model.compile(total_steps=WARM_UP_STEPS + steps)
-    step = model.make_train_function()
+    model.make_train_function()
     batches = iter(training_batches(faces, config))
     seconds, cpu_seconds = [], []
     for _ in range(WARM_UP_STEPS + steps):
         start, cpu_start = time.perf_counter(), time.process_time()
-        logs = step(batches)
+        logs = model.train_function(batches)
         float(logs["generator_loss"])
         seconds.append(time.perf_counter() - start)
         cpu_seconds.append(time.process_time() - cpu_start)

@@ -137,6 +137,11 @@ class Config:
             filters = getattr(self, name)
             if not filters or not all(type(count) is int and count >= 1 for count in filters):
                 raise InputError(f"{name}={filters}: must be whole numbers of at least 1")
+        stages = {"paper": 3, "edge": 4}[self.architecture]
+        if len(self.generator_filters) != stages:
+            raise InputError(
+                f"generator_filters={self.generator_filters}: the {self.architecture} generator needs {stages} numbers"
+            )
         for name in ("real_label_range", "fake_label_range"):
             ends = getattr(self, name)
             if len(ends) != 2 or not 0 <= ends[0] <= ends[1] <= 1:
@@ -161,7 +166,10 @@ class Config:
 
     @classmethod
     def from_dict(cls, values):
-        """The inverse of `to_dict`; an unknown key raises InputError."""
+        """The inverse of `to_dict`; an unknown or missing key raises InputError."""
+        missing = sorted({field.name for field in dataclasses.fields(cls)} - set(values))
+        if missing:
+            raise InputError(f"configuration without {', '.join(missing)}: damaged, or of another version")
         return cls().replace(**values)
 
 
@@ -228,7 +236,7 @@ def edge():
         latent_dim=16,
         encoder_filters=(24, 48, 96, 128),
         generator_filters=(128, 64, 48, 32),
-        discriminator_filters=(24, 48, 96, 128),
+        discriminator_filters=(16, 32, 64, 128),
         dropout=0.0,
         discriminator_dropout=0.3,
         batch_norm_momentum=0.9,
@@ -244,7 +252,7 @@ def edge():
         reconstruction_weight=20.0,
         feature_weight=5.0,
         latent_expression_weight=1.0,
-        latent_dependence_weight=3.0,
+        latent_dependence_weight=5.0,
         true_target_fraction=0.5,
         discriminator_noise=0.2,
         generator_steps=1,

@@ -118,7 +118,7 @@ class PPRLVGAN(keras.Model):
         A share `true_target_fraction` of them is the true identity in any case, for the reconstruction.
         """
         config, count = self.config, len(self.identities)
-        shape = ops.shape(identity)
+        identity, shape = ops.cast(identity, "int32"), ops.shape(identity)
         if config.target_policy == "exclude-true":
             targets = (identity + keras.random.randint(shape, 1, count, seed=seed)) % count
         else:
@@ -275,7 +275,7 @@ class PPRLVGAN(keras.Model):
 
     def read_identity(self, images):
         """The identity that D2 sees in images: int64 `(n,)`; images as for `encode`."""
-        _, identity_logits, _ = self.discriminator(_as_float_images(images), training=False)
+        _, identity_logits, *_ = self.discriminator(_as_float_images(images), training=False)
         return ops.convert_to_numpy(identity_logits).argmax(axis=-1)
 
     def protect(self, images, target="random", seed=0):
@@ -311,7 +311,9 @@ class PPRLVGAN(keras.Model):
             if target not in self.identities:
                 raise InputError(f"target {target!r}: must be random or one of {', '.join(self.identities)}")
             return np.full(count, self.identities.index(target))
-        targets, last = np.broadcast_to(np.asarray(target), (count,)), len(self.identities) - 1
+        targets, last = np.asarray(target), len(self.identities) - 1
+        if targets.shape != (count,):
+            raise InputError(f"targets of shape {targets.shape}: expected ({count},), one for each image")
         if not np.issubdtype(targets.dtype, np.integer) or targets.min() < 0 or targets.max() > last:
             raise InputError(f"target {target!r}: indices must be whole numbers from 0 to {last}")
         return targets
