@@ -35,7 +35,7 @@ def train(arguments):
 
     if arguments.resume:
         for flag in ("preset", "data", "steps", "batch_size", "seed", "set"):
-            if getattr(arguments, flag):
+            if getattr(arguments, flag) not in (None, []):
                 raise InputError(f"--{flag.replace('_', '-')} with --resume: a run goes on with its own configuration")
         run, faces = training.plan_resumption(arguments.out, arguments.epochs)
     else:

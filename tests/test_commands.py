@@ -50,6 +50,8 @@ def check_refused(capsys, status, named, expected_status=2):
         (("--preset", "tiny", "--data", "avatars:people=3"), "people"),
         (("--preset", "tiny", "--set", "split=clip"), "split by clip"),
         (("--resume",), "not a run folder"),
+        (("--resume", "--seed", "0"), "--seed with --resume"),
+        (("--resume", "--set", "dropout=0.1"), "--set with --resume"),
     ],
 )
 def test_train_refuses_wrong_input(arguments, named, tmp_path, capsys):

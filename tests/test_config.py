@@ -17,6 +17,13 @@ def test_presets_carry_their_name_and_survive_json(name):
     assert restored == config and isinstance(restored.encoder_filters, tuple)
 
 
+def test_a_stored_configuration_that_lacks_a_key_is_refused():
+    values = preset("paper").to_dict()
+    del values["kl_weight"]
+    with pytest.raises(InputError, match="kl_weight"):
+        Config.from_dict(values)
+
+
 def test_paper_is_the_reference_recipe():
     config = preset("paper")
     expected = {
@@ -75,6 +82,7 @@ def test_paper_is_the_reference_recipe():
         ({"encoder_filters": ["a", "b"]}, "encoder_filters"),
         ({"encoder_filters": []}, "encoder_filters"),
         ({"generator_filters": [8, 0]}, "generator_filters"),
+        ({"generator_filters": [8, 8]}, "needs 3 numbers"),
         ({"discriminator_filters": [8, 2.5]}, "discriminator_filters"),
         ({"real_label_range": [0.9, 1.0, 1.1]}, "real_label_range"),
         ({"fake_label_range": [0.2, 0.1]}, "fake_label_range"),

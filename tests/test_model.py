@@ -184,7 +184,7 @@ def test_the_identity_and_expression_heads_learn_from_real_images_only():
 )
 def test_targets_are_uniform_over_the_identities_that_the_policy_allows(changes, true_share):
     model = make_model(small_paper_config(**changes))
-    identity = (np.arange(6000) % 3).astype(np.int32)
+    identity = np.arange(6000) % 3  # int64, as NumPy counts
     targets = ops.convert_to_numpy(model.draw_targets(ops.convert_to_tensor(identity), seed=model.seed_generator))
     offset = np.bincount((targets - identity) % 3, minlength=3) / len(identity)
     np.testing.assert_allclose(offset, [true_share, (1 - true_share) / 2, (1 - true_share) / 2], atol=0.03)
@@ -237,6 +237,7 @@ def test_protecting_is_fixed_by_its_seed_and_independent_of_batches():
         (np.zeros((2, 64, 64, 3), np.uint8), [0, 3], "from 0 to 2"),
         (np.zeros((2, 64, 64, 3), np.uint8), [-1, 0], "from 0 to 2"),
         (np.zeros((2, 64, 64, 3), np.uint8), [0.0, 1.0], "whole numbers"),
+        (np.zeros((2, 64, 64, 3), np.uint8), [0, 1, 2], "(3,)"),
         (np.zeros((2, 32, 32, 3), np.uint8), "ann", "(2, 32, 32, 3)"),
         (np.zeros((64, 64, 3), np.uint8), "ann", "(64, 64, 3)"),
         (np.zeros((0, 64, 64, 3), np.uint8), "ann", "at least 1"),

@@ -69,7 +69,8 @@ def test_a_killed_run_resumes_to_the_same_weights_and_history(trained_folder, tm
     _, stderr = process.communicate()
     assert process.returncode == -signal.SIGKILL, stderr.decode()
     assert len(open_run(killed).checkpoints()) < 3
-    subprocess.run([*command, "--resume"], cwd=ROOT, check=True, capture_output=True)
+    resume = [sys.executable, str(ROOT / "train.py"), "--out", str(killed), "--resume"]
+    subprocess.run(resume, cwd=ROOT, check=True, capture_output=True)
     resumed, uninterrupted = contents(killed / "model.weights.h5"), contents(trained_folder / "model.weights.h5")
     assert resumed.keys() == uninterrupted.keys()
     assert all(np.array_equal(resumed[name], values) for name, values in uninterrupted.items())

@@ -270,7 +270,7 @@ def edge():
 
 def demo():
     """`edge`, sized for `make demo`."""
-    return edge().replace(preset="demo", data="avatars:identities=6,images=4200,seed=1", epochs=28)
+    return edge().replace(preset="demo", data="avatars:identities=6,images=4200,seed=1", epochs=38)
 
 
 def tiny():
