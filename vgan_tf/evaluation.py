@@ -1,5 +1,6 @@
 """Judging a run: its protected images and latents, as plain arrays, go to the audit."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -38,10 +39,13 @@ def evaluate_run(folder, data=None, out=None, dump_path=None, target_policy="uni
     run = open_run(folder)
     model = load_run(folder)
     faces = load_faces(data or run.config.data)
-    if data is None and faces.fingerprint() != run.fingerprint:
+    trained_on_these = faces.fingerprint() == run.fingerprint
+    if data is None and not trained_on_these:
         raise InputError(f"{run.config.data}: not the data that {folder} was trained on; name the data with --data")
     out = Path(out) if out else run.folder / "evaluation"
     dump = make_dump(model, faces, target_policy)
+    if not trained_on_these:
+        dump = dataclasses.replace(dump, trained_train=None)
     if dump_path:
         dump.save(dump_path)
     inputs = _one_of_each_expression(dump)
