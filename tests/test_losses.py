@@ -50,6 +50,10 @@ def test_feature_matching_sums_over_the_maps():
     check(losses.feature_matching(maps, [maps[0] + 0.5, maps[1] - 0.25]), [0.75, 0.75])
 
 
+def test_latent_cycle_averages_over_the_latent():
+    check(losses.latent_cycle(np.float32([[1, 2], [0, 0]]), np.float32([[1, 2], [1, -2]])), [0, 1.5])
+
+
 def mean_dependence(z, identity):
     values = losses.identity_dependence(z.astype(np.float32), identity)
     assert values.shape == (len(z),)

@@ -136,7 +136,16 @@ def test_evaluating_twice_gives_the_same_numbers_whatever_the_batch_size():
 
 
 def test_the_kl_term_is_averaged_over_the_batch_by_its_weight():
-    weights = ("adversarial", "identity", "expression", "reconstruction", "latent_expression", "latent_dependence")
+    weights = (
+        "adversarial",
+        "identity",
+        "expression",
+        "reconstruction",
+        "features",
+        "cycle",
+        "latent_expression",
+        "latent_dependence",
+    )
     model = make_model(small_paper_config(**{f"{name}_weight": 0.0 for name in weights}, kl_weight=0.5))
     logs = model.test_step(noise_batch(6))
     images, _ = noise_batch(6)

@@ -39,6 +39,7 @@ class Config:
         discriminator_identity_weight, discriminator_expression_weight: weights of D2 and D3 in L_D.
         adversarial_weight, identity_weight, expression_weight, kl_weight: the four weights of L_G.
         reconstruction_weight: mean absolute pixel error if the target is the true identity; in L_G, not in the paper.
+        cycle_weight: mean absolute error of the latent read back from the protected image; in L_G, not in the paper.
         latent_expression_weight: cross-entropy of a linear expression head on the latent, in L_G; not in the paper.
         feature_weight: mean absolute error of the discriminator's feature maps, likewise; in L_G, not in the paper.
         latent_dependence_weight: dependence of the latent's mean on the identity; in L_G, not in the paper.
@@ -81,6 +82,7 @@ class Config:
     expression_weight: float = 0.29
     kl_weight: float = 0.002
     reconstruction_weight: float = 0.0
+    cycle_weight: float = 0.0
     latent_expression_weight: float = 0.0
     feature_weight: float = 0.0
     latent_dependence_weight: float = 0.0
@@ -247,10 +249,11 @@ def edge():
         adversarial_weight=0.05,
         # Small: classifiers trained along with a generator are easily fooled by it; likeness comes from reconstruction.
         identity_weight=0.03,
-        expression_weight=0.1,
+        expression_weight=0.3,
         kl_weight=0.004,
         reconstruction_weight=20.0,
         feature_weight=5.0,
+        cycle_weight=1.0,
         latent_expression_weight=1.0,
         latent_dependence_weight=5.0,
         true_target_fraction=0.5,
@@ -270,7 +273,7 @@ def edge():
 
 def demo():
     """`edge`, sized for `make demo`."""
-    return edge().replace(preset="demo", data="avatars:identities=6,images=4200,seed=1", epochs=38)
+    return edge().replace(preset="demo", data="avatars:identities=6,images=4200,seed=1", epochs=36)
 
 
 def tiny():

@@ -75,6 +75,18 @@ def feature_matching(real_maps, fake_maps):
     )
 
 
+def latent_cycle(latent, cycled):
+    """Mean absolute difference between a latent and what the encoder reads in the face made from it.
+
+    Args:
+        latent, cycled: float `(batch, latent_dim)`; no gradient flows into the first.
+
+    Returns:
+        float `(batch,)`.
+    """
+    return ops.mean(ops.abs(ops.stop_gradient(latent) - cycled), axis=-1)
+
+
 def identity_dependence(z_mean, identity):
     """How much more alike the latents of one person are than those of different people.
 

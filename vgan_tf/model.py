@@ -58,6 +58,7 @@ class PPRLVGAN(keras.Model):
                 "kl",
                 "reconstruction",
                 "features",
+                "cycle",
                 "latent_expression",
                 "latent_dependence",
             )
@@ -184,6 +185,11 @@ class PPRLVGAN(keras.Model):
             error = losses.feature_matching(real_maps, fake_maps)
             self._track_loss("features", error, sample_weight=same)
             loss = loss + config.feature_weight * same * error
+        if config.cycle_weight:
+            # In inference mode, or the moving statistics would mix those of real and protected images.
+            error = losses.latent_cycle(latent, self.encoder(protected, training=False)[0])
+            self._track_loss("cycle", error)
+            loss = loss + config.cycle_weight * error
         if config.latent_expression_weight:
             error = losses.classification(self.latent_expression_head(latent, training=training), expression)
             self._track_loss("latent_expression", error)
