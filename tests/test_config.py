@@ -82,7 +82,7 @@ def test_paper_is_the_reference_recipe():
         ({"encoder_filters": ["a", "b"]}, "encoder_filters"),
         ({"encoder_filters": []}, "encoder_filters"),
         ({"generator_filters": [8, 0]}, "generator_filters"),
-        ({"generator_filters": [8, 8]}, "needs 3 numbers"),
+        ({"generator_filters": [8, 8]}, "needs 4 numbers"),
         ({"discriminator_filters": [8, 2.5]}, "discriminator_filters"),
         ({"real_label_range": [0.9, 1.0, 1.1]}, "real_label_range"),
         ({"fake_label_range": [0.2, 0.1]}, "fake_label_range"),

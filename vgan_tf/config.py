@@ -273,7 +273,7 @@ def edge():
 
 def demo():
     """`edge`, sized for `make demo`."""
-    return edge().replace(preset="demo", data="avatars:identities=6,images=4200,seed=1", epochs=36)
+    return edge().replace(preset="demo", data="avatars:identities=6,images=4200,seed=1", epochs=30)
 
 
 def tiny():
