@@ -161,6 +161,8 @@ def open_run(folder):
         )
     except FileNotFoundError:
         raise InputError(f"{folder}: not a run folder (no config.json); train.py makes one") from None
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
     except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path}: damaged ({type(error).__name__}: {error}); train again or restore it") from None
 
