@@ -226,15 +226,19 @@ def preset(name):
 
 
 def paper():
-    """The authors' recipe: kernel 5, latent 128, RMSprop, one discriminator step and two generator steps."""
+    """The authors' recipe: kernel 5, latent 128, RMSprop, one discriminator step and two generator steps.
+
+    Its 300 epochs are beyond a CPU; docs/results/paper.md has what a few of them gave.
+    """
     return Config()
 
 
 def edge():
     """Ours, for phones, and the default.
 
-    First version, measured through `demo` only. Its additions to the game (reconstruction and feature matching where the
-    target is the true identity, the latent's cycle, expression head and dependence penalty) are each a weight: 0 is off.
+    First version, measured through `demo` only. Its additions to the game (reconstruction and feature matching where
+    the target is the true identity, the latent's cycle, expression head and dependence penalty) are each a weight; 0
+    switches one off.
     """
     return Config(
         preset="edge",
@@ -278,8 +282,8 @@ def edge():
 def demo():
     """`edge`, sized for `make demo`.
 
-    On the drawn faces (630 test images): expression 87.5 % by a classifier of originals, target identity 100 %; identity
-    15.9 % in scenario I, 41.3 % in II, 50.5 % in III, where chance is 16.7 %. docs/results/demo.md has the rest.
+    `make demo`, on drawn faces (630 test images): expression 87.5 % by a classifier of originals, target identity
+    100 %; identity 15.9 % in scenario I, 41.3 % in II, 50.5 % in III, where chance is 16.7 %. See docs/results/demo.md.
     """
     return edge().replace(preset="demo", data="avatars:identities=6,images=4200,seed=1", epochs=30)
 
