@@ -38,7 +38,8 @@ class Config:
         discriminator_real_weight, discriminator_fake_weight: weight of each half of the real/fake term in L_D.
         discriminator_identity_weight, discriminator_expression_weight: weights of D2 and D3 in L_D.
         adversarial_weight, identity_weight, expression_weight, kl_weight: the four weights of L_G.
-        reconstruction_weight: mean absolute pixel error if the target is the true identity; in L_G, not in the paper.
+        reconstruction_weight: mean absolute pixel error, the middle of the picture counting most, where the target is
+            the true identity; in L_G, not in the paper.
         cycle_weight: mean absolute error of the latent read back from the protected image; in L_G, not in the paper.
         latent_expression_weight: cross-entropy of a linear expression head on the latent, in L_G; not in the paper.
         feature_weight: mean absolute error of the discriminator's feature maps, likewise; in L_G, not in the paper.

@@ -235,12 +235,13 @@ class PPRLVGAN(keras.Model):
         self.generator_loss(images, synthesis, targets, **labels, seed=seed, training=False)
         return {metric.name: metric.result() for metric in self.metrics}
 
-    def encode(self, images, seed=None, batch_size=128):
+    def encode(self, images, seed=None, noise=1.0, batch_size=128):
         """The latent of images.
 
         Args:
             images: uint8 `(n, 64, 64, 3)`, or float32 of that shape in [-1, 1].
             seed: int for one draw of the posterior, None for its mean.
+            noise: scale of the draw's noise.
             batch_size: images at a time.
 
         Returns:
@@ -257,7 +258,7 @@ class PPRLVGAN(keras.Model):
                 strict=True,
             )
         )
-        return means if seed is None else ops.convert_to_numpy(sample_latent(means, log_vars, seed=seed))
+        return means if seed is None else ops.convert_to_numpy(sample_latent(means, log_vars, seed, noise))
 
     def decode(self, latents, targets, batch_size=128):
         """The faces of target identities with the expression of latents.
@@ -304,10 +305,7 @@ class PPRLVGAN(keras.Model):
 
     def encode_for_protection(self, images, seed=0):
         """The latent that `protect` decodes: mean + protection_noise * std * epsilon."""
-        means = self.encode(images)
-        if not self.config.protection_noise:
-            return means
-        return means + self.config.protection_noise * (self.encode(images, seed=seed) - means)
+        return self.encode(images, seed, self.config.protection_noise)
 
     def resolve_targets(self, target, count, seed=0):
         """Turn a target's name, "random", or an int array into int64 `(count,)`; else raise InputError."""
