@@ -1,0 +1,1 @@
+"""On the device: NumPy, Pillow and LiteRT only. Importing it imports no TensorFlow."""
