@@ -7,7 +7,7 @@ from helpers import small_paper_config, tiny_config
 from keras import ops
 
 from vgan_tf.config import PRESETS, preset
-from vgan_tf.networks import build, latent_classifier, sample_latent
+from vgan_tf.networks import build, expression_classifier, latent_classifier, sample_latent
 
 
 def convolution(side, channels_in, channels_out):
@@ -85,3 +85,12 @@ def test_the_sampler_draws_with_the_given_mean_and_log_variance():
 
 def test_the_latent_classifier_is_linear():
     assert latent_classifier(8, 3).count_params() == dense(8, 3)
+
+
+def test_the_expression_classifier_gives_probabilities():
+    config = tiny_config()
+    classifier = expression_classifier(config, 7)
+    images = np.random.default_rng(0).uniform(-1, 1, (5, 64, 64, 3)).astype(np.float32)
+    probabilities = ops.convert_to_numpy(classifier(images))
+    assert probabilities.shape == (5, 7) and probabilities.min() >= 0
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)

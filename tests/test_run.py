@@ -34,7 +34,14 @@ def compiled(run):
 
 def test_a_trained_run_holds_all_that_the_interface_promises(trained_folder, trained_model):
     names = {path.name for path in trained_folder.iterdir()}
-    assert names == {"config.json", "model.weights.h5", "checkpoints", "history.csv", "samples"}
+    assert names == {
+        "config.json",
+        "model.weights.h5",
+        "expression.weights.h5",
+        "checkpoints",
+        "history.csv",
+        "samples",
+    }
     stored = json.loads((trained_folder / "config.json").read_text())
     assert stored["image_size"] == 64 and len(stored["data_fingerprint"]) == 64 and "tensorflow" in stored["versions"]
     assert [path.name for path in sorted((trained_folder / "samples").iterdir())] == [

@@ -17,7 +17,7 @@ from helpers import ROOT, TINY_RUN, make_model, noise_batch, noise_faces, tiny_c
 
 from vgan_tf import load_run, training
 from vgan_tf.errors import InputError
-from vgan_tf.run import Run, open_run
+from vgan_tf.run import Run, load_expression_classifier, open_run
 
 
 def new_run(folder, **changes):
@@ -47,6 +47,26 @@ def test_a_seed_fixes_the_weights_and_only_the_training_part_is_trained_on(tmp_p
     assert sum(map(len, parts)) == len(set.union(*parts)) == 42
 
 
+def test_the_classifier_learns_originals_and_protected_images_and_goes_with_the_weights(tmp_path, eagerly, monkeypatch):
+    run, faces = new_run(tmp_path / "run", classifier_epochs=1)
+    learnt = []
+    batches = training.training_batches
+    monkeypatch.setattr(
+        training, "training_batches", lambda faces, *a, **k: learnt.append(faces) or batches(faces, *a, **k)
+    )
+    model = training.train(run, faces)
+    train, _, _ = training.partition(faces, run.config)
+    game, both = learnt
+    assert game.fingerprint() == train.fingerprint()
+    np.testing.assert_array_equal(both.images[: len(train)], train.images)
+    np.testing.assert_array_equal(both.images[len(train) :], model.protect(train.images, seed=run.config.seed))
+    np.testing.assert_array_equal(both.expression, np.tile(train.expression, 2))
+    assert same(load_expression_classifier(run.folder), load_expression_classifier(run.folder))
+    run.save_weights(model)
+    with pytest.raises(InputError, match="expression.weights.h5: missing.*--resume"):
+        load_expression_classifier(run.folder)
+
+
 def contents(weights_file):
     arrays = {}
     with h5py.File(weights_file) as file:
@@ -71,9 +91,10 @@ def test_a_killed_run_resumes_to_the_same_weights_and_history(trained_folder, tm
     assert len(open_run(killed).checkpoints()) < 3
     resume = [sys.executable, str(ROOT / "train.py"), "--out", str(killed), "--resume"]
     subprocess.run(resume, cwd=ROOT, check=True, capture_output=True)
-    resumed, uninterrupted = contents(killed / "model.weights.h5"), contents(trained_folder / "model.weights.h5")
-    assert resumed.keys() == uninterrupted.keys()
-    assert all(np.array_equal(resumed[name], values) for name, values in uninterrupted.items())
+    for name in ("model.weights.h5", "expression.weights.h5"):
+        resumed, uninterrupted = contents(killed / name), contents(trained_folder / name)
+        assert resumed.keys() == uninterrupted.keys()
+        assert all(np.array_equal(resumed[key], values) for key, values in uninterrupted.items())
     rows, expected = history(killed), history(trained_folder)
     assert len(rows) == len(expected) == 3
     for row, wanted in zip(rows, expected, strict=True):

@@ -32,6 +32,8 @@ class Config:
         latent_dim: length of the latent f(I).
         kernel_size: side of the convolutions of the paper's networks; 5 for FERG, 8 for MUG in the authors' code.
         encoder_filters, generator_filters, discriminator_filters: channels, layer by layer.
+        classifier_filters: channels of the expression classifier; classifier_epochs: its passes over training images,
+            original and protected.
         dropout: rate in the encoder. discriminator_dropout: rate before the discriminator's heads.
         batch_norm_momentum: of all batch normalisation.
         bounded_posterior: log-variance through a sigmoid, so the posterior's std lies in (1, 1.649).
@@ -70,6 +72,8 @@ class Config:
     encoder_filters: tuple = (32, 64, 128, 256)
     generator_filters: tuple = (256, 128, 128)
     discriminator_filters: tuple = (32, 64, 128, 256)
+    classifier_filters: tuple = (16, 32, 64, 96)
+    classifier_epochs: int = 6
     dropout: float = 0.3
     discriminator_dropout: float = 0.5
     batch_norm_momentum: float = 0.8
@@ -115,7 +119,7 @@ class Config:
         for name, allowed in CHOICES.items():
             if getattr(self, name) not in allowed:
                 raise InputError(f"{name}={getattr(self, name)!r}: must be one of {', '.join(allowed)}")
-        for name in ("batch_size", "latent_dim", "generator_steps", "kernel_size"):
+        for name in ("batch_size", "latent_dim", "generator_steps", "kernel_size", "classifier_epochs"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name}={getattr(self, name)}: must be at least 1")
         for name in (
@@ -136,7 +140,7 @@ class Config:
         for name in ("learning_rate", "discriminator_learning_rate"):
             if not getattr(self, name) > 0:
                 raise InputError(f"{name}={getattr(self, name)}: must be above 0")
-        for name in ("encoder_filters", "generator_filters", "discriminator_filters"):
+        for name in ("encoder_filters", "generator_filters", "discriminator_filters", "classifier_filters"):
             filters = getattr(self, name)
             if not filters or not all(type(count) is int and count >= 1 for count in filters):
                 raise InputError(f"{name}={filters}: must be whole numbers of at least 1")
@@ -298,6 +302,7 @@ def tiny():
         encoder_filters=(4, 8, 8, 8),
         generator_filters=(8, 8, 8, 8),
         discriminator_filters=(4, 8, 8, 8),
+        classifier_filters=(4, 8, 8, 8),
         batch_size=16,
         epochs=2,
     )

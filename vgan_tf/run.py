@@ -17,6 +17,7 @@ from vgan_tf.errors import InputError
 from vgan_tf.files import replacing, write_json
 from vgan_tf.images import IMAGE_SIZE
 from vgan_tf.model import PPRLVGAN
+from vgan_tf.networks import expression_classifier
 
 CHECKPOINTS_KEPT = 2
 
@@ -43,6 +44,10 @@ class Run:
     @property
     def weights_path(self):
         return self.folder / "model.weights.h5"
+
+    @property
+    def classifier_path(self):
+        return self.folder / "expression.weights.h5"
 
     @property
     def history_path(self):
@@ -75,10 +80,21 @@ class Run:
         keras.utils.set_random_seed(self.config.seed)
         return PPRLVGAN(self.config, self.identities, self.expressions)
 
+    def build_classifier(self):
+        """A freshly initialised expression classifier, its weights decided by the configuration's seed."""
+        keras.utils.set_random_seed(self.config.seed)
+        return expression_classifier(self.config, len(self.expressions))
+
     def save_weights(self, model):
-        """Write `model.weights.h5`."""
+        """Write `model.weights.h5`; a classifier that learnt from the faces of older weights goes."""
         with replacing(self.weights_path) as temporary:
             model.save_weights(temporary)
+        self.classifier_path.unlink(missing_ok=True)
+
+    def save_classifier(self, classifier):
+        """Write `expression.weights.h5`."""
+        with replacing(self.classifier_path) as temporary:
+            classifier.save_weights(temporary)
 
     def checkpoints(self):
         """Checkpoints, oldest first: list of (epoch, Path)."""
@@ -180,14 +196,33 @@ def load_run(folder):
         InputError: no run there, or its weights are missing, truncated or of another model.
     """
     run = open_run(folder)
-    model = run.build_model()
-    if not run.weights_path.exists():
-        raise InputError(f"{run.weights_path}: missing; the run has not finished an epoch (train.py --resume goes on)")
+    return _with_weights(run.build_model(), run.weights_path, "the run has not finished an epoch")
+
+
+def load_expression_classifier(folder):
+    """Load the expression classifier of a run folder.
+
+    Args:
+        folder: str or Path.
+
+    Returns:
+        keras.Model: images float32 `(n, 64, 64, 3)` in [-1, 1] -> probabilities `(n, expressions)`.
+
+    Raises:
+        InputError: no run there, or the classifier's weights are missing, truncated or of another model.
+    """
+    run = open_run(folder)
+    return _with_weights(run.build_classifier(), run.classifier_path, "the run has not been trained to its end")
+
+
+def _with_weights(model, path, why_missing):
+    if not path.exists():
+        raise InputError(f"{path}: missing; {why_missing} (train.py --resume goes on)")
     try:
-        model.load_weights(run.weights_path)
+        model.load_weights(path)
     except (OSError, ValueError, KeyError) as error:
         reason = str(error).strip().splitlines()[0]
-        raise InputError(f"{run.weights_path}: truncated, or weights of another model ({reason})") from None
+        raise InputError(f"{path}: truncated, or weights of another model ({reason})") from None
     return model
 
 

@@ -1,5 +1,6 @@
 """Training: a configuration and its data become a run folder."""
 
+import dataclasses
 import math
 import sys
 import time
@@ -18,6 +19,8 @@ from vgan_tf.run import Run, open_run
 SAMPLE_COLUMNS = 10
 SAMPLE_TARGETS = 8
 EVALUATION_BATCH_SIZE = 128
+CLASSIFIER_BATCH_SIZE = 64
+CLASSIFIER_LEARNING_RATE = 2e-3
 
 
 def partition(faces, config):
@@ -105,7 +108,48 @@ def train(run, faces, tensorboard=False):
             verbose=1 if sys.stdout.isatty() else 2,
             shuffle=False,
         )
+    if not run.classifier_path.exists():
+        run.save_classifier(train_expression_classifier(run, model, training, validation))
     return model
+
+
+def train_expression_classifier(run, model, training, validation):
+    """Train the run's expression classifier on originals and on their protected versions, so that it reads both.
+
+    Args:
+        run: Run.
+        model: trained PPRLVGAN.
+        training, validation: FaceSets.
+
+    Returns:
+        keras.Model, as `Run.build_classifier` makes it.
+    """
+    config = run.config
+    learnt, watched = (
+        faces.concatenate(dataclasses.replace(faces, images=model.protect(faces.images, seed=config.seed)))
+        for faces in (training, validation)
+    )
+    config = config.replace(batch_size=CLASSIFIER_BATCH_SIZE)
+    steps = max(1, len(learnt) // config.batch_size)
+    classifier = run.build_classifier()
+    schedule = keras.optimizers.schedules.CosineDecay(CLASSIFIER_LEARNING_RATE, steps * config.classifier_epochs)
+    classifier.compile(
+        keras.optimizers.Adam(schedule), "sparse_categorical_crossentropy", metrics=["accuracy"], jit_compile=False
+    )
+    print("expression classifier")
+    classifier.fit(
+        _with_expressions(training_batches(learnt, config)),
+        validation_data=_with_expressions(evaluation_batches(watched, EVALUATION_BATCH_SIZE)),
+        steps_per_epoch=steps,
+        epochs=config.classifier_epochs,
+        verbose=1 if sys.stdout.isatty() else 2,
+        shuffle=False,
+    )
+    return classifier
+
+
+def _with_expressions(batches):
+    return batches.map(lambda images, labels: (images, labels["expression"]))
 
 
 def plan_resumption(out, epochs=None):

@@ -1,9 +1,10 @@
-"""Builders of the encoder, generator and discriminator, and of the heads on the latent."""
+"""Builders of encoder, generator and discriminator, of the heads on the latent and of the expression classifier."""
 
 from vgan_tf.networks import edge, paper
+from vgan_tf.networks.expression import expression_classifier
 from vgan_tf.networks.layers import latent_classifier, sample_latent
 
-__all__ = ["build", "latent_classifier", "sample_latent"]
+__all__ = ["build", "expression_classifier", "latent_classifier", "sample_latent"]
 
 
 def build(config, identity_count, expression_count):
