@@ -10,6 +10,7 @@ from vgan_tf.config import Config
 from vgan_tf.errors import InputError
 from vgan_tf.images import IMAGE_SIZE, to_float, to_uint8
 from vgan_tf.networks import build, latent_classifier, sample_latent
+from vgan_tf.targets import resolve_targets, target_codes
 
 
 @keras.saving.register_keras_serializable("vgan_tf")
@@ -270,7 +271,7 @@ class PPRLVGAN(keras.Model):
         Returns:
             uint8 `(n, 64, 64, 3)`.
         """
-        codes = np.eye(len(self.identities), dtype=np.float32)[np.asarray(targets)]
+        codes = target_codes(targets, len(self.identities))
         latents = np.asarray(latents, np.float32)
         batches = range(0, len(latents), batch_size)
         return np.concatenate(
@@ -309,18 +310,7 @@ class PPRLVGAN(keras.Model):
 
     def resolve_targets(self, target, count, seed=0):
         """Turn a target's name, "random", or an int array into int64 `(count,)`; else raise InputError."""
-        if isinstance(target, str):
-            if target == "random":
-                return np.random.default_rng(seed).integers(0, len(self.identities), count)
-            if target not in self.identities:
-                raise InputError(f"target {target!r}: must be random or one of {', '.join(self.identities)}")
-            return np.full(count, self.identities.index(target))
-        targets, last = np.asarray(target), len(self.identities) - 1
-        if targets.shape != (count,):
-            raise InputError(f"targets of shape {targets.shape}: expected ({count},), one for each image")
-        if not np.issubdtype(targets.dtype, np.integer) or targets.min() < 0 or targets.max() > last:
-            raise InputError(f"target {target!r}: indices must be whole numbers from 0 to {last}")
-        return targets
+        return resolve_targets(target, count, self.identities, seed)
 
     def get_config(self):
         return {
