@@ -1,0 +1,1 @@
+"""Export: a run folder becomes a folder of verified `.tflite` files."""

@@ -1,0 +1,57 @@
+"""From a Keras part to the bytes of a `.tflite` file, by TensorFlow's converter (all recipes but "qat")."""
+
+import tempfile
+
+import keras
+import tensorflow as tf
+
+from .quiet import quietly
+
+RECIPES = ("float32", "float16", "dynamic", "int8", "qat")
+INTEGER_RECIPES = ("int8", "qat")
+
+
+def convert(part, recipe, calibration):
+    """Convert one part.
+
+    float32: as it is. float16: weights stored in half precision, computed in float32. dynamic: weights int8, the rest
+    float32 outside, int8 inside the large operations. int8: everything int8, after calibration; uint8 outside.
+
+    Args:
+        part: keras.Model from `build_parts`.
+        recipe: any of RECIPES but "qat".
+        calibration: {input name: float32 `(n, ...)`}, real examples; used by int8 alone.
+
+    Returns:
+        bytes of the file: builtin operators only, one signature with the part's input and output names.
+    """
+    with tempfile.TemporaryDirectory() as folder, quietly():
+        _save(part, folder)
+        return convert_saved(folder, recipe, calibration)
+
+
+def convert_saved(folder, recipe, calibration):
+    """Convert a SavedModel's "serving_default" signature; see `convert`."""
+    converter = tf.lite.TFLiteConverter.from_saved_model(str(folder), signature_keys=["serving_default"])
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+    if recipe != "float32":
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if recipe == "float16":
+        converter.target_spec.supported_types = [tf.float16]
+    if recipe == "int8":
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        converter.inference_input_type = converter.inference_output_type = tf.uint8
+        count = len(next(iter(calibration.values())))
+        converter.representative_dataset = lambda: (
+            {name: values[index : index + 1] for name, values in calibration.items()} for index in range(count)
+        )
+    return converter.convert()
+
+
+def _save(part, folder):
+    # Keras's export archive: a plain tf.Module would leave the variables unfrozen in the file.
+    archive = keras.export.ExportArchive()
+    archive.track(part)
+    signature = [{tensor.name: tf.TensorSpec(tensor.shape, tensor.dtype, tensor.name) for tensor in part.inputs}]
+    archive.add_endpoint("serving_default", lambda inputs: part(inputs, training=False), signature)
+    archive.write_out(folder, verbose=False)
