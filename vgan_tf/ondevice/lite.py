@@ -42,7 +42,7 @@ class LiteModel:
     """
 
     def __init__(self, source, threads=1, sha256=None):
-        name = "model" if isinstance(source, bytes) else source
+        self._name = name = "model" if isinstance(source, bytes) else source
         content = source if isinstance(source, bytes) else _read(Path(source))
         if sha256 is not None and hashlib.sha256(content).hexdigest() != sha256:
             raise InputError(f"{name}: damaged or changed since it was exported (another checksum); copy it again")
@@ -73,7 +73,7 @@ class LiteModel:
             {output name: array `(n, ...)`}; pictures uint8, all others float32.
 
         Raises:
-            InputError: an input is missing, unknown, or of another shape or type.
+            InputError: an input is missing, unknown, or of another shape or type; or an output is not finite.
         """
         if set(arrays) != set(self.inputs):
             raise InputError(f"inputs {', '.join(sorted(arrays))}: the model takes {', '.join(self.inputs)}")
@@ -87,7 +87,10 @@ class LiteModel:
                 self._interpreter.set_tensor(self.inputs[name].index, array[index : index + 1])
             self._interpreter.invoke()
             for name, tensor in self.outputs.items():
-                results[name].append(self._interpreter.get_tensor(tensor.index)[0])
+                value = self._interpreter.get_tensor(tensor.index)[0]
+                if not np.isfinite(value).all():
+                    raise InputError(f"{self._name}: its output {name} is not finite; export it again")
+                results[name].append(value)
         return {name: _restore(name, np.stack(values), self.outputs[name]) for name, values in results.items()}
 
 

@@ -1,0 +1,124 @@
+"""An export folder: what `python -m export` leaves behind, and all that the device needs."""
+
+import dataclasses
+import json
+import re
+from pathlib import Path
+
+from vgan_tf.errors import InputError
+from vgan_tf.images import IMAGE_SIZE
+from vgan_tf.ondevice.lite import LiteModel
+
+SHIPPED = Path(__file__).parent / "weights"
+# Without a recipe the first of these that is there: smallest and fastest on phones first.
+RECIPES = ("int8", "qat", "dynamic", "float16", "float32")
+
+
+@dataclasses.dataclass(frozen=True)
+class Export:
+    """An export folder's `export.json`.
+
+    Attributes:
+        folder: Path.
+        identities: names of the target identities, in the order of the target code.
+        expressions: names of the expressions, in the order of the probabilities.
+        latent_dim: numbers in a latent.
+        files: {file name: its record}, with "part", "recipe" and "sha256" in each.
+    """
+
+    folder: Path
+    identities: tuple
+    expressions: tuple
+    latent_dim: int
+    files: dict
+
+    def recipes(self, part):
+        """The recipes in which a part is there, the preferred one first."""
+        return tuple(recipe for recipe in RECIPES if f"{part}_{recipe}.tflite" in self.files)
+
+    def model(self, part, recipe=None, threads=1):
+        """Load one file, its checksum and its shapes checked.
+
+        Args:
+            part: "anonymizer", "encoder", "generator" or "expression".
+            recipe: one of RECIPES; None takes the preferred one of those that are there.
+            threads: CPU threads.
+
+        Returns:
+            LiteModel.
+
+        Raises:
+            InputError: no such part or recipe here, or its file is missing, damaged, or not of this export.
+        """
+        recipes = self.recipes(part)
+        if not recipes or recipe not in (None, *recipes):
+            wanted = f"{part}_{recipe}.tflite" if recipe else f"{part} model"
+            raise InputError(f"{self.folder}: no {wanted}; there are {', '.join(sorted(self.files)) or 'no files'}")
+        name = f"{part}_{recipe or recipes[0]}.tflite"
+        model = LiteModel(self.folder / name, threads=threads, sha256=self.files[name]["sha256"])
+        found = {name: tensor.shape for name, tensor in (model.inputs | model.outputs).items()}
+        if found != self._shapes(part):
+            raise InputError(
+                f"{self.folder / name}: has {found}, but by export.json it must have {self._shapes(part)}; export again"
+            )
+        return model
+
+    def _shapes(self, part):
+        image, target = (1, IMAGE_SIZE, IMAGE_SIZE, 3), (1, len(self.identities))
+        latent, probabilities = (1, self.latent_dim), (1, len(self.expressions))
+        return {
+            "anonymizer": {"image": image, "target": target, "protected": image},
+            "encoder": {"image": image, "latent": latent},
+            "generator": {"latent": latent, "target": target, "protected": image},
+            "expression": {"image": image, "probabilities": probabilities},
+        }[part]
+
+
+def open_export(folder=None):
+    """Read an export folder's `export.json`.
+
+    Args:
+        folder: str or Path; None opens the weights shipped with the package.
+
+    Returns:
+        Export.
+
+    Raises:
+        InputError: the folder holds no export, or its `export.json` is damaged.
+    """
+    if folder is None and not (SHIPPED / "export.json").exists():
+        raise InputError("this installation ships no weights; name an export folder (--model DIR)")
+    folder = SHIPPED if folder is None else Path(folder)
+    path = folder / "export.json"
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        if record["image_size"] != IMAGE_SIZE:
+            raise ValueError(f"image_size {record['image_size']}, not {IMAGE_SIZE}")
+        return Export(
+            folder=folder,
+            identities=_labels(record, "identities"),
+            expressions=_labels(record, "expressions"),
+            latent_dim=int(record["latent_dim"]),
+            files={name: _checked(name, entry) for name, entry in record["files"].items()},
+        )
+    except (FileNotFoundError, NotADirectoryError):
+        raise InputError(f"{folder}: not an export folder (no export.json); python -m export makes one") from None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{path}: damaged ({type(error).__name__}: {error}); copy it again or export again") from None
+
+
+def _labels(record, key):
+    labels = record[key]
+    if not isinstance(labels, list) or not labels or not all(isinstance(label, str) and label for label in labels):
+        raise ValueError(f"{key} is no list of names")
+    if len(set(labels)) != len(labels):
+        raise ValueError(f"{key} has a name twice")
+    return tuple(labels)
+
+
+def _checked(name, entry):
+    if name != f"{entry['part']}_{entry['recipe']}.tflite":
+        raise ValueError(f"{name} is not the file of {entry['part']}, {entry['recipe']}")
+    if not re.fullmatch("[0-9a-f]{64}", entry["sha256"]):
+        raise ValueError(f"{name} has no SHA-256 checksum")
+    return entry

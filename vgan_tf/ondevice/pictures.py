@@ -1,0 +1,156 @@
+"""Whole pictures: opened upright, faces cut out of them and pasted over, or everything obscured."""
+
+import math
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from vgan_tf.errors import InputError
+
+FEATHER = 0.1  # Width of the soft edge around a pasted square, as a share of its side.
+CELLS = 4  # An obscured picture keeps the mean colours of 4 x 4 cells.
+
+
+class Square(NamedTuple):
+    """A square of a picture, in pixels; it may reach over the picture's edges."""
+
+    left: int
+    top: int
+    side: int
+
+
+def open_picture(source):
+    """Open a picture and turn it upright.
+
+    Args:
+        source: path, PIL picture, or uint8 array `(height, width, 3)`, RGB.
+
+    Returns:
+        PIL picture, whole in memory, in the mode of its file.
+
+    Raises:
+        InputError: the file is missing or no whole picture, or the value is none of the above.
+    """
+    if isinstance(source, np.ndarray):
+        if source.dtype != np.uint8 or source.ndim != 3 or source.shape[2] != 3 or 0 in source.shape:
+            raise InputError(f"image of {source.dtype} {source.shape}: must be uint8 (height, width, 3), RGB")
+        return Image.fromarray(source)
+    if not isinstance(source, (str, os.PathLike, Image.Image)):
+        raise InputError(f"image of type {type(source).__name__}: must be a path, a PIL picture or a uint8 array")
+    try:
+        if isinstance(source, Image.Image):
+            return ImageOps.exif_transpose(source)
+        with Image.open(source) as picture:
+            return ImageOps.exif_transpose(picture)
+    except FileNotFoundError:
+        raise InputError(f"{source}: no such file") from None
+    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError, ValueError) as error:
+        raise InputError(f"{source}: not a readable image ({error}); replace or remove it") from None
+
+
+def to_rgb(picture):
+    """A PIL picture of any mode -> uint8 `(height, width, 3)`.
+
+    What is transparent becomes white: the colours stored under it, such as a person erased, never show.
+    """
+    if picture.mode.startswith("I;16"):
+        # Pillow's own conversion clips 16 bits at 255.
+        picture = Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
+    if picture.has_transparency_data:
+        picture = picture.convert("RGBA")
+        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
+    return np.array(picture.convert("RGB"))
+
+
+def as_box(value):
+    """Check that a value is a box: [x, y, w, h], four finite numbers, as Python's own.
+
+    Raises:
+        InputError: it is not.
+    """
+    try:
+        numbers = np.asarray(value)
+    except ValueError:
+        numbers = np.empty(0)
+    if numbers.shape != (4,) or numbers.dtype.kind not in "iuf" or not np.isfinite(numbers).all():
+        raise InputError(f"box {value}: must be four numbers, [x, y, width, height] in pixels")
+    return numbers.tolist()
+
+
+def square_around(box, width, height):
+    """The smallest square of whole pixels around a box's centre that covers the box.
+
+    Args:
+        box: x, y, w, h in pixels; it may reach over the picture's edges.
+        width, height: of the picture.
+
+    Returns:
+        Square.
+
+    Raises:
+        InputError: the box is no four numbers, is empty, lies outside the picture, or is over twice its size.
+    """
+    numbers = as_box(box)
+    x, y, w, h = numbers
+    inside = x < width and y < height and x + w > 0 and y + h > 0
+    if not inside or min(w, h) <= 0 or max(w, h) > 2 * max(width, height):
+        raise InputError(f"box {numbers}: must have a size and lie within the {width}x{height} picture")
+    half = max(w, h) / 2
+    left, top = math.floor(x + w / 2 - half), math.floor(y + h / 2 - half)
+    return Square(left, top, max(math.ceil(x + w / 2 + half) - left, math.ceil(y + h / 2 + half) - top))
+
+
+def cut(picture, square):
+    """The pixels of a square: uint8 `(side, side, 3)`; beyond the picture its edge is repeated."""
+    height, width, _ = picture.shape
+    rows = np.clip(np.arange(square.top, square.top + square.side), 0, height - 1)
+    columns = np.clip(np.arange(square.left, square.left + square.side), 0, width - 1)
+    return picture[rows[:, None], columns]
+
+
+def paste(picture, face, square):
+    """Cover a square of a picture, in place.
+
+    Within the square nothing of the picture remains; a margin outside it fades from the face's edge to the picture.
+
+    Args:
+        picture: uint8 `(height, width, 3)`, changed.
+        face: PIL picture, scaled to the square.
+        square: Square.
+    """
+    height, width, _ = picture.shape
+    left, top, side = square
+    margin = max(1, round(FEATHER * side))
+    face = np.asarray(face.resize((side, side), Image.Resampling.BICUBIC), np.float32)
+    rows = np.arange(max(0, top - margin), min(height, top + side + margin))
+    columns = np.arange(max(0, left - margin), min(width, left + side + margin))
+    nearest_rows, nearest_columns = np.clip(rows, top, top + side - 1), np.clip(columns, left, left + side - 1)
+    distance = np.maximum(abs(rows - nearest_rows)[:, None], abs(columns - nearest_columns))
+    share = (1.0 - distance / (margin + 1.0))[..., None]  # Exactly 1 within the square.
+    region = np.ix_(rows, columns)
+    covering = face[nearest_rows[:, None] - top, nearest_columns - left]
+    picture[region] = np.rint(share * covering + (1.0 - share) * picture[region]).astype(np.uint8)
+
+
+def obscure(picture):
+    """Blur a picture to the mean colours of 4 x 4 cells: nothing of any person keeps a shape.
+
+    Colours remain: a program that knows a few candidates' clothes and hair may still tell them apart.
+
+    Args:
+        picture: uint8 `(height, width, 3)`.
+
+    Returns:
+        uint8 `(height, width, 3)`.
+    """
+    height, width, _ = picture.shape
+    cells = Image.fromarray(picture).resize((CELLS, CELLS), Image.Resampling.BOX)
+    return np.asarray(cells.resize((width, height), Image.Resampling.BILINEAR))
+
+
+def is_picture_name(path):
+    """Whether a file's ending is one of a picture that Pillow reads."""
+    return Image.registered_extensions().get(Path(path).suffix.lower()) in Image.OPEN
