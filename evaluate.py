@@ -14,12 +14,18 @@ def parse():
     parser.add_argument("--seeds", type=int, default=1, help="trainings of each attacker")
     parser.add_argument("--dump", metavar="FILE.npz", help="also write the audited arrays")
     parser.add_argument("--target-policy", default="uniform", metavar="uniform|exclude-true|fixed:NAME")
+    parser.add_argument("--on-device", metavar="DIR", help="audit the files of an export folder of the run")
+    parser.add_argument("--recipe", help="which of them: float32, float16, dynamic, int8 or qat")
     parser.add_argument("--quick", action="store_true", help="weaker attackers, to look before the real audit")
     arguments = parser.parse_args()
     if (arguments.run is None) == (arguments.external is None):
         parser.error("name a RUN or give --external, not both")
     if arguments.external and not arguments.out:
         parser.error("--external needs --out")
+    if arguments.on_device and not arguments.run:
+        parser.error("--on-device needs the RUN that was exported")
+    if arguments.recipe and not arguments.on_device:
+        parser.error("--recipe needs --on-device")
     return arguments
 
 
@@ -41,6 +47,8 @@ def evaluate(arguments):
             out=arguments.out,
             dump_path=arguments.dump,
             target_policy=arguments.target_policy,
+            on_device=arguments.on_device,
+            recipe=arguments.recipe,
             **options,
         )
     print(summary(result))

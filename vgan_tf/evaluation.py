@@ -9,6 +9,7 @@ from vgan_tf.audit import Dump, audit
 from vgan_tf.data import load_faces, split
 from vgan_tf.errors import InputError
 from vgan_tf.images import write_image
+from vgan_tf.mean_model import load_exported
 from vgan_tf.run import load_run, open_run
 from vgan_tf.training import partition
 
@@ -19,7 +20,9 @@ HELD_OUT_TEST_FRACTION = 0.3
 EXTERNAL_TEST_FRACTION = 0.3
 
 
-def evaluate_run(folder, data=None, out=None, dump_path=None, target_policy="uniform", **options):
+def evaluate_run(
+    folder, data=None, out=None, dump_path=None, target_policy="uniform", on_device=None, recipe=None, **options
+):
     """Audit a run on the test part of its data.
 
     Args:
@@ -28,6 +31,7 @@ def evaluate_run(folder, data=None, out=None, dump_path=None, target_policy="uni
         out: folder for the results; `folder/evaluation` without it.
         dump_path: also write the audited arrays there (.npz).
         target_policy: "uniform", "exclude-true" or "fixed:NAME": how target identities are chosen.
+        on_device: export folder whose files are audited in place of the Keras model; recipe: which of them.
         options: passed to `vgan_tf.audit.audit` (seeds, quick, progress).
 
     Returns:
@@ -37,12 +41,12 @@ def evaluate_run(folder, data=None, out=None, dump_path=None, target_policy="uni
         InputError: no such run or data, or labels that the model does not know.
     """
     run = open_run(folder)
-    model = load_run(folder)
+    model = load_exported(run, on_device, recipe) if on_device else load_run(folder)
     faces = load_faces(data or run.config.data)
     trained_on_these = faces.fingerprint() == run.fingerprint
     if data is None and not trained_on_these:
         raise InputError(f"{run.config.data}: not the data that {folder} was trained on; name the data with --data")
-    out = Path(out) if out else run.folder / "evaluation"
+    out = Path(out) if out else run.folder / ("evaluation_on_device" if on_device else "evaluation")
     dump = make_dump(model, faces, target_policy)
     if not trained_on_these:
         dump = dataclasses.replace(dump, trained_train=None)
@@ -58,13 +62,14 @@ def evaluate_run(folder, data=None, out=None, dump_path=None, target_policy="uni
     return result, out
 
 
-def make_dump(model, faces, target_policy="uniform"):
+def make_dump(model, faces, target_policy="uniform", most_images=None):
     """Protect a data set and gather what an attacker may see.
 
     Args:
-        model: PPRLVGAN.
+        model: PPRLVGAN or MeanModel.
         faces: FaceSet, the whole data; it is split as the model's configuration says.
         target_policy: as for `evaluate_run`.
+        most_images: of the train and of the test part, drawn at random; None for all.
 
     Returns:
         Dump. Its train part is everything but the test part; `trained_train` marks what trained the generator.
@@ -80,9 +85,13 @@ def make_dump(model, faces, target_policy="uniform"):
         parts = {"train": test.subset(np.setdiff1d(np.arange(len(test)), held_out)), "test": test.subset(held_out)}
     else:
         parts = {"train": train.concatenate(validation), "test": test}
-    arrays = {"trained_train": known & (np.arange(len(parts["train"])) < len(train))}
+    arrays = {}
     for number, (part, subset) in enumerate(parts.items()):
         seed = config.seed + 1 + number
+        kept = np.sort(np.random.default_rng(seed).permutation(len(subset))[:most_images])
+        subset = subset.subset(kept)
+        if part == "train":
+            arrays["trained_train"] = known & (kept < len(train))
         targets = draw_targets(model, subset, target_policy, seed)
         arrays |= {
             f"x_{part}": subset.images,

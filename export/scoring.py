@@ -1,0 +1,148 @@
+"""Behaviour of exported files on held-out images: what their outputs keep, and what an attacker reads from them."""
+
+import dataclasses
+
+import numpy as np
+
+from vgan_tf.audit import attackers, scenarios
+from vgan_tf.audit.statistics import accuracy_figure, chance, paired_difference
+from vgan_tf.evaluation import make_dump
+from vgan_tf.images import to_float
+from vgan_tf.mean_model import MeanModel
+from vgan_tf.targets import resolve_targets, target_codes
+
+MOST_IMAGES = 4000
+# A file fails where it is proven (95 % interval, same images) to be worse than the Keras model by more than this.
+TOLERANCE = 0.01
+
+
+class Trial:
+    """The same images, targets and readers for the Keras model and for every file made of it.
+
+    Args:
+        model: PPRLVGAN.
+        classifier: keras.Model, the run's expression classifier.
+        faces: FaceSet, the run's whole data.
+        progress: called with one line of text at each step.
+
+    Attributes:
+        reference: {part: figures of the Keras model}.
+    """
+
+    def __init__(self, model, classifier, faces, progress=print):
+        self.seed = model.config.seed
+        self.identity_count = len(model.identities)
+        self.dump = make_dump(MeanModel.of_keras(model), faces, most_images=MOST_IMAGES)
+        self.targets = {
+            part: resolve_targets("random", len(labels), model.identities, self.seed + 1 + number)
+            for number, (part, labels) in enumerate((("train", self.dump.id_train), ("test", self.dump.id_test)))
+        }
+        dump = self.dump
+        progress("scoring: readers of expression and identity learn from originals")
+        self.read_expression = self._reader(dump.ep_train, len(dump.expressions))
+        # Where the people of the data are no targets, nobody can teach a reader what the targets look like.
+        self.read_target = None if dump.c_test is None else self._reader(dump.id_train, self.identity_count)
+        self.readings = {}
+        self.reference = {}
+        for part, score in (
+            ("anonymizer", lambda: self._anonymizer(dump)),
+            ("encoder", lambda: self._encoder(dump)),
+            ("expression", lambda: self._expression(lambda images: _in_keras(classifier, images))),
+        ):
+            progress(f"scoring: {part} in Keras")
+            self.readings[part] = score()
+            self.reference[part] = _figures(self.readings[part])
+        self.chance = {
+            "identity": chance(dump.id_test, len(dump.identities)),
+            "expression": chance(dump.ep_test, len(dump.expressions)),
+        }
+
+    def score(self, part, file):
+        """Figures of one file, and how far they lie from those of the Keras model.
+
+        Args:
+            part: "anonymizer", "encoder", "generator" or "expression".
+            file: LiteModel.
+
+        Returns:
+            dict, or None for the generator, which is scored as half of the anonymizer:
+            anonymizer: "expression_accuracy" (by a reader that learnt from originals), "target_success" (absent in a
+            split by subject), "scenario_2"; encoder: "scenario_3"; expression: "originals", "protected". Each is
+            {"accuracy", "interval"}, for attacks with "attacker", the strongest one; and "worse_than_keras": {the same
+            names: {"difference", "interval"}}, a loss of accuracy or, for an attack, its gain.
+        """
+        if part == "anonymizer":
+            protected = {
+                f"p_{name}": file.run(
+                    image=getattr(self.dump, f"x_{name}"), target=target_codes(targets, self.identity_count)
+                )["protected"]
+                for name, targets in self.targets.items()
+            }
+            readings = self._anonymizer(dataclasses.replace(self.dump, **protected))
+        elif part == "encoder":
+            latents = {f"mu_{name}": file.run(image=getattr(self.dump, f"x_{name}"))["latent"] for name in self.targets}
+            readings = self._encoder(dataclasses.replace(self.dump, **latents))
+        elif part == "expression":
+            readings = self._expression(lambda images: file.run(image=images)["probabilities"])
+        else:
+            return None
+        worse = {
+            name: _worse(name, truth, predictions, self.readings[part][name][1])
+            for name, (truth, predictions, _) in readings.items()
+        }
+        return {**_figures(readings), "worse_than_keras": worse}
+
+    def _reader(self, labels, classes):
+        return attackers.train(attackers.CNN, self.dump.x_train, labels, classes, self.seed)
+
+    def _anonymizer(self, dump):
+        readings = {"expression_accuracy": (dump.ep_test, self.read_expression(dump.p_test), None)}
+        if self.read_target:
+            readings["target_success"] = (self.targets["test"], self.read_target(dump.p_test), None)
+        readings["scenario_2"] = self._strongest(attackers.IMAGE_ATTACKERS, dump, dump.p_train, dump.p_test)
+        return readings
+
+    def _encoder(self, dump):
+        return {"scenario_3": self._strongest(attackers.LATENT_ATTACKERS, dump, dump.mu_train, dump.mu_test)}
+
+    def _expression(self, probabilities):
+        return {
+            name: (self.dump.ep_test, probabilities(images).argmax(axis=1), None)
+            for name, images in (("originals", self.dump.x_test), ("protected", self.dump.p_test))
+        }
+
+    def _strongest(self, kinds, dump, learnt, read):
+        """(truth, predictions, name) of the attacker with the highest test accuracy."""
+        classes, tests = len(dump.identities), {"test": read}
+        readings = {
+            kind.name: scenarios.attack(kind, learnt, dump.id_train, tests, classes, [self.seed], True)["test"][0]
+            for kind in kinds
+        }
+        name = max(readings, key=lambda one: (readings[one] == dump.id_test).mean())
+        return dump.id_test, readings[name], name
+
+
+def failures(figures):
+    """What disqualifies a file: one line for each figure proven to be worse than in Keras beyond the tolerance."""
+    return [
+        f"{name}: {worse['difference']:+.1%} worse than in Keras, at least {worse['interval'][0]:+.1%}; "
+        f"{TOLERANCE:.0%} is allowed"
+        for name, worse in figures["worse_than_keras"].items()
+        if worse["interval"][0] > TOLERANCE
+    ]
+
+
+def _figures(readings):
+    return {
+        name: {**({"attacker": attacker} if attacker else {}), **accuracy_figure(truth, predictions)}
+        for name, (truth, predictions, attacker) in readings.items()
+    }
+
+
+def _worse(name, truth, predictions, in_keras):
+    right, right_in_keras = predictions == truth, in_keras == truth
+    return paired_difference(right, right_in_keras) if "scenario" in name else paired_difference(right_in_keras, right)
+
+
+def _in_keras(classifier, images):
+    return np.asarray(classifier.predict(to_float(images), batch_size=128, verbose=0))
