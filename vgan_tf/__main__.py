@@ -1,4 +1,4 @@
-"""The verbs: `python -m vgan_tf morph|complete|synthesize ...`."""
+"""The verbs: `python -m vgan_tf protect|recognize|morph|complete|synthesize ...`."""
 
 import argparse
 from pathlib import Path
@@ -19,6 +19,34 @@ END_FRAME_MS = 600
 def parse():
     parser = argparse.ArgumentParser(prog="python -m vgan_tf", description=__doc__)
     verbs = parser.add_subparsers(dest="verb", required=True)
+
+    protect = verbs.add_parser("protect", help="give faces another identity, on the device")
+    _add_lite_options(protect)
+    protect.add_argument("-o", dest="out", metavar="OUT", required=True, help="a file for one picture, else a folder")
+    protect.add_argument(
+        "--target",
+        metavar="NAME|random|fixed:SEED",
+        default="random",
+        help="the identity shown: this one, one drawn anew for each face (default), or one that a secret decides",
+    )
+    protect.add_argument(
+        "--faces",
+        metavar="FILE.json",
+        help='boxes of faces in whole pictures: {"photo.jpg": [[x, y, w, h], ...]}; without it each is a face crop',
+    )
+    protect.add_argument(
+        "--on-missed-face",
+        choices=("refuse", "blur"),
+        help="with --faces, what becomes of a picture without boxes: nothing is written (default), or all is blurred",
+    )
+    protect.add_argument("--noise", type=float, default=0.0, help="noise on the latent, in the prior's deviations")
+    protect.add_argument("--seed", type=int, help="repeat random targets and noise: for tests, as both can be guessed")
+    protect.set_defaults(command=run_protect)
+
+    recognize = verbs.add_parser("recognize", help="read expressions, on the device")
+    _add_lite_options(recognize)
+    recognize.add_argument("--json", action="store_true", help="print one JSON list")
+    recognize.set_defaults(command=run_recognize)
 
     morph = verbs.add_parser("morph", help="from one expression to another, at one identity")
     morph.add_argument("run", metavar="RUN")
@@ -45,6 +73,27 @@ def parse():
     synthesize.add_argument("-o", dest="out", metavar="DIR|FILE.png", required=True)
     synthesize.set_defaults(command=run_synthesize)
     return parser.parse_args()
+
+
+def _add_lite_options(verb):
+    verb.add_argument("inputs", metavar="INPUT", nargs="+", help="pictures, or folders of pictures")
+    verb.add_argument("--model", metavar="DIR", help="export folder; without it, the weights shipped with the package")
+    verb.add_argument("--recipe", help="int8, qat, dynamic, float16 or float32; without it, the first that is there")
+    verb.add_argument("--threads", type=int, default=1)
+
+
+def run_protect(arguments):
+    """Protect pictures with exported files; imports no TensorFlow."""
+    from vgan_tf.ondevice.commands import protect
+
+    protect(arguments)
+
+
+def run_recognize(arguments):
+    """Print expressions, read with exported files; imports no TensorFlow."""
+    from vgan_tf.ondevice.commands import recognize
+
+    recognize(arguments)
 
 
 def run_morph(arguments):

@@ -2,7 +2,6 @@
 
 import math
 import os
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -47,6 +46,8 @@ def open_picture(source):
             return ImageOps.exif_transpose(picture)
     except FileNotFoundError:
         raise InputError(f"{source}: no such file") from None
+    except IsADirectoryError:
+        raise InputError(f"{source}: a folder without pictures directly in it") from None
     except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError, ValueError) as error:
         raise InputError(f"{source}: not a readable image ({error}); replace or remove it") from None
 
@@ -149,8 +150,3 @@ def obscure(picture):
     height, width, _ = picture.shape
     cells = Image.fromarray(picture).resize((CELLS, CELLS), Image.Resampling.BOX)
     return np.asarray(cells.resize((width, height), Image.Resampling.BILINEAR))
-
-
-def is_picture_name(path):
-    """Whether a file's ending is one of a picture that Pillow reads."""
-    return Image.registered_extensions().get(Path(path).suffix.lower()) in Image.OPEN
