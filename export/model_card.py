@@ -36,7 +36,7 @@ Whoever ships the files should try them first on people like their own users.
 ## What they are not for
 
 - **Anonymization in the legal sense.** A protected face may still be personal data. The figures "identity read"
-  below say how often an attacker named the person behind it; another attacker may do better.
+  below say, where measured, how often an attacker named the person behind it; another attacker may do better.
 - **A guarantee.** Nothing here is proven. The figures say what was tried, on the data named below, and no more.
 - **Just anyone.** The files serve people like those they learnt from. Others, in other light or from another
   camera, may be served worse; how much worse is not measured here.
