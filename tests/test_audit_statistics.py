@@ -61,3 +61,14 @@ def figures(*accuracies):
 )
 def test_verdict(accuracies, test_count, controls_ok, expected):
     assert statistics.verdict(figures(*accuracies), 0.125, test_count, controls_ok)[0] == expected
+
+
+def test_a_paired_difference_counts_only_where_two_readers_differ():
+    right = np.array([True] * 8 + [False] * 2)
+    same = statistics.paired_difference(right, right)
+    assert same["difference"] == 0 and same["interval"][0] == -same["interval"][1] != 0
+    # 3 and 1 of 10 differ: centre (3.5 - 1.5) / 12, spread sqrt(5 - 4 / 12) / 12, z = 1.95996.
+    first, second = np.array([1, 1, 1, 0] + [1] * 6, bool), np.array([0, 0, 0, 1] + [1] * 6, bool)
+    figure = statistics.paired_difference(first, second)
+    assert figure["difference"] == pytest.approx(0.2)
+    assert figure["interval"] == pytest.approx([-0.18617, 0.51950], abs=1e-4)
