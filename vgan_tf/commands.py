@@ -1,9 +1,12 @@
-"""How every command ends: status 0, or one line on stderr and status 2 (wrong input) or 1 (anything else)."""
+"""How every command ends: status 0, or one line on stderr and status 2 (wrong input) or 1 (anything else).
+
+A failed verification has one line for each failed check.
+"""
 
 import os
 import sys
 
-from vgan_tf.errors import InputError
+from vgan_tf.errors import InputError, VerificationError
 
 
 def run_command(command):
@@ -17,10 +20,13 @@ def run_command(command):
         _fail(1, "interrupted; nothing half-written was left")
     except OSError as error:
         _fail(1, f"{error.filename or 'file'}: {error.strerror or error}; what was written before is whole")
+    except VerificationError as error:
+        _fail(1, *str(error).splitlines())
     except (FloatingPointError, MemoryError) as error:
         _fail(1, str(error) or "out of memory; try a smaller --batch-size")
 
 
-def _fail(status, message):
-    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+def _fail(status, *messages):
+    for message in messages:
+        print(f"error: {' '.join(message.split())}", file=sys.stderr)
     sys.exit(status)
