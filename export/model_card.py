@@ -215,7 +215,7 @@ def _types(tensors):
 
 
 def _verification(record):
-    refused = [f"- `{name}`: {reason}\n" for name, reason in record["refused"].items()]
+    refused = [f"- `{name}`: {'; '.join(reason.splitlines())}\n" for name, reason in record["refused"].items()]
     return VERIFICATION + ("Refused:\n\n" + "".join(refused) if refused else "None was refused.\n")
 
 

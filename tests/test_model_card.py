@@ -57,7 +57,7 @@ def record():
             },
         },
         "reference": {"anonymizer": {"expression_accuracy": figure(0.8765, 0.851, 0.9)}, "encoder": {}},
-        "refused": {"anonymizer_qat.tflite": "protected: 17.5 levels off, 12 are allowed"},
+        "refused": {"anonymizer_qat.tflite": "17.5 levels off, 12 are allowed\nscale of image: 0.5"},
     }
 
 
@@ -80,7 +80,7 @@ def test_every_figure_of_the_record_stands_in_the_card(record):
     assert row(card, "`anonymizer_int8.tflite`", "protected, in levels of 0 to 255").endswith("| 31.5 | 2.75 |")
     assert row(card, "`expression_float32.tflite`", "probabilities").endswith("| 0.000125 | 3.5e-06 |")
     assert "1,234,567" in row(card, "`anonymizer_int8.tflite`", "int8") and "a" * 64 in card and "b" * 64 in card
-    assert "- `anonymizer_qat.tflite`: protected: 17.5 levels off, 12 are allowed" in card
+    assert "- `anonymizer_qat.tflite`: 17.5 levels off, 12 are allowed; scale of image: 0.5" in card
     for text in ("`faces`", "`edge`", record["data"], record["data_fingerprint"], "ann, bob", "anger, joy", "| 17 |"):
         assert text in card
 
