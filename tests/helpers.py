@@ -1,5 +1,8 @@
 """What several test files share: small models and data, weights before and after, and commands run in this process."""
 
+import functools
+import hashlib
+import inspect
 import runpy
 import sys
 from pathlib import Path
@@ -8,6 +11,7 @@ import numpy as np
 
 from vgan_tf.config import Config, preset
 from vgan_tf.data import FaceSet
+from vgan_tf.files import write_json
 from vgan_tf.labels import EXPRESSIONS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -88,3 +92,66 @@ def run_script(name, *arguments):
     finally:
         sys.argv = old
     return 0
+
+
+STUB_IDENTITIES = ("ann", "bob", "cid")
+STUB_LATENT_DIM = 4
+
+
+def stub_parts():
+    """{part: function of float32 tensors}: an export's parts without weights, quick to convert.
+
+    The picture is a ramp whose steepness tells the target, shifted by the brightness of the input, all that the latent
+    holds. The brighter a picture, the later in the list its expression.
+    """
+    import tensorflow as tf
+
+    ramp = np.linspace(-0.5, 0.5, 64, dtype=np.float32).reshape(1, 64, 1, 1) * np.ones((1, 64, 64, 3), np.float32)
+
+    def generate(latent, target):
+        steepness = tf.reduce_sum(target * tf.constant([[0.4, 0.8, 1.2]]))
+        return {"protected": ramp * steepness + 0.3 * tf.reduce_mean(latent)}
+
+    def encode(image):
+        return {"latent": tf.reduce_mean(tf.reshape(image, (1, STUB_LATENT_DIM, -1)), axis=2)}
+
+    def read(image):
+        places = tf.range(len(EXPRESSIONS), dtype=tf.float32)[None]
+        return {"probabilities": tf.nn.softmax(-((places - 3.0 - 3.0 * tf.reduce_mean(image)) ** 2))}
+
+    return {
+        "anonymizer": lambda image, target: generate(encode(image)["latent"], target),
+        "encoder": encode,
+        "generator": generate,
+        "expression": read,
+    }
+
+
+def lite_file(function):
+    """Bytes of a float32 `.tflite` file of a function without weights; its arguments name an export's inputs."""
+    import tensorflow as tf
+
+    shapes = {"image": (1, 64, 64, 3), "target": (1, len(STUB_IDENTITIES)), "latent": (1, STUB_LATENT_DIM)}
+    names = inspect.signature(function).parameters
+    inputs = {name: tf.TensorSpec(shapes[name], tf.float32, name=name) for name in names}
+    traced = tf.function(function).get_concrete_function(**inputs)
+    return tf.lite.TFLiteConverter.from_concrete_functions([traced], tf.Module()).convert()
+
+
+@functools.cache
+def stub_files():
+    """{file name: bytes} of `stub_parts`; `write_export` makes a folder of them."""
+    return {f"{part}_float32.tflite": lite_file(function) for part, function in stub_parts().items()}
+
+
+def write_export(folder, files, identities=STUB_IDENTITIES, expressions=EXPRESSIONS, latent_dim=STUB_LATENT_DIM):
+    """Write {file name: bytes} as an export folder with what the device reads of `export.json`; return the folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    records = {}
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+        part, recipe = name.removesuffix(".tflite").split("_")
+        records[name] = {"part": part, "recipe": recipe, "sha256": hashlib.sha256(content).hexdigest()}
+    labels = {"identities": list(identities), "expressions": list(expressions)}
+    write_json(folder / "export.json", {**labels, "image_size": 64, "latent_dim": latent_dim, "files": records})
+    return folder

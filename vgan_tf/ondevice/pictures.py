@@ -5,7 +5,7 @@ import os
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from vgan_tf.errors import InputError
 
@@ -48,7 +48,7 @@ def open_picture(source):
         raise InputError(f"{source}: no such file") from None
     except IsADirectoryError:
         raise InputError(f"{source}: a folder without pictures directly in it") from None
-    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError, ValueError) as error:
+    except (OSError, SyntaxError, ValueError, RuntimeError, Image.DecompressionBombError) as error:
         raise InputError(f"{source}: not a readable image ({error}); replace or remove it") from None
 
 

@@ -11,6 +11,7 @@ from vgan_tf.errors import InputError
 from vgan_tf.images import square
 from vgan_tf.ondevice.export_folder import open_export
 from vgan_tf.ondevice.pictures import open_picture
+from vgan_tf.targets import target_codes
 
 # Largest difference from the input, in levels of 255, up to which an output counts as the input handed through.
 HANDED_THROUGH_LEVELS = 2
@@ -67,7 +68,7 @@ class Protector:
                 There is no way to get a picture then.
         """
         pixels = square(open_picture(image))[None]
-        code = np.eye(len(self.identities), dtype=np.float32)[[self.identities.index(self.choose(target))]]
+        code = target_codes([self.identities.index(self.choose(target))], len(self.identities))
         noise = self._draw_noise(self.noise if noise is None else noise)
         if noise is None:
             protected = self._model("anonymizer").run(image=pixels, target=code)["protected"]
