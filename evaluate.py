@@ -1,6 +1,7 @@
 """Audit a run, or any anonymizer: `python evaluate.py runs/first`."""
 
 import argparse
+from pathlib import Path
 
 from vgan_tf.commands import run_command
 
@@ -16,6 +17,7 @@ def parse():
     parser.add_argument("--target-policy", default="uniform", metavar="uniform|exclude-true|fixed:NAME")
     parser.add_argument("--on-device", metavar="DIR", help="audit the files of an export folder of the run")
     parser.add_argument("--recipe", help="which of them: float32, float16, dynamic, int8 or qat")
+    parser.add_argument("--show", action="store_true", help="only print the table of the last audit again")
     parser.add_argument("--quick", action="store_true", help="weaker attackers, to look before the real audit")
     arguments = parser.parse_args()
     if (arguments.run is None) == (arguments.external is None):
@@ -35,10 +37,13 @@ def main():
 
 
 def evaluate(arguments):
-    from vgan_tf.evaluation import evaluate_external, evaluate_run, summary
+    from vgan_tf.evaluation import evaluate_external, evaluate_run, read_evaluation, results_folder, summary
 
     options = {"seeds": arguments.seeds, "quick": arguments.quick}
-    if arguments.external:
+    if arguments.show:
+        out = Path(arguments.out or results_folder(arguments.run, arguments.on_device))
+        result = read_evaluation(out)
+    elif arguments.external:
         result, out = evaluate_external(arguments.external, arguments.out, **options)
     else:
         result, out = evaluate_run(

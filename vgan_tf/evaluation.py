@@ -1,6 +1,7 @@
 """Judging a run: its protected images and latents, as plain arrays, go to the audit."""
 
 import dataclasses
+import json
 from pathlib import Path
 
 import numpy as np
@@ -46,7 +47,7 @@ def evaluate_run(
     trained_on_these = faces.fingerprint() == run.fingerprint
     if data is None and not trained_on_these:
         raise InputError(f"{run.config.data}: not the data that {folder} was trained on; name the data with --data")
-    out = Path(out) if out else run.folder / ("evaluation_on_device" if on_device else "evaluation")
+    out = Path(out) if out else results_folder(folder, on_device)
     dump = make_dump(model, faces, target_policy)
     if not trained_on_these:
         dump = dataclasses.replace(dump, trained_train=None)
@@ -60,6 +61,11 @@ def evaluate_run(
     gallery = np.stack([dump.x_test[inputs], *(model.protect(dump.x_test[inputs], name) for name in shown)])
     result = audit(dump, out, gallery=gallery, gallery_targets=shown, **options)
     return result, out
+
+
+def results_folder(run_folder, on_device=None):
+    """Where the results of a run go that names no other folder."""
+    return Path(run_folder) / ("evaluation_on_device" if on_device else "evaluation")
 
 
 def make_dump(model, faces, target_policy="uniform", most_images=None):
@@ -178,6 +184,17 @@ def _one_of_each_expression(dump):
             people = [int(dump.id_test[i]) for i in chosen]
             chosen.append(min(candidates, key=lambda i: (people.count(int(dump.id_test[i])), i)))
     return np.array(chosen[:GALLERY_IMAGES])
+
+
+def read_evaluation(out):
+    """Read the `evaluation.json` of a folder of results: dict; raise InputError where there is none."""
+    path = Path(out) / "evaluation.json"
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; evaluate.py makes it") from None
+    except ValueError as error:
+        raise InputError(f"{path}: damaged ({error}); audit again") from None
 
 
 def summary(result):
