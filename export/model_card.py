@@ -15,7 +15,7 @@ FIGURES = {
     "scenario_3": "identity read from latents, learnt from such",
     "originals": "expression read from originals",
     "protected": "expression read from protected faces",
-    "worse_than_keras": "Worse than the Keras model by (share of the same images; below zero: better)",
+    "worse_than_keras": "Worse than the Keras model, on the same images (below zero: better)",
 }
 UNITS = {"protected": "protected, in levels of 0 to 255"}
 NOT_MEASURED = "not measured"
@@ -61,8 +61,9 @@ Outputs for the same held-out images.
 """
 FILES = """## Files
 
-Float pictures are RGB in [-1, 1], uint8 pictures RGB in [0, 255]; beside a uint8 tensor stands how its values
-become real ones. `labels.txt` names the expressions and `identities.txt` the targets, in the models' order.
+Float pictures are RGB in [-1, 1]: pixel / 127.5 - 1. Files that take and give uint8 do so with the pixels themselves;
+beside each uint8 tensor stands the value it has inside. `labels.txt` names the expressions and `identities.txt` the
+targets, in the models' order.
 
 """
 VERIFICATION = """## How they were verified
@@ -91,7 +92,7 @@ def model_card(record):
         _heading(record),
         PURPOSE.format(size=record["image_size"]),
         _training(record),
-        MEASURED + _chance(record) + "".join(_figures(part, record) for part in MODELS),
+        MEASURED + _chance(record) + _leak(record) + "".join(_figures(part, record) for part in MODELS),
         _differences(record),
         _files(record),
         _verification(record),
@@ -123,6 +124,25 @@ def _training(record):
 def _chance(record):
     chance = record.get("chance") or {"identity": None, "expression": None}
     return "Right by chance: " + ", ".join(f"{name} {_share(value)}" for name, value in chance.items()) + ".\n"
+
+
+def _leak(record):
+    """Whether an attacker did better than chance, in a sentence."""
+    chance = (record.get("chance") or {}).get("identity")
+    attacks = [
+        (name, figure["interval"][0])
+        for name, file in record["files"].items()
+        for key, figure in (file["figures"] or {}).items()
+        if key.startswith("scenario") and figure and figure.get("interval")
+    ]
+    if chance is None or not attacks:
+        return f"\nWhether the identity leaks: {NOT_MEASURED}.\n"
+    found = [f"`{name}`" for name, low in attacks if low > chance]
+    if found:
+        return (
+            f"\n**The identity leaks**: the whole interval lies above chance for {', '.join(dict.fromkeys(found))}.\n"
+        )
+    return "\nNo attack below has its whole interval above chance. That is no proof that none would.\n"
 
 
 def _figures(part, record):

@@ -99,6 +99,16 @@ def test_what_is_missing_is_said_to_be_missing(record):
     assert " %" not in card.split("## What was measured")[1].split("\n", 4)[4]
 
 
+def test_a_leak_is_named(record):
+    assert "Whether" not in model_card(record) and "**The identity leaks**" not in model_card(record)
+    record["chance"]["identity"] = 0.39
+    assert "**The identity leaks**: the whole interval lies above chance for `anonymizer_int8.tflite`." in model_card(
+        record
+    )
+    del record["files"]["anonymizer_int8.tflite"]["figures"]["scenario_2"]
+    assert "Whether the identity leaks: not measured." in model_card(record)
+
+
 def test_a_figure_of_an_unknown_name_is_shown_as_it_is(record):
     figures = record["files"]["anonymizer_int8.tflite"]["figures"]
     figures |= {"linkability_auc": 0.51234, "by_light": {"dim": figure(0.6, 0.5, 0.7), "bright": None}}
