@@ -36,7 +36,9 @@ def parts():
     code = layers.Reshape((1, 1, 3))(layers.Dense(3)(target))
     return {
         "expression": keras.Model([image], {"probabilities": probabilities}),
-        "anonymizer": keras.Model([image, target], {"protected": layers.Activation("tanh")(image + code)}),
+        "anonymizer": keras.Model(
+            [image, target], {"protected": layers.Activation("tanh")(layers.Add()([image, code]))}
+        ),
     }
 
 
