@@ -58,7 +58,10 @@ class ExpressionReader:
         return [self._describe(box, face) for box, face in zip(boxes, faces, strict=True)]
 
     def _describe(self, box, face):
-        shares = self._model.run(image=face[None])["probabilities"][0].astype(np.float64)
+        try:
+            shares = self._model.run(image=face[None])["probabilities"][0].astype(np.float64)
+        except FloatingPointError as error:
+            raise InputError(str(error)) from None
         if shares.min() < 0 or not shares.sum() > 0:
             raise InputError("the expression model gave no probabilities; export it again")
         # A file that stores them in 8 bits leaves their sum a little off.

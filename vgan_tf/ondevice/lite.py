@@ -73,7 +73,8 @@ class LiteModel:
             {output name: array `(n, ...)`}; pictures uint8, all others float32.
 
         Raises:
-            InputError: an input is missing, unknown, or of another shape or type; or an output is not finite.
+            InputError: an input is missing, unknown, or of another shape or type.
+            FloatingPointError: an output is not finite.
         """
         if set(arrays) != set(self.inputs):
             raise InputError(f"inputs {', '.join(sorted(arrays))}: the model takes {', '.join(self.inputs)}")
@@ -89,7 +90,7 @@ class LiteModel:
             for name, tensor in self.outputs.items():
                 value = self._interpreter.get_tensor(tensor.index)[0]
                 if not np.isfinite(value).all():
-                    raise InputError(f"{self._name}: its output {name} is not finite; export it again")
+                    raise FloatingPointError(f"{self._name}: its output {name} is not finite; export it again")
                 results[name].append(value)
         return {name: _restore(name, np.stack(values), self.outputs[name]) for name, values in results.items()}
 

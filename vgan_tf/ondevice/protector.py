@@ -71,10 +71,10 @@ class Protector:
         code = target_codes([self.identities.index(self.choose(target))], len(self.identities))
         noise = self._draw_noise(self.noise if noise is None else noise)
         if noise is None:
-            protected = self._model("anonymizer").run(image=pixels, target=code)["protected"]
+            protected = self._run("anonymizer", image=pixels, target=code)["protected"]
         else:
-            latent = self._model("encoder").run(image=pixels)["latent"] + noise
-            protected = self._model("generator").run(latent=latent, target=code)["protected"]
+            latent = self._run("encoder", image=pixels)["latent"] + noise
+            protected = self._run("generator", latent=latent, target=code)["protected"]
         _require_protected(protected[0], pixels[0])
         return Image.fromarray(protected[0])
 
@@ -84,7 +84,7 @@ class Protector:
 
     def encode(self, image):
         """The latent's mean of one face crop, float32 `(latent_dim,)`: what an attacker with the encoder would see."""
-        return self._model("encoder").run(image=square(open_picture(image))[None])["latent"][0]
+        return self._run("encoder", image=square(open_picture(image))[None])["latent"][0]
 
     def choose(self, target):
         """The name of the identity that `protect` would use; "random" draws one.
@@ -99,6 +99,12 @@ class Protector:
         if target not in self.identities:
             raise InputError(f"target {target!r}: must be random, fixed:SECRET or one of {', '.join(self.identities)}")
         return target
+
+    def _run(self, part, **arrays):
+        try:
+            return self._model(part).run(**arrays)
+        except FloatingPointError as error:
+            raise InputError(str(error)) from None
 
     def _draw_noise(self, noise):
         latent_dim = self._export.latent_dim
