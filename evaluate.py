@@ -15,6 +15,8 @@ def parse():
     parser.add_argument("--seeds", type=int, default=1, help="trainings of each attacker")
     parser.add_argument("--dump", metavar="FILE.npz", help="also write the audited arrays")
     parser.add_argument("--target-policy", default="uniform", metavar="uniform|exclude-true|fixed:NAME")
+    parser.add_argument("--fresh", metavar="SOURCE", help="further images of the same people, for stronger attacks")
+    parser.add_argument("--strangers", metavar="SOURCE", help="images of people who are in no other data of the run")
     parser.add_argument("--on-device", metavar="DIR", help="audit the files of an export folder of the run")
     parser.add_argument("--recipe", help="which of them: float32, float16, dynamic, int8 or qat")
     parser.add_argument("--show", action="store_true", help="only print the table of the last audit again")
@@ -52,6 +54,8 @@ def evaluate(arguments):
             out=arguments.out,
             dump_path=arguments.dump,
             target_policy=arguments.target_policy,
+            fresh=arguments.fresh,
+            strangers=arguments.strangers,
             on_device=arguments.on_device,
             recipe=arguments.recipe,
             **options,

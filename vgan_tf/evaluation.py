@@ -6,14 +6,15 @@ from pathlib import Path
 
 import numpy as np
 
-from vgan_tf.audit import Dump, audit
-from vgan_tf.data import load_faces, split
+from vgan_tf.audit import Dump, Extra, audit
+from vgan_tf.data import companions, load_faces, split
 from vgan_tf.errors import InputError
 from vgan_tf.images import write_image
 from vgan_tf.mean_model import load_exported
 from vgan_tf.run import load_run, open_run
 from vgan_tf.training import partition
 
+POSE = ("yaw", "pitch", "roll")
 GALLERY_IMAGES = 8
 GALLERY_TARGETS = 8
 # Held-out people, in a split by subject, are attacked by one who has the other part of their images.
@@ -22,7 +23,16 @@ EXTERNAL_TEST_FRACTION = 0.3
 
 
 def evaluate_run(
-    folder, data=None, out=None, dump_path=None, target_policy="uniform", on_device=None, recipe=None, **options
+    folder,
+    data=None,
+    out=None,
+    dump_path=None,
+    target_policy="uniform",
+    on_device=None,
+    recipe=None,
+    fresh=None,
+    strangers=None,
+    **options,
 ):
     """Audit a run on the test part of its data.
 
@@ -33,6 +43,8 @@ def evaluate_run(
         dump_path: also write the audited arrays there (.npz).
         target_policy: "uniform", "exclude-true" or "fixed:NAME": how target identities are chosen.
         on_device: export folder whose files are audited in place of the Keras model; recipe: which of them.
+        fresh: SOURCE of further images of the same people; strangers: SOURCE of other people. Without them the attacks
+            that need such images are left out, but for drawn faces, of which more are drawn.
         options: passed to `vgan_tf.audit.audit` (seeds, quick, progress).
 
     Returns:
@@ -48,7 +60,9 @@ def evaluate_run(
     if data is None and not trained_on_these:
         raise InputError(f"{run.config.data}: not the data that {folder} was trained on; name the data with --data")
     out = Path(out) if out else results_folder(folder, on_device)
-    dump = make_dump(model, faces, target_policy)
+    drawn = companions(run.config.data) if data is None else (None, None)
+    extras = [load_faces(given) if given else more for given, more in zip((fresh, strangers), drawn, strict=True)]
+    dump = make_dump(model, faces, target_policy, fresh=extras[0], strangers=extras[1])
     if not trained_on_these:
         dump = dataclasses.replace(dump, trained_train=None)
     if dump_path:
@@ -68,7 +82,7 @@ def results_folder(run_folder, on_device=None):
     return Path(run_folder) / ("evaluation_on_device" if on_device else "evaluation")
 
 
-def make_dump(model, faces, target_policy="uniform", most_images=None):
+def make_dump(model, faces, target_policy="uniform", most_images=None, fresh=None, strangers=None):
     """Protect a data set and gather what an attacker may see.
 
     Args:
@@ -76,6 +90,8 @@ def make_dump(model, faces, target_policy="uniform", most_images=None):
         faces: FaceSet, the whole data; it is split as the model's configuration says.
         target_policy: as for `evaluate_run`.
         most_images: of the train and of the test part, drawn at random; None for all.
+        fresh: FaceSet of the same people in pictures that trained nothing, or None.
+        strangers: FaceSet of people that are not in the data, or None.
 
     Returns:
         Dump. Its train part is everything but the test part; `trained_train` marks what trained the generator.
@@ -91,29 +107,50 @@ def make_dump(model, faces, target_policy="uniform", most_images=None):
         parts = {"train": test.subset(np.setdiff1d(np.arange(len(test)), held_out)), "test": test.subset(held_out)}
     else:
         parts = {"train": train.concatenate(validation), "test": test}
-    arrays = {}
+    arrays, clip_names = {}, np.unique(faces.clip)
     for number, (part, subset) in enumerate(parts.items()):
         seed = config.seed + 1 + number
         kept = np.sort(np.random.default_rng(seed).permutation(len(subset))[:most_images])
         subset = subset.subset(kept)
         if part == "train":
             arrays["trained_train"] = known & (kept < len(train))
-        targets = draw_targets(model, subset, target_policy, seed)
-        arrays |= {
-            f"x_{part}": subset.images,
-            f"p_{part}": model.protect(subset.images, targets, seed=seed),
-            f"mu_{part}": model.encode(subset.images),
-            f"z_{part}": model.encode(subset.images, seed=seed),
-            f"id_{part}": subset.identity,
-            f"ep_{part}": subset.expression,
-        }
-        if "intensity" in subset.truth:
-            arrays[f"intensity_{part}"] = subset.truth["intensity"]
-        if known:
-            # People who are no targets cannot teach a classifier to read the targets.
-            arrays[f"c_{part}"] = targets
+        seen = _protect(model, subset, target_policy, seed)
+        if not known:
+            del seen["c"]  # People who are no targets cannot teach a classifier to read the targets.
+        truth = _truth(subset)
+        if clip_names.size > 1:
+            truth["clip"] = np.searchsorted(clip_names, subset.clip)
+        arrays |= {f"{name}_{part}": values for name, values in {**seen, **truth}.items()}
+    if known and fresh is not None:
+        _check_labels(model, fresh)
+        arrays["fresh"] = Extra(**_protect(model, fresh, target_policy, config.seed + 3))
+    if strangers is not None:
+        _check_labels(model, strangers)
+        seen = _protect(model, strangers, "uniform", config.seed + 4)
+        arrays["strangers"] = Extra(**seen, identities=strangers.identities)
     identities = parts["test"].identities
     return Dump(**arrays, identities=identities, expressions=model.expressions, target_policy=target_policy)
+
+
+def _protect(model, faces, target_policy, seed):
+    targets = draw_targets(model, faces, target_policy, seed)
+    return {
+        "x": faces.images,
+        "p": model.protect(faces.images, targets, seed=seed),
+        "mu": model.encode(faces.images),
+        "z": model.encode(faces.images, seed=seed),
+        "c": targets,
+        "id": faces.identity,
+        "ep": faces.expression,
+    }
+
+
+def _truth(faces):
+    """What is known of the images beyond their labels, as a Dump names it."""
+    truth = {"intensity": faces.truth["intensity"]} if "intensity" in faces.truth else {}
+    if set(POSE) <= set(faces.truth):
+        truth["pose"] = np.stack([faces.truth[name] for name in POSE], axis=1)
+    return truth
 
 
 def draw_targets(model, faces, target_policy, seed):

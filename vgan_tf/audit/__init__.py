@@ -10,11 +10,11 @@ from pathlib import Path
 from threadpoolctl import threadpool_limits
 
 from vgan_tf.audit import attackers, scenarios, statistics, utility
-from vgan_tf.audit.dump import Dump
+from vgan_tf.audit.dump import Dump, Extra
 from vgan_tf.audit.report import report_html
 from vgan_tf.files import write_json, write_text
 
-__all__ = ["Dump", "audit"]
+__all__ = ["Dump", "Extra", "audit"]
 
 NOTES = (
     "The strongest attacker is chosen by test accuracy: the maximum over attackers overestimates each, which is the "

@@ -9,9 +9,27 @@ from vgan_tf.errors import InputError
 from vgan_tf.files import replacing
 
 PARTS = ("train", "test")
+EXTRAS = ("fresh", "strangers")
 IMAGES = ("x", "p")
 LABELS = ("id", "ep")
 LATENTS = ("mu", "z")
+
+
+@dataclasses.dataclass(frozen=True)
+class Extra:
+    """Further images, of the same people or of others, that trained nothing; attributes as those of `Dump`.
+
+    `c` counts the dump's identities, `id` this part's own.
+    """
+
+    x: np.ndarray
+    p: np.ndarray
+    id: np.ndarray
+    ep: np.ndarray
+    c: np.ndarray | None = None
+    mu: np.ndarray | None = None
+    z: np.ndarray | None = None
+    identities: tuple = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,8 +43,12 @@ class Dump:
         c_*: int64 `(n,)`, target identities used, or None.
         mu_*, z_*: float32 `(n, d)`, latent means and one sampled latent, or None where there is no latent.
         intensity_*: float32 `(n,)`, true intensity of the expression, or None.
+        pose_*: float32 `(n, 3)`, true yaw, pitch and roll of the head in degrees, or None.
+        clip_*: int64 `(n,)`, the video clip of each image, the same numbers in both parts, or None.
 
     Further attributes:
+        fresh: `Extra` of the same people (its `id` counts `identities`), or None.
+        strangers: `Extra` of people that are in no other part, or None.
         trained_train: bool `(n,)`, True where a training image trained the generator, or None if unknown.
         identities, expressions: names.
         target_policy: "uniform", "exclude-true", "fixed:NAME", or "unknown".
@@ -48,6 +70,12 @@ class Dump:
     z_test: np.ndarray | None = None
     intensity_train: np.ndarray | None = None
     intensity_test: np.ndarray | None = None
+    pose_train: np.ndarray | None = None
+    pose_test: np.ndarray | None = None
+    clip_train: np.ndarray | None = None
+    clip_test: np.ndarray | None = None
+    fresh: Extra | None = None
+    strangers: Extra | None = None
     trained_train: np.ndarray | None = None
     identities: tuple = ()
     expressions: tuple = ()
@@ -63,7 +91,7 @@ class Dump:
         object.__setattr__(self, "target_policy", str(self.target_policy))
         for part in PARTS:
             self._check_part(part)
-        for name in ("c", *LATENTS, "intensity"):
+        for name in ("c", *LATENTS, "intensity", "pose", "clip"):
             if (getattr(self, f"{name}_train") is None) != (getattr(self, f"{name}_test") is None):
                 raise InputError(f"dump: {name}_train and {name}_test must be given together; add the other one")
         for name in LATENTS:
@@ -71,6 +99,9 @@ class Dump:
                 widths = getattr(self, f"{name}_train").shape[1], getattr(self, f"{name}_test").shape[1]
                 if widths[0] != widths[1]:
                     raise InputError(f"dump: {name}_train and {name}_test differ in width ({widths[0]}, {widths[1]})")
+        for part in EXTRAS:
+            if getattr(self, part) is not None:
+                object.__setattr__(self, part, self._checked_extra(part))
         if self.x_train.shape[1:] != self.x_test.shape[1:]:
             raise InputError(
                 f"dump: x_train and x_test differ in size {self.x_train.shape[1:]}, {self.x_test.shape[1:]}"
@@ -92,29 +123,50 @@ class Dump:
                 raise InputError(f"dump: {name}_{part} has shape {array.shape}, x_{part} {images.shape}; give one each")
         for name, classes in (("id", self.identities), ("ep", self.expressions), ("c", self.identities)):
             self._check_labels(f"{name}_{part}", len(images), len(classes))
-        for name, dimensions in (("mu", 2), ("z", 2), ("intensity", 1)):
+        for name, dimensions in (("mu", 2), ("z", 2), ("intensity", 1), ("pose", 2)):
             array = getattr(self, f"{name}_{part}")
-            if array is None:
-                continue
-            if array.dtype.kind != "f" or array.ndim != dimensions or len(array) != len(images):
-                raise InputError(
-                    f"dump: {name}_{part} is {array.dtype} {array.shape}; give {dimensions}-d floats, one row an image"
-                )
-            if not np.isfinite(array).all():
-                raise InputError(f"dump: {name}_{part} holds NaN or infinity; the model that made it is broken")
-            object.__setattr__(self, f"{name}_{part}", array.astype(np.float32))
+            if array is not None:
+                object.__setattr__(self, f"{name}_{part}", _floats(f"{name}_{part}", array, dimensions, len(images)))
+        self._check_labels(f"clip_{part}", len(images), None)
         trained = self.trained_train
         if part == "train" and trained is not None and (trained.dtype != bool or trained.shape != (len(images),)):
             raise InputError(f"dump: trained_train is {trained.dtype} {trained.shape}; give bool ({len(images)},)")
 
+    def _checked_extra(self, part):
+        extra = getattr(self, part)
+        count, names = len(extra.x), self.identities if part == "fresh" else tuple(map(str, extra.identities))
+        if part == "strangers" and len(names) < 2:
+            raise InputError("dump: strangers needs identities, two names or more")
+        values = {"identities": names}
+        for name in IMAGES:
+            array = getattr(extra, name)
+            if array.dtype != np.uint8 or array.shape != (count, *self.x_train.shape[1:]) or not count:
+                raise InputError(f"dump: {name}_{part} is {array.dtype} {array.shape}; give uint8 images like x_train")
+        for name, classes in (("id", len(names)), ("ep", len(self.expressions)), ("c", len(self.identities))):
+            labels = _integers(getattr(extra, name))
+            if getattr(extra, name) is None and name == "c":
+                continue
+            if labels is None or labels.shape != (count,) or labels.min() < 0 or labels.max() >= classes:
+                raise InputError(f"dump: {name}_{part}: give {count} integers from 0 to {classes - 1}")
+            values[name] = labels
+        for name in LATENTS:
+            array, known = getattr(extra, name), getattr(self, f"{name}_train")
+            if (array is None) != (known is None):
+                raise InputError(f"dump: {name}_{part} and {name}_train must be given together; add the other one")
+            if array is not None:
+                values[name] = _floats(f"{name}_{part}", array, 2, count)
+                if array.shape[1] != known.shape[1]:
+                    raise InputError(f"dump: {name}_{part} is {array.shape[1]} wide, {name}_train {known.shape[1]}")
+        return dataclasses.replace(extra, **values)
+
     def _check_labels(self, name, count, classes):
         labels = _integers(getattr(self, name))
-        if labels is None and name.startswith("c_") and getattr(self, name) is None:
+        if getattr(self, name) is None and name.startswith(("c_", "clip_")):
             return
         if labels is None or labels.shape != (count,):
             given = np.asarray(getattr(self, name))
             raise InputError(f"dump: {name} is {given.dtype} {given.shape}; give integers ({count},)")
-        if labels.min() < 0 or labels.max() >= classes:
+        if classes is not None and (labels.min() < 0 or labels.max() >= classes):
             raise InputError(
                 f"dump: {name} holds labels {labels.min()} to {labels.max()}; {classes} names allow 0 to {classes - 1}"
             )
@@ -142,15 +194,42 @@ class Dump:
         ]
         if missing:
             raise InputError(f"{path}: lacks {', '.join(missing)}; add these arrays")
-        return cls(**{name: array for name, array in arrays.items() if name in fields})
+        values = {name: array for name, array in arrays.items() if name in fields and name not in EXTRAS}
+        for part in EXTRAS:
+            found = {
+                field.name: arrays[f"{field.name}_{part}"]
+                for field in dataclasses.fields(Extra)
+                if f"{field.name}_{part}" in arrays
+            }
+            if found:
+                lacking = [name for name in ("x", "p", "id", "ep") if name not in found]
+                if lacking:
+                    raise InputError(
+                        f"{path}: lacks {', '.join(f'{name}_{part}' for name in lacking)}; add these arrays"
+                    )
+                values[part] = Extra(**found)
+        return cls(**values)
 
     def save(self, path):
         """Write a compressed `.npz` atomically; absent arrays are left out."""
         values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        for part in EXTRAS:
+            extra = values.pop(part)
+            if extra is not None:
+                values |= {f"{field.name}_{part}": getattr(extra, field.name) for field in dataclasses.fields(extra)}
         with replacing(path) as temporary, open(temporary, "wb") as file:
             np.savez_compressed(
                 file, **{name: np.asarray(value) for name, value in values.items() if value is not None}
             )
+
+
+def _floats(name, array, dimensions, count):
+    """float32 values, checked."""
+    if array.dtype.kind != "f" or array.ndim != dimensions or len(array) != count:
+        raise InputError(f"dump: {name} is {array.dtype} {array.shape}; give {dimensions}-d floats, one row an image")
+    if not np.isfinite(array).all():
+        raise InputError(f"dump: {name} holds NaN or infinity; the model that made it is broken")
+    return array.astype(np.float32)
 
 
 def _integers(labels):

@@ -140,7 +140,7 @@ def names(count):
     return tuple(f"person{index:0{width}d}" for index in range(count))
 
 
-def load(identities=6, images=4200, seed=1, cache=True, processes=None):
+def load(identities=6, images=4200, seed=1, first=0, cache=True, processes=None):
     """Draw the built-in data set, or read it from the cache.
 
     Image i shows person i % identities; the expression changes every `identities` images. So each run of
@@ -150,6 +150,7 @@ def load(identities=6, images=4200, seed=1, cache=True, processes=None):
         identities: number of people, int >= 1.
         images: number of images, int >= 7 x identities.
         seed: int >= 0; another seed is another cast. The same seed gives the same bytes.
+        first: number of the first image, int >= 0: sets that do not overlap show the same people in other pictures.
         cache: keep the pictures in `$XDG_CACHE_HOME/vgan_tf` (else `~/.cache/vgan_tf`) and look for them there.
         processes: worker processes to draw in; None takes one for each core. The pictures do not depend on it.
 
@@ -163,23 +164,25 @@ def load(identities=6, images=4200, seed=1, cache=True, processes=None):
     _check("identities", identities, 1)
     _check("images", images, len(EXPRESSIONS) * identities)
     _check("seed", seed, 0)
+    _check("first", first, 0)
     if processes is not None:
         _check("processes", processes, 1)
-    file = cache_folder() / f"avatars-v{drawing.VERSION}-identities{identities}-images{images}-seed{seed}.npz"
+    start = f"-first{first}" if first else ""
+    file = cache_folder() / f"avatars-v{drawing.VERSION}-identities{identities}-images{images}-seed{seed}{start}.npz"
     drawn = _read(file, images) if cache else None
     if drawn is None:
-        drawn = _draw_in_processes(seed, identities, images, processes)
+        drawn = _draw_in_processes(seed, identities, first, images, processes)
         if cache:
             try:
                 _write(file, *drawn)
             except OSError as error:
                 warnings.warn(f"{file}: could not cache the avatars ({error})", stacklevel=2)
     pictures, truth = drawn
-    index = np.arange(images)
+    index = np.arange(first, first + images)
     people = names(identities)
     identity_index, expression_index = index % identities, index // identities % len(EXPRESSIONS)
     paths = []
-    for number, (person, expression) in enumerate(zip(identity_index, expression_index, strict=True)):
+    for number, (person, expression) in enumerate(zip(identity_index, expression_index, strict=True), start=first):
         clip = f"{people[person]}_{EXPRESSIONS[expression]}"
         paths.append(f"{people[person]}/{clip}/{clip}_{number // (identities * len(EXPRESSIONS)):05d}.png")
     return FaceSet(
@@ -242,7 +245,7 @@ def _read(file, count):
     return (images, truth) if whole and images.dtype == np.uint8 and truth.dtype == np.float32 else None
 
 
-def _draw_in_processes(seed, identities, count, processes):
+def _draw_in_processes(seed, identities, first, count, processes):
     """`draw` split over processes.
 
     They are started as commands, not through multiprocessing: a fork would copy TensorFlow's threads half-way, and
@@ -251,8 +254,8 @@ def _draw_in_processes(seed, identities, count, processes):
     if processes is None:
         processes = min(os.cpu_count() or 1, count // _MIN_IMAGES_PER_PROCESS)
     if processes <= 1:
-        return draw(seed, identities, 0, count)
-    bounds = [count * k // processes for k in range(processes + 1)]
+        return draw(seed, identities, first, first + count)
+    bounds = [first + count * k // processes for k in range(processes + 1)]
     root = str(Path(__file__).resolve().parents[2])
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))}
     with tempfile.TemporaryDirectory() as folder:

@@ -18,7 +18,10 @@ from vgan_tf.images import IMAGE_SIZE, read_image
 
 FORMATS = (*LAYOUTS, "csv", "npz", "hdf5")
 LARGEST_UNREADABLE_SHARE = 0.05
-AVATAR_OPTIONS = {"identities": 6, "images": 4200, "seed": 1}
+AVATAR_OPTIONS = {"identities": 6, "images": 4200, "seed": 1, "first": 0}
+# Of each person, what an audit draws beyond the data: whole rounds of the seven expressions.
+FRESH_IMAGES = 280
+STRANGERS, STRANGER_IMAGES = 8, 70
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 
@@ -56,7 +59,37 @@ def load_faces(source, size=IMAGE_SIZE):
     raise InputError(f"{path}: the format {name} is a folder of images, this is a file")
 
 
+def companions(source):
+    """Further images for an audit of a model that was trained on `source`, where the source can draw them.
+
+    Args:
+        source: as for `load_faces`.
+
+    Returns:
+        (FaceSet of the same people in other pictures, FaceSet of other people), or (None, None).
+    """
+    prefix, colon, rest = str(source).partition(":")
+    if prefix != "avatars":
+        return None, None
+    from vgan_tf.data import avatars
+
+    options = _avatar_options(source, rest if colon else "")
+    drawn = options["first"] + options["images"]
+    fresh = avatars.load(**{**options, "images": FRESH_IMAGES * options["identities"], "first": drawn})
+    cast = options["identities"] + STRANGERS
+    others = avatars.load(**{**options, "identities": cast, "images": STRANGER_IMAGES * cast, "first": drawn})
+    others = others.subset(others.identity >= options["identities"])
+    return fresh, others.among(others.identities[options["identities"] :])
+
+
 def _avatars(source, text, size):
+    from vgan_tf.data import avatars
+
+    faces = avatars.load(**_avatar_options(source, text), cache=True)
+    return dataclasses.replace(faces, images=resize(faces.images, size))
+
+
+def _avatar_options(source, text):
     options = dict(AVATAR_OPTIONS)
     for item in filter(None, text.split(",")):
         key, _, value = item.partition("=")
@@ -65,10 +98,7 @@ def _avatars(source, text, size):
         if not (value.isascii() and value.isdecimal()):
             raise InputError(f"{source}: {key} must be a whole number, not {value!r}")
         options[key] = int(value)
-    from vgan_tf.data import avatars
-
-    faces = avatars.load(**options, cache=True)
-    return dataclasses.replace(faces, images=resize(faces.images, size))
+    return options
 
 
 def _recognise_file(path):
