@@ -192,7 +192,7 @@ def test_the_headline_is_the_strongest_attack_and_the_one_on_pictures():
     text = headline(example())
     assert "It leaks" in text and "50 of 100 latent codes; guessing gets 17 of 100, and 20 of 100 if" in text
     assert "large MLP on mean, 95 % interval 46.5 to 54.5 %" in text
-    assert "From a protected picture alone the strongest named 41 of 100 (ridge on pixels)." in text
+    assert "from pictures alone, the strongest named 45 of 100 (images of 4 pictures: ridge on pixels)." in text
 
 
 def test_the_headline_without_latents_and_without_a_leak():
@@ -202,6 +202,7 @@ def test_the_headline_without_latents_and_without_a_leak():
     text = headline(evaluation)
     assert "No leak found" in text and "learnt from original pictures named the right person in 18 of 100" in text
     assert "guessing gets 17 of 100." in text and "no guarantee" in text and "latent" not in text
+    assert "“Are two pictures of the same person?” (62 of 100, guessing 50 of 100)" in text
     assert "Do not rely on it: too few." in headline(evaluation | {"verdict": "inconclusive", "reason": "too few"})
 
 
@@ -263,5 +264,7 @@ def test_unknown_attackers_families_and_measures_appear():
     html = report_html(evaluation)
     assert "an &lt;oracle&gt;" in html
     assert "90 of 100 protected pictures" in headline(evaluation)
+    evaluation["privacy"]["side door"] = {"attackers": {"lock pick": figure(0.95)}}
+    assert "named the right person in 95 of 100 cases" in headline(evaluation)
     text = Page(html).text
     assert "Gait" in text and "walker" in text and "Gaze kept" in text and "0.4567" in text

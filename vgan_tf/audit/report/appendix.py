@@ -35,7 +35,8 @@ def _attack_tables(families):
     for family in families:
         for title, results in family.groups.items():
             heading = f"{family.kind.title} ({title})" if title else family.kind.title
-            parts.append(f"<h4>{escape(heading)}</h4>{_attack_table(results)}")
+            levels = " or ".join(sorted({words.percent(result.chance) for result in results}))
+            parts.append(f"<h4>{escape(heading)}</h4><p class='soft'>Guessing: {levels}.</p>{_attack_table(results)}")
     return "".join(parts)
 
 
@@ -51,13 +52,12 @@ def _attack_table(results):
             result.name,
             words.percent(result.share),
             words.span(result.interval),
-            words.percent(result.chance),
             *(_cell(key, result.figure.get(key)) for key in extra),
         )
         for result in results
     ]
     titles = [RATES[key][0] if key in RATES else capital(plain(key)) for key in extra]
-    return plots.table(("Attacker", "Right", "95 % interval", "Guessing", *titles), rows)
+    return plots.table(("Attacker", "Right", "95 % interval", *titles), rows)
 
 
 def _cell(key, value):

@@ -41,19 +41,24 @@ def at_a_glance(families):
     return "".join(parts)
 
 
-def attack_sections(families, inversion=None):
+def attack_sections(evaluation, families, inversion=None):
     """A paragraph and a chart for each family; `inversion` as for `report_html`."""
-    return "".join(_section(family, inversion if family.key == "inversion" else None) for family in families)
+    return "".join(
+        _section(family, evaluation, inversion if family.key == "inversion" else None) for family in families
+    )
 
 
-def _section(family, inversion):
-    parts = [f"<h3>{escape(family.kind.title)}</h3><p>{escape(family.kind.how)}</p>"]
+def _section(family, evaluation, inversion):
+    parts = [f"<h3>{escape(family.kind.title)}</h3>"]
+    if family.groups and family.kind.how:
+        parts.append(f"<p>{escape(family.kind.how)}</p>")
     for title, results in family.groups.items():
         if title:
             parts.append(f"<h4>{escape(capital(title))}</h4>")
         levels = {result.chance for result in results}
         mark = levels.pop() if len(levels) == 1 else None
-        parts.append(plots.dot_chart([_row(result) for result in results[:MOST_ROWS]], mark))
+        name = "informed guessing" if words.is_informed(mark, evaluation) else "guessing"
+        parts.append(plots.dot_chart([_row(result) for result in results[:MOST_ROWS]], mark, name))
         if len(results) > MOST_ROWS:
             parts.append(f"<p class='soft'>{len(results) - MOST_ROWS} weaker ones: in the appendix.</p>")
         parts.append(_rates(results[0]))
@@ -68,7 +73,9 @@ def _section(family, inversion):
 
 def _row(result, question=None):
     name, note = (result.name, "") if question is None else (question, result.name)
-    return plots.Row(name, result.share, result.interval, result.chance, note, result.above_chance)
+    return plots.Row(
+        name, result.share, result.interval, result.chance, note, result.above_chance and not result.compared
+    )
 
 
 def _rates(result):

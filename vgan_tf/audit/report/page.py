@@ -30,7 +30,7 @@ def report_html(evaluation, pictures=None):
     sections = (
         ("glance", "At a glance", at_a_glance(attacks)),
         ("pictures", "How does it look?", _gallery(pictures.get("gallery"), pictures.get("gallery_targets", ()))),
-        ("attacks", "What was attacked, and how?", attack_sections(attacks, pictures.get("inversion"))),
+        ("attacks", "What was attacked, and how?", attack_sections(evaluation, attacks, pictures.get("inversion"))),
         ("not-attacked", "What was not attacked?", _not_attacked(evaluation, attacks)),
         ("kept", "What are the pictures still good for?", utility_section(evaluation)),
         ("controls", "Can these attackers be trusted?", controls_section(evaluation)),
@@ -38,11 +38,12 @@ def report_html(evaluation, pictures=None):
     )
     contents = "".join(f"<li><a href='#{name}'>{title}</a></li>" for name, title, _ in sections)
     body = "\n".join(f"<section id='{name}'><h2>{title}</h2>{content}</section>" for name, title, content in sections)
+    body = f"<h1>Privacy audit</h1>{_verdict(evaluation)}<ul class='contents'>{contents}</ul>\n{body}"
+    body = body.replace(" %", "\N{NO-BREAK SPACE}%")
     return (
         "<!DOCTYPE html>\n<html lang='en'><head><meta charset='utf-8'><meta name='viewport' "
         "content='width=device-width, initial-scale=1'><title>Privacy audit</title>"
-        f"<style>{STYLE}</style></head><body>\n<h1>Privacy audit</h1>{_verdict(evaluation)}"
-        f"<ul class='contents'>{contents}</ul>\n{body}\n</body></html>\n"
+        f"<style>{STYLE}</style></head><body>\n{body}\n</body></html>\n"
     )
 
 

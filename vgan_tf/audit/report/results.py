@@ -4,22 +4,37 @@ The families known here have words for a reader; a key that is not known here bu
 own, named after the key. What is missing or null becomes a reason.
 """
 
+import re
 from typing import NamedTuple
 
 SHARES = ("accuracy", "auc")
 AUC_OF_GUESSING = 0.5
 NO_ATTACKS = ("privacy", "controls", "utility", "confusions", "headline", "strongest")
+COMPARISONS = ("class_mean",)
+READS_CODES = re.compile(r"latent|\bon (mean|sample|average)")
 NOT_RUN = "this audit did not run it"
 
 
 class Result(NamedTuple):
-    """One attacker: `share` of right answers or AUC, `interval` (low, high) or None, `figure` as in the evaluation."""
+    """One attacker.
+
+    Attributes:
+        name: in words.
+        share: of right answers, or the AUC.
+        interval: (low, high), or None.
+        chance: what guessing gets, or None where it is not known.
+        figure: as in the evaluation.
+        reads_codes: whether it reads latent codes, not pictures.
+        compared: whether it is no attack, but stands beside the attacks to compare them with.
+    """
 
     name: str
     share: float
     interval: tuple | None
     chance: float | None
     figure: dict
+    reads_codes: bool = False
+    compared: bool = False
 
     @property
     def above_chance(self):
@@ -48,7 +63,8 @@ class Family(NamedTuple):
 
     @property
     def results(self):
-        return sorted((one for group in self.groups.values() for one in group), key=lambda one: -one.share)
+        attacks = (one for group in self.groups.values() for one in group if not one.compared)
+        return sorted(attacks, key=lambda one: -one.share)
 
 
 KINDS = {
@@ -121,7 +137,8 @@ KINDS = {
         "Are two pictures of the same person?",
         "Are two pictures of the same person?",
         "No names here: the attacker sees one pair of protected pictures that show the same person, and one that shows "
-        "two persons, and says which is which. Pictures that can be linked can be collected, and one slip names all.",
+        "two persons, and says which is which. Pictures that can be linked can be collected, and one slip names all. "
+        "The tables tell how many pairs it finds when only 1 % or 0.1 % of the others may be taken for one by mistake.",
     ),
     "open_set": Kind(
         "Which stranger is it?",
@@ -141,7 +158,8 @@ KINDS = {
         "Was it used in training?",
         "Was it used in training?",
         "The attacker sees one picture (or person) that trained the anonymizer and one that did not, and says which is "
-        "which. That a person was in the training data can itself be a secret.",
+        "which. That a person was in the training data can itself be a secret. The tables tell how many it finds when "
+        "only 1 % or 0.1 % of the others may be named by mistake.",
         "it is not known which pictures trained the anonymizer",
     ),
 }
@@ -153,8 +171,7 @@ GROUPS = {
     "identities": "people",
     "from_latent": "drawn from the latent code",
     "from_protected": "drawn from the protected picture",
-    "class_mean": "mean face of the guessed person",
-    "mean": "mean",
+    "class_mean": "for comparison: the mean face",
 }
 MEMBERSHIP_GROUPS = {"images": "training pictures", "identities": "training people"}
 ABSENT_GROUPS = {
@@ -172,8 +189,10 @@ def families(evaluation):
     found = {**{key: node for key, node in evaluation.items() if key not in NO_ATTACKS}, **privacy}
     chance = evaluation.get("chance")
     listed = [_family(key, kind, found, chance) for key, kind in KINDS.items()]
-    unknown = [key for key, node in found.items() if key not in KINDS and isinstance(node, dict)]
-    listed += [_family(key, Kind(capital(plain(key)), capital(plain(key)), ""), found, chance) for key in unknown]
+    for key in found:
+        if key not in KINDS:
+            title = capital(plain(key))
+            listed.append(_family(key, Kind(title, title, "", names=key in privacy), found, chance))
     return [one for one in listed if one.key in KINDS or one.groups]
 
 
@@ -184,7 +203,9 @@ def _family(key, kind, found, chance):
     words = MEMBERSHIP_GROUPS if key == "membership" else {}
     for path, name, level, figure in figures(found[key], chance):
         title = ", ".join(words.get(part, plain(part)) for part in path)
-        groups.setdefault(title, []).append(_result(plain(name), level, figure))
+        codes = key == "scenario_3" or bool(READS_CODES.search(" ".join((*path, name, str(figure.get("attacker"))))))
+        result = _result(plain(name), level, figure)._replace(reads_codes=codes, compared=name in COMPARISONS)
+        groups.setdefault(title, []).append(result)
     for path in _missing(found[key]):
         title = ", ".join(words.get(part, plain(part)) for part in path)
         absent[title] = ABSENT_GROUPS.get(path[-1], "not given")
@@ -248,18 +269,13 @@ def capital(text):
     return text[:1].upper() + text[1:]
 
 
-def strongest(evaluation, things=None):
-    """The attack that names most people: (`Family`, `Result`), or None without any.
-
-    Args:
-        evaluation: dict as in `evaluation.json`.
-        things: only attacks that read such things ("protected pictures"), or None for all.
-    """
+def strongest(evaluation, pictures_only=False):
+    """The attack that names most people, of all or of those on pictures: (`Family`, `Result`), or None without any."""
     candidates = [
         (family, result)
         for family in families(evaluation)
-        if family.kind.names and things in (None, family.kind.things)
+        if family.kind.names
         for result in family.results
-        if result.chance == evaluation.get("chance")
+        if not (pictures_only and result.reads_codes)
     ]
     return max(candidates, key=lambda one: one[1].share, default=None)

@@ -18,6 +18,7 @@ ul{padding-left:1.2em;max-width:66ch}
 li{margin:.25em 0}
 a{color:inherit}
 .soft,figcaption{color:var(--soft);font-size:.875rem}
+h3+.none{margin-top:0}
 .none{color:var(--soft);font-style:italic}
 .warning{border:2px solid var(--unsure);border-radius:6px;padding:.5em .8em}
 .verdict{border-left:6px solid var(--unsure);background:var(--panel);padding:.8em 1em;margin:1em 0;border-radius:0 6px
@@ -52,7 +53,7 @@ th,td{text-align:left;padding:.3em .9em .3em 0;border-bottom:1px solid var(--lin
 th{font-weight:600;vertical-align:bottom}
 td+td,th+th{text-align:right}
 td+td{white-space:nowrap}
-th+th{max-width:8em}
+th+th{max-width:11em}
 td:first-child{min-width:9em}
 .matrix td,.matrix th{padding:.25em;text-align:center;font-size:.75rem;border:1px solid var(--line);min-width:2.3em;
 font-weight:400;vertical-align:bottom;white-space:nowrap}

@@ -38,14 +38,20 @@ def named(family, result):
     return f"{family.kind.who} named the right person in {of_100(result.share)} {family.kind.things}"
 
 
-def guessing(evaluation):
+def is_informed(chance, evaluation):
+    """Whether a level of guessing is that of one who reads which face was put on, and gains by it."""
+    blind = evaluation.get("chance_uninformed")
+    return None not in (chance, blind) and chance == evaluation.get("chance") and chance > blind + 1e-9
+
+
+def guessing(chance, evaluation):
     """What one gets without looking, and with a look at the target alone: "guessing gets 17 of 100"."""
-    informed, blind = evaluation.get("chance"), evaluation.get("chance_uninformed")
-    if informed is None:
+    if chance is None:
         return "what guessing gets is not known"
-    if blind is None or abs(informed - blind) < 1e-9:
-        return f"guessing gets {of_100(informed)}"
-    return f"guessing gets {of_100(blind)}, and {of_100(informed)} if one rules out the face that was put on"
+    if not is_informed(chance, evaluation):
+        return f"guessing gets {of_100(chance)}"
+    blind = of_100(evaluation["chance_uninformed"])
+    return f"guessing gets {blind}, and {of_100(chance)} if one rules out the face that was put on"
 
 
 def findings(evaluation):
@@ -56,16 +62,23 @@ def findings(evaluation):
     family, result = best
     attacks = sum(len(one.results) for one in families(evaluation) if one.kind.names)
     interval = f", 95 % interval {span(result.interval)}" if result.interval else ""
-    lines = [f"{named(family, result)}; {guessing(evaluation)}."]
+    lines = [f"{named(family, result)}; {guessing(result.chance, evaluation)}."]
     lines.append(f"This is the strongest of {attacks} attacks that name people ({result.name}{interval}).")
-    pictures = strongest(evaluation, "protected pictures")
-    if family.kind.things == "latent codes" and pictures:
+    pictures = strongest(evaluation, pictures_only=True)
+    if result.reads_codes and pictures:
         share = of_100(pictures[1].share)
-        lines.append(f"From a protected picture alone the strongest named {share} ({pictures[1].name}).")
+        lines.append(f"Without the codes, from pictures alone, the strongest named {share} ({pictures[1].name}).")
     if evaluation.get("verdict") == "no leak found":
-        lines.append("Luck in picking the best of so many explains what lies above guessing. This is no guarantee.")
+        lines.append("What lies above guessing there is within luck. That is no guarantee against other attackers.")
     elif evaluation.get("verdict") == "inconclusive":
         lines.append(f"Do not rely on it: {evaluation.get('reason') or 'no reason was given'}.")
+    others = [one for one in families(evaluation) if not one.kind.names and one.results and one.results[0].above_chance]
+    answered = ", ".join(
+        f"“{one.kind.question}” ({of_100(one.results[0].share)}, guessing {of_100(one.results[0].chance)})"
+        for one in others
+    )
+    if answered:
+        lines.append(f"Other questions that are answered better than by guessing: {answered}.")
     return lines
 
 
