@@ -95,7 +95,12 @@ def example():
         },
         "linkability": {
             "chance": 0.5,
-            "test": {"images": pairs(embedding=0.56, pixels=0.5), "latents": pairs(cosine=0.62)},
+            "test": {
+                "people": 6,
+                "resampled": "images",
+                "images": pairs(embedding=0.56, pixels=0.5),
+                "latents": pairs(cosine=0.62),
+            },
             "strangers": {"images": pairs(embedding=0.51), "latents": pairs(cosine=0.53)},
         },
         "open_set": {
@@ -236,7 +241,16 @@ def test_a_full_page_is_self_contained_escaped_and_says_everything():
     text = Page(html).text
     for kind in results.KINDS.values():
         assert kind.title in text and f"{kind.title}: {kind.absent}" not in text
-    for said in ("50.5 %", "46.5 to 54.5 %", "frame after frame", "KID", "An anonymizer that cheats", "512.3", "yaw"):
+    for said in (
+        "50.5 %",
+        "46.5 to 54.5 %",
+        "frame after frame",
+        "KID",
+        "An anonymizer that cheats",
+        "512.3",
+        "yaw",
+        "guessing 50.0 %; people: 6; resampled: images.",
+    ):
         assert said.lower() in text.lower()
     assert "not attacked:" not in text.lower() and "not measured" not in text
 

@@ -36,7 +36,10 @@ def _attack_tables(families):
         for title, results in family.groups.items():
             heading = f"{family.kind.title} ({title})" if title else family.kind.title
             levels = " or ".join(sorted({words.percent(result.chance) for result in results}))
-            parts.append(f"<h4>{escape(heading)}</h4><p class='soft'>Guessing: {levels}.</p>{_attack_table(results)}")
+            about = "; ".join((f"guessing {levels}", *(f"{name}: {one}" for name, one in family.about[title].items())))
+            parts.append(
+                f"<h4>{escape(heading)}</h4><p class='soft'>{escape(words.sentence(about))}</p>{_attack_table(results)}"
+            )
     return "".join(parts)
 
 
@@ -63,7 +66,8 @@ def _attack_table(results):
 def _cell(key, value):
     if value is None:
         return "-"
-    return words.percent(value) if key in RATES or key in ("lowest", "highest") else f"{value:.5g}"
+    is_share = key in RATES or key.startswith(("accuracy", "auc", "lowest", "highest"))
+    return words.percent(value) if is_share else f"{value:.5g}"
 
 
 def _confusions(evaluation):

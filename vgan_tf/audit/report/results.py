@@ -54,12 +54,20 @@ class Kind(NamedTuple):
 
 
 class Family(NamedTuple):
-    """Results of one kind of attack in groups ("" alone, or a title for each), and why parts are missing."""
+    """Results of one kind of attack.
+
+    Attributes:
+        key, kind: of the attack.
+        groups: {title ("" where there is one group alone): list of `Result`, the highest share first}.
+        absent: {title of a missing part ("" for all of it): why}.
+        about: {title: what else is known of a group, {name: number or text}}.
+    """
 
     key: str
     kind: Kind
     groups: dict
     absent: dict
+    about: dict
 
     @property
     def results(self):
@@ -197,23 +205,23 @@ def families(evaluation):
 
 
 def _family(key, kind, found, chance):
-    groups, absent = {}, {}
+    groups, absent, about = {}, {}, {}
     if found.get(key) is None:
-        return Family(key, kind, groups, {"": kind.absent if key in found else NOT_RUN})
+        return Family(key, kind, groups, {"": kind.absent if key in found else NOT_RUN}, about)
     words = MEMBERSHIP_GROUPS if key == "membership" else {}
     for path, name, level, figure in figures(found[key], chance):
         title = ", ".join(words.get(part, plain(part)) for part in path)
         codes = key == "scenario_3" or bool(READS_CODES.search(" ".join((*path, name, str(figure.get("attacker"))))))
         result = _result(plain(name), level, figure)._replace(reads_codes=codes, compared=name in COMPARISONS)
         groups.setdefault(title, []).append(result)
+        about[title] = _about(found[key], path)
     for path in _missing(found[key]):
         title = ", ".join(words.get(part, plain(part)) for part in path)
         absent[title] = ABSENT_GROUPS.get(path[-1], "not given")
     if not groups and not absent:
         absent[""] = kind.absent
-    return Family(
-        key, kind, {title: sorted(group, key=lambda one: -one.share) for title, group in groups.items()}, absent
-    )
+    groups = {title: sorted(group, key=lambda one: -one.share) for title, group in groups.items()}
+    return Family(key, kind, groups, absent, about)
 
 
 def figures(node, chance=None, path=()):
@@ -243,6 +251,17 @@ def _missing(node, path=()):
         if child is None and any(isinstance(one, dict) or one is None for name, one in node.items() if name != key):
             yield (*path, key)
         yield from _missing(child, (*path, key))
+
+
+def _about(node, path):
+    """The numbers and texts that stand beside a group and above it: {name in words: value}."""
+    about = {}
+    for part in ("", *path):
+        node = node.get(part, node) if part else node
+        about |= {
+            plain(key): one for key, one in node.items() if key != "chance" and isinstance(one, (int, float, str))
+        }
+    return about
 
 
 def share(node):
