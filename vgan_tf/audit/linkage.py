@@ -1,0 +1,419 @@
+"""Linking: are two protected images, or latents, of the same person? And who of several strangers is it?
+
+The attacker learns from images of known people (the train part, and fresh images where there are any) and is asked
+about images that trained nothing: of the same people ("test"), and of people whom neither generator nor attacker saw
+("strangers").
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from vgan_tf.audit import attackers, embeddings
+from vgan_tf.audit.embeddings import People
+from vgan_tf.audit.roc import Ranking, area, equal_error_rate, hits_at
+
+CHANCE = 0.5
+CONFIDENCE = 0.95
+REPLICATES = 200
+QUICK_REPLICATES = 80
+MOST_IMAGES = 1500  # of each part; their pairs grow with the square of this
+FEWEST_PEOPLE = 20  # fewer stand for no others: their images are resampled, not they
+GALLERY_PICTURES = 5
+PROBE_PICTURES = 5
+GALLERIES = 20
+LATENTS = {"mu": "mean", "z": "sample"}
+METHODS = {
+    "plain": embeddings.fit_plain,
+    "whitened": embeddings.fit_whitened,
+    "network": embeddings.fit_network,
+    "ridge": embeddings.fit_ridge,
+}
+
+
+class Attack(NamedTuple):
+    """What one attacker sees: features of known people, and of the people of each test.
+
+    tests: name -> `People`, "test" and, where there are strangers, "strangers".
+    """
+
+    known: People
+    tests: dict
+
+
+def embed(dump, seeds, quick=False, progress=print):
+    """Embeddings of all tested images by all attackers, which `linkability` and `open_set` share.
+
+    Returns:
+        {"images" or "latents": {attacker: [{"test" and "strangers": float32 `(n, d)`} for each seed]}}.
+    """
+    embedded = {}
+    for kind in ("images", "latents"):
+        embedded[kind] = {}
+        for seed in seeds:
+            for name, vectors in _embedded(dump, kind, seed, quick, progress):
+                embedded[kind].setdefault(name, []).append(vectors)
+    return embedded
+
+
+def linkability(dump, seeds, quick=False, progress=print, embedded=None):
+    """Tell pairs of one person from pairs of two.
+
+    The images of a pair show the same expression and, where clips are known, come from different ones. The target must
+    not inform: pairs of two people are weighted so that each pair of targets is as frequent among them as among pairs
+    of one person. A reader of targets and expressions alone has an AUC of exactly one half.
+
+    Args:
+        dump: `Dump`.
+        seeds: ints, one training of each attacker for each; figures are means over them.
+        quick: cheaper attackers, no network on images.
+        progress: called with one line of text at each step.
+        embedded: what `embed` gives, or None to embed here.
+
+    Returns:
+        {"chance": 0.5, "test": part, "strangers": part or None}, where a part is {"images": kind, "latents": kind or
+        None, "people", "resampled"} and a kind is {"strongest": figure with "attacker", "attackers": {name: figure}};
+        a part without a pair of either sort is None. A figure is {"auc", "interval" (95 %, bootstrap of the people
+        where there are 20 or more, else of the images of each: it then speaks of other images of these people, not of
+        other people), "eer", "tar_at_far_1_percent", "tar_at_far_0_1_percent" (None where too few pairs of two people
+        define it), "pairs", "auc_across_targets", "auc_same_target", "auc_across_expressions" (None where there are no
+        such pairs)}.
+    """
+    embedded = embedded or embed(dump, seeds, quick, progress)
+    replicates = QUICK_REPLICATES if quick else REPLICATES
+    result = {"chance": CHANCE, "test": None, "strangers": None}
+    for part, people, clip in _parts(dump):
+        pairs = _pairs(people, clip, seeds[0])
+        if pairs is None:
+            progress(f"linking: no comparable pairs in {part}")
+            continue
+        progress(f"linking: pairs of {part}")
+        count = len(np.unique(pairs.people))
+        result[part] = {"people": count, "resampled": "people" if count >= FEWEST_PEOPLE else "images"}
+        for kind, names in embedded.items():
+            figures = {
+                name: [_pair_figure(one[part], pairs, seeds[0], replicates) for one in runs]
+                for name, runs in names.items()
+            }
+            result[part][kind] = _table(figures, "auc")
+    return result
+
+
+def open_set(dump, seeds, quick=False, progress=print, embedded=None):
+    """Recognise strangers by their likeness to a few pictures of each, with attackers that never saw them.
+
+    The gallery holds `GALLERY_PICTURES` pictures of each stranger: protected ones, or originals. The probe is another
+    protected picture; "accuracy_of_5_pictures" is that of five of one stranger together. Ties share the credit.
+
+    Returns:
+        None without strangers, else {"people", "chance", "gallery_pictures", "images": kind, "latents": kind or None}.
+        A figure is {"accuracy", "interval", "accuracy_of_5_pictures"}: accuracy is the mean over `GALLERIES` random
+        galleries, the interval (95 %) that of one gallery and one sample of probes, drawn from these strangers (from
+        20 on, strangers are drawn too).
+    """
+    strangers = dump.strangers
+    if strangers is None:
+        return None
+    embedded = embedded or embed(dump, seeds, quick, progress)
+    figures = {"images": {}, "latents": {}}
+    for kind, gallery in (("images", "protected images"), ("latents", "latents")):
+        for name, runs in embedded[kind].items():
+            figures[kind][f"{name}; gallery of {gallery}"] = [
+                _rank_figure(one["strangers"], one["strangers"], strangers.id, seeds[0]) for one in runs
+            ]
+    for seed in seeds:
+        for name, gallery, probes in _against_originals(dump, seed, quick, progress):
+            figure = _rank_figure(gallery, probes, strangers.id, seeds[0])
+            figures["images"].setdefault(f"{name}; gallery of originals", []).append(figure)
+    people = len(np.unique(strangers.id))
+    tables = {kind: _table(one, "accuracy") for kind, one in figures.items()}
+    return {"people": people, "chance": 1 / people, "gallery_pictures": GALLERY_PICTURES, **tables}
+
+
+def _parts(dump):
+    """Who is tested: (name, Part without features, clips or None)."""
+    yield "test", People(None, dump.id_test, dump.ep_test, dump.c_test), dump.clip_test
+    if dump.strangers is not None:
+        extra = dump.strangers
+        yield "strangers", People(None, extra.id, extra.ep, extra.c), None
+
+
+def gather(dump, key):
+    """Arrays `key` ("x", "p", "mu", "z") of known people and of those tested, with their labels: `Attack` or None."""
+    if getattr(dump, f"{key}_train") is None:
+        return None
+    known = [(getattr(dump, f"{key}_train"), dump.id_train, dump.ep_train, dump.c_train)]
+    if dump.fresh is not None:
+        known.append((getattr(dump.fresh, key), dump.fresh.id, dump.fresh.ep, dump.fresh.c))
+    columns = [
+        None if any(one is None for one in column) else np.concatenate(column) for column in zip(*known, strict=True)
+    ]
+    tests = {
+        name: people._replace(features=getattr(dump, f"{key}_test") if name == "test" else getattr(dump.strangers, key))
+        for name, people, _ in _parts(dump)
+    }
+    if any(people.c is None for people in tests.values()):
+        columns[3] = None
+    return Attack(People(*columns), tests)
+
+
+def _described(gathered, describe):
+    """The same with other features; `describe`: array -> float32 `(n, d)`."""
+    known = gathered.known._replace(features=describe(gathered.known.features))
+    tests = {name: people._replace(features=describe(people.features)) for name, people in gathered.tests.items()}
+    return Attack(known, tests)
+
+
+def _views(dump, kind, seed, quick, progress):
+    """What attackers look at: (name, Attack, names of METHODS)."""
+    if kind == "latents":
+        for key, name in LATENTS.items():
+            gathered = gather(dump, key) if key == "mu" or not quick else None
+            if gathered is not None:
+                progress(f"linking: latent {name}")
+                yield f"latent {name}", gathered, ("plain", "whitened", "network")
+        return
+    gathered = gather(dump, "p")
+    for name, values_of in (("pixels", embeddings.pixels), ("lowest bits", embeddings.lowest_bits)):
+        progress(f"linking: {name}")
+        values = _described(gathered, lambda images, values_of=values_of: values_of(images, quick))
+        yield name, values, ("ridge",)
+        components = embeddings.fit_components(values.known.features, seed)
+        methods = ("plain", "whitened", "network") if name == "pixels" else ("plain", "whitened")
+        yield f"components of {name}", _described(values, components.transform), methods
+    if not quick:
+        progress("linking: CNN")
+        yield "CNN features", _cnn_features(gathered, len(dump.identities), seed), ("whitened", "network")
+
+
+def _cnn_features(gathered, classes, seed):
+    """The last hidden layer of a network that tells known people apart.
+
+    Likeness is learnt from the third of the known images that the network did not train on: on its own it has set them
+    apart already.
+    """
+    known = gathered.known
+    held_back = attackers.stratified_part(known.id, 1 / 3, seed)
+    fit_part, validation = (
+        attackers.Examples(known.features[rows], known.id[rows, None]) for rows in (~held_back, held_back)
+    )
+    _, describe = attackers.train_cnn(fit_part, validation, classes, seed, True)
+    rest = known._replace(
+        **{
+            field: None if values is None else values[held_back]
+            for field, values in zip(known._fields, known, strict=True)
+        }
+    )
+    described = _described(gathered._replace(known=rest), describe)
+    return _described(described, embeddings.fit_components(described.known.features, seed).transform)
+
+
+def _embedded(dump, kind, seed, quick, progress):
+    """Embeddings of the tested images by every attacker: (name, {name of test: float32 `(n, d)`})."""
+    for view, gathered, methods in _views(dump, kind, seed, quick, progress):
+        move = embeddings.without_targets(gathered.known)
+        known = gathered.known._replace(features=move(gathered.known.features, gathered.known.c))
+        for method in methods:
+            embed = METHODS[method](known, seed)
+            yield (
+                f"{view}, {method}",
+                {name: embed(move(people.features, people.c)) for name, people in gathered.tests.items()},
+            )
+
+
+def _against_originals(dump, seed, quick, progress):
+    """Embeddings of strangers' originals and of their protected images in one space: (name, gallery, probes)."""
+    progress("open set: gallery of originals")
+    strangers = dump.strangers
+    originals, protected = (
+        _described(gather(dump, key), lambda images: embeddings.pixels(images, quick)) for key in ("x", "p")
+    )
+    components = embeddings.fit_components(originals.known.features, seed)
+    originals = _described(originals, components.transform)
+    as_originals = _described(protected, components.transform)
+    protected = _described(protected, embeddings.fit_components(protected.known.features, seed).transform)
+    move = embeddings.without_targets(protected.known)
+    moved = move(protected.known.features, protected.known.c)
+    probes = move(protected.tests["strangers"].features, strangers.c)
+
+    embed = embeddings.fit_whitened(originals.known, seed)
+    gallery = embed(originals.tests["strangers"].features)
+    yield "components of pixels, taken for originals", gallery, embed(as_originals.tests["strangers"].features)
+    predict = embeddings.fit_regression(moved, embed(originals.known.features), seed, 1.0, 600)
+    yield "components of pixels, regression to originals", gallery, predict(probes)
+    if quick:
+        return
+    networks = [
+        embeddings.fit_network(originals.known._replace(features=features), seed)
+        for features in (originals.known.features, moved)
+    ]
+    yield "likeness to known people", networks[0](originals.tests["strangers"].features), networks[1](probes)
+
+
+class Pairs(NamedTuple):
+    """Pairs of images of one part.
+
+    rows: int64 `(m,)` of the images used; people: `(m,)` their persons. first, second: int64 `(pairs,)` into rows;
+    same: bool, whether of one person; stratum: int64, which pair of targets and which expression; same_target: bool, or
+    None without targets. across: `(first, second, same)` of pairs of different expressions.
+    """
+
+    rows: np.ndarray
+    people: np.ndarray
+    first: np.ndarray
+    second: np.ndarray
+    same: np.ndarray
+    stratum: np.ndarray
+    same_target: np.ndarray | None
+    across: tuple
+
+
+def _pairs(people, clip, seed):
+    """The pairs to be judged, or None where no stratum holds pairs of one person and of two."""
+    rows = np.sort(np.random.default_rng(seed).permutation(len(people.id))[:MOST_IMAGES])
+    person, expression = people.id[rows], people.ep[rows]
+    first, second = np.triu_indices(len(rows), 1)
+    if clip is not None:
+        apart = clip[rows][first] != clip[rows][second]
+        first, second = first[apart], second[apart]
+    alike = expression[first] == expression[second]
+    across = first[~alike], second[~alike], person[first[~alike]] == person[second[~alike]]
+    first, second = first[alike], second[alike]
+    stratum, same_target = expression[first], None
+    if people.c is not None:
+        targets = np.sort([people.c[rows][first], people.c[rows][second]], axis=0)
+        count = int(people.c.max()) + 1
+        stratum = (stratum * count + targets[0]) * count + targets[1]
+        same_target = targets[0] == targets[1]
+    stratum = np.unique(stratum, return_inverse=True)[1]
+    same = person[first] == person[second]
+    both = np.bincount(stratum, same) * np.bincount(stratum, ~same)
+    kept = both[stratum] > 0
+    if not kept.any():
+        return None
+    values = (first, second, same, stratum, same_target)
+    return Pairs(rows, person, *(None if value is None else value[kept] for value in values), across)
+
+
+def _pair_figure(embedded, pairs, seed, replicates):
+    """AUC with its interval, and the rates, of one training."""
+    vectors = embedded[pairs.rows]
+    scores = np.einsum("ij,ij->i", vectors[pairs.first], vectors[pairs.second])
+    ranking = Ranking(scores, pairs.same)
+    curve = ranking.curve(_matched(pairs, np.ones(len(scores))))
+    areas = [
+        area(ranking.curve(_matched(pairs, weights))) for weights in _resampled(pairs.people, pairs, seed, replicates)
+    ]
+    low, high = np.quantile(areas, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    strangers = int((~pairs.same).sum())
+    figure = {
+        "auc": area(curve),
+        "interval": [float(low), float(high)],
+        "eer": equal_error_rate(curve),
+        "tar_at_far_1_percent": hits_at(curve, 0.01, strangers),
+        "tar_at_far_0_1_percent": hits_at(curve, 0.001, strangers),
+        "pairs": len(scores),
+        "auc_across_targets": None,
+        "auc_same_target": None,
+    }
+    if pairs.same_target is not None:
+        for name, chosen in (("across_targets", ~pairs.same_target), ("same_target", pairs.same_target)):
+            if len(np.unique(pairs.same[chosen])) == 2:
+                weights = _matched(pairs, chosen.astype(float))
+                figure[f"auc_{name}"] = area(ranking.curve(weights))
+    first, second, same = pairs.across
+    different = len(np.unique(same)) == 2
+    across = np.einsum("ij,ij->i", vectors[first], vectors[second])
+    return figure | {"auc_across_expressions": area(Ranking(across, same).curve()) if different else None}
+
+
+def _matched(pairs, weights):
+    """Weigh pairs of two people so that each stratum is as frequent among them as among pairs of one person."""
+    genuine = np.bincount(pairs.stratum, weights * pairs.same)
+    impostors = np.bincount(pairs.stratum, weights * ~pairs.same)
+    ratio = np.divide(genuine, impostors, out=np.zeros_like(genuine), where=impostors > 0)
+    usable = impostors[pairs.stratum] > 0
+    return weights * np.where(pairs.same, usable, ratio[pairs.stratum])
+
+
+def _resampled(people, pairs, seed, replicates):
+    """Weights of the pairs in each bootstrap replicate."""
+    random = np.random.default_rng(seed)
+    _, people = np.unique(people, return_inverse=True)
+    count = people.max() + 1
+    for _ in range(replicates):
+        if count >= FEWEST_PEOPLE:
+            times = np.bincount(random.integers(0, count, count), minlength=count)[people]
+            # A person drawn twice is two people with the same pictures, whose mutual pairs say nothing.
+            yield np.where(pairs.same, times[pairs.first], times[pairs.first] * times[pairs.second]).astype(float)
+        else:
+            times = _drawn_within(people, count, random)
+            yield (times[pairs.first] * times[pairs.second]).astype(float)
+
+
+def _drawn_within(people, count, random):
+    """How often each image is drawn when every person's images are drawn anew: int64 `(n,)`."""
+    times = np.zeros(len(people), np.int64)
+    for person in range(count):
+        rows = np.flatnonzero(people == person)
+        times[rows] = np.bincount(random.integers(0, len(rows), len(rows)), minlength=len(rows))
+    return times
+
+
+def _rank_figure(gallery, probes, people, seed):
+    """Share of probes, and of groups of probes, nearest to the right person's gallery."""
+    random = np.random.default_rng(seed)
+    names, people = np.unique(people, return_inverse=True)
+    right, grouped = np.full((GALLERIES, len(people)), np.nan), []
+    for draw in range(GALLERIES):
+        order = random.permutation(len(people))
+        held = [order[people[order] == person][:GALLERY_PICTURES] for person in range(len(names))]
+        templates = np.stack([gallery[rows].mean(axis=0) for rows in held])
+        others = np.setdiff1d(order, np.concatenate(held))
+        right[draw, others] = _credit(probes[others] @ templates.T, people[others])
+        for person in range(len(names)):
+            rows = random.permutation(others[people[others] == person])
+            groups = rows[: len(rows) // PROBE_PICTURES * PROBE_PICTURES].reshape(-1, PROBE_PICTURES)
+            if len(groups):
+                scores = probes[groups].mean(axis=1) @ templates.T
+                grouped.extend(_credit(scores, np.full(len(groups), person)))
+    accuracies = []
+    for _ in range(REPLICATES):
+        one = right[random.integers(GALLERIES)]
+        if len(names) >= FEWEST_PEOPLE:
+            times = np.bincount(random.integers(0, len(names), len(names)), minlength=len(names))[people]
+        else:
+            times = _drawn_within(people, len(names), random)
+        seen = ~np.isnan(one)
+        accuracies.append((one[seen] * times[seen]).sum() / max(1, times[seen].sum()))
+    low, high = np.quantile(accuracies, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    return {
+        "accuracy": float(np.nanmean(right)),
+        "interval": [float(low), float(high)],
+        "accuracy_of_5_pictures": float(np.mean(grouped)) if grouped else None,
+    }
+
+
+def _credit(scores, truth):
+    """1 where the truth has the highest score alone, a share where it ties, else 0: float `(n,)`."""
+    best = scores >= scores.max(axis=1, keepdims=True) - 1e-7
+    return best[np.arange(len(truth)), truth] / best.sum(axis=1)
+
+
+def _table(figures, key):
+    """{"strongest", "attackers"} of {name: figures of each seed}, or None without attackers."""
+    if not figures:
+        return None
+    means = {name: _mean(runs) for name, runs in figures.items()}
+    strongest = max(means, key=lambda name: means[name][key])
+    return {"strongest": {"attacker": strongest, **means[strongest]}, "attackers": means}
+
+
+def _mean(runs):
+    """Figure by figure, the mean over trainings."""
+    return {
+        key: runs[0][key]
+        if runs[0][key] is None or isinstance(runs[0][key], int)
+        else np.mean([one[key] for one in runs], axis=0).tolist()
+        for key in runs[0]
+    }

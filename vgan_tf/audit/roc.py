@@ -1,0 +1,60 @@
+"""Scores of a yes-or-no question: area under the curve, equal error rate, hits at few false alarms."""
+
+import numpy as np
+
+FEWEST_FALSE_ALARMS = 5  # a rate that fewer examples than this define is no rate
+
+
+class Ranking:
+    """Examples sorted by falling score, so that the curve can be drawn for many weightings of the same examples.
+
+    Args:
+        scores: float `(n,)`, higher where the answer is rather yes.
+        positive: bool `(n,)`, where the answer is yes.
+    """
+
+    def __init__(self, scores, positive):
+        self.order = np.argsort(-scores, kind="stable")
+        self.positive = np.asarray(positive, bool)[self.order]
+        fallen = scores[self.order]
+        # Examples of equal score are accepted together: an attacker who sees no difference can make none.
+        self.ends = np.append(np.flatnonzero(fallen[1:] != fallen[:-1]), len(fallen) - 1)
+
+    def curve(self, weights=None):
+        """False-alarm and hit rates at every threshold, strictest first and from (0, 0): two float `(m,)`.
+
+        `weights`: float `(n,)` in the order in which the examples were given, or None for equal ones.
+        """
+        weights = np.ones(len(self.order)) if weights is None else weights[self.order]
+        hits = np.cumsum(weights * self.positive)[self.ends]
+        false_alarms = np.cumsum(weights * ~self.positive)[self.ends]
+        return np.append(0.0, false_alarms / false_alarms[-1]), np.append(0.0, hits / hits[-1])
+
+
+def area(curve):
+    """Area under a curve: the chance that a random yes scores above a random no, ties counted half."""
+    false_alarms, hits = curve
+    return float(((hits[1:] + hits[:-1]) / 2 * np.diff(false_alarms)).sum())
+
+
+def equal_error_rate(curve):
+    """Error where as many yes are missed as no are taken for yes; between thresholds, interpolated."""
+    false_alarms, hits = curve
+    difference = false_alarms - (1 - hits)  # rises from -1 to 1
+    after = int(np.argmax(difference >= 0))
+    step = -difference[after - 1] / (difference[after] - difference[after - 1])
+    return float(false_alarms[after - 1] + step * (false_alarms[after] - false_alarms[after - 1]))
+
+
+def hits_at(curve, rate, negatives):
+    """Hit rate at a false-alarm rate, interpolated (an attacker without knowledge hits at `rate`).
+
+    Returns:
+        float, or None where `negatives` examples give fewer than `FEWEST_FALSE_ALARMS` false alarms at this rate.
+    """
+    if negatives * rate < FEWEST_FALSE_ALARMS:
+        return None
+    false_alarms, hits = curve
+    # Of several thresholds with the same false alarms, np.interp must see the one with the most hits.
+    last = np.append(np.flatnonzero(np.diff(false_alarms)), len(false_alarms) - 1)
+    return float(np.interp(rate, false_alarms[last], hits[last]))
