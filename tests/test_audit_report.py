@@ -111,9 +111,14 @@ def example():
         },
         "inversion": {
             "chance": 0.2,
-            "from_latent": {"recognised": figure(0.3), "error_levels": 24.5},
-            "from_protected": {"recognised": figure(0.28), "error_levels": 25.1},
-            "class_mean": {"recognised": figure(0.41), "error_levels": 26.0},
+            "originals": {
+                "recognised": figure(0.99, 0.01),
+                "attackers": {"logistic": figure(0.99, 0.01)},
+                "chance": 0.17,
+            },
+            "class_mean": {"recognised": figure(0.18), "error_levels": 26.0, "chance": 0.17},
+            "from_latent": {"recognised": figure(0.3, attacker="logistic"), "error_levels": 24.5},
+            "from_protected": {"recognised": figure(0.28, attacker="logistic"), "error_levels": 25.1},
         },
         "membership": {
             "images": pairs(threshold_on_error=0.55),
@@ -255,14 +260,25 @@ def test_a_full_page_is_self_contained_escaped_and_says_everything():
     assert "not attacked:" not in text.lower() and "not measured" not in text
 
 
+def paths_in(node, depth=3):
+    for key, child in node.items():
+        yield (key,)
+        if depth > 1 and isinstance(child, dict):
+            yield from ((key, *rest) for rest in paths_in(child, depth - 1))
+
+
 def test_missing_and_null_parts_are_said_to_be_so():
     full = example()
-    for key in full:
-        page_of({name: value for name, value in full.items() if name != key})
-        page_of(full | {key: None})
-    for part in ("privacy", "controls", "utility", "linkability", "open_set", "membership", "inversion"):
-        for key in full[part]:
-            page_of(full | {part: full[part] | {key: None}})
+    for path in paths_in(full):
+        for change in ("missing", "null"):
+            evaluation = copy.deepcopy(full)
+            node = evaluation
+            for key in path[:-1]:
+                node = node[key]
+            del node[path[-1]]
+            if change == "null":
+                node[path[-1]] = None
+            report_html(evaluation)
     assert "Which stranger is it: the data has no other people." in page_of(full | {"open_set": None})
     strangers = page_of(full | {"linkability": full["linkability"] | {"strangers": None}})
     assert "Strangers: not attacked: the data has no other people." in strangers

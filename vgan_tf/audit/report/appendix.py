@@ -5,7 +5,7 @@ from html import escape
 from vgan_tf.audit.report import plots, words
 from vgan_tf.audit.report.attacks import RATES
 from vgan_tf.audit.report.kept import EXPRESSION_TESTS, numbers
-from vgan_tf.audit.report.results import KINDS, SHARES, capital, plain
+from vgan_tf.audit.report.results import KINDS, SHARES, capital, is_number, plain
 
 SHOWN_ELSEWHERE = ("attacker", "interval", "chance", *SHARES)
 METHOD = (
@@ -48,7 +48,7 @@ def _attack_table(results):
         key
         for result in results
         for key, value in result.figure.items()
-        if key not in SHOWN_ELSEWHERE and isinstance(value, (int, float)) and not isinstance(value, bool)
+        if key not in SHOWN_ELSEWHERE and is_number(value)
     )
     rows = [
         (
@@ -71,7 +71,7 @@ def _cell(key, value):
 
 
 def _confusions(evaluation):
-    confusions = evaluation.get("confusions")
+    confusions = {key: counts for key, counts in (evaluation.get("confusions") or {}).items() if counts}
     if not confusions:
         return ""
     parts = []

@@ -3,7 +3,7 @@
 from html import escape
 
 from vgan_tf.audit.report import plots, words
-from vgan_tf.audit.report.results import capital, plain
+from vgan_tf.audit.report.results import capital, is_number, plain
 
 MOST_ROWS = 10
 # Further figures of an attack on pairs: what they are called, and what guessing gets.
@@ -20,7 +20,7 @@ PICTURE_ROWS = {
     "protected": "protected",
     "from_latent": "drawn from the latent code",
     "from_protected": "drawn from the protected picture",
-    "class_mean": "mean face of the person",
+    "class_mean": "mean face of the expression",
 }
 
 
@@ -72,10 +72,15 @@ def _section(family, evaluation, inversion):
 
 
 def _row(result, question=None):
-    name, note = (result.name, "") if question is None else (question, result.name)
+    name, note = (result.name, _error(result)) if question is None else (question, result.name)
     return plots.Row(
         name, result.share, result.interval, result.chance, note, result.above_chance and not result.compared
     )
+
+
+def _error(result):
+    error = result.figure.get("error_levels")
+    return f"off by {error:.1f} of 255 levels" if is_number(error) else ""
 
 
 def _rates(result):
@@ -83,6 +88,6 @@ def _rates(result):
     rows = [
         (name, words.percent(result.figure[key]), words.percent(level))
         for key, (name, level) in RATES.items()
-        if isinstance(result.figure.get(key), (int, float))
+        if is_number(result.figure.get(key))
     ]
     return plots.table((f"Strongest: {result.name}", "Attacker", "Guessing"), rows) if rows else ""

@@ -3,7 +3,7 @@
 from html import escape
 
 from vgan_tf.audit.report import plots
-from vgan_tf.audit.report.results import capital, figures, interval_of, plain, share
+from vgan_tf.audit.report.results import capital, figures, interval_of, is_number, plain, share
 
 EXPRESSION_TESTS = {
     "original_to_original": "learnt from originals, reads originals",
@@ -75,14 +75,14 @@ def utility_section(evaluation):
     utility = evaluation.get("utility")
     if not utility:
         return "<p class='none'>Not measured: this audit did not run it.</p>"
-    tests = [(title, utility[key]) for key, title in EXPRESSION_TESTS.items() if utility.get(key)]
+    tests = [(title, utility[key]) for key, title in EXPRESSION_TESTS.items() if share(utility.get(key)) is not None]
     parts = []
     if tests:
         parts.append(
             "<h3>The expression</h3><p>A network learns to read the expression, from originals or from protected "
             "pictures, and reads pictures of both kinds.</p>"
             + plots.dot_chart(
-                [plots.Row(title, one["accuracy"], interval_of(one)) for title, one in tests],
+                [plots.Row(title, share(one), interval_of(one)) for title, one in tests],
                 evaluation.get("chance_expression"),
             )
         )
@@ -93,7 +93,7 @@ def utility_section(evaluation):
 def _measure(key, node, run):
     """A part of the utility, known or not: figures as a chart, other numbers as a table."""
     title, text = UTILITY.get(key, (capital(plain(key)), ""))
-    if not node and not isinstance(node, (int, float)):
+    if not node and not is_number(node):
         reason = "the truth is not known in this data" if run else "this audit did not run it"
         return f"<p class='none'>{escape(title.rstrip('?'))}: not measured, {reason}.</p>"
     found = [(", ".join((*map(plain, path), plain(name))), one) for path, name, _, one in figures(node)]
@@ -113,9 +113,9 @@ def numbers(node, name=""):
             yield from (
                 (f"{READERS.get(key, plain(key))}{', ' if rest else ''}{rest}", text) for rest, text in numbers(child)
             )
-    elif isinstance(node, (int, float)) and not isinstance(node, bool):
+    elif is_number(node):
         yield name, f"{node:.4g}"
-    elif isinstance(node, list) and node and all(isinstance(one, (int, float)) for one in node):
+    elif isinstance(node, list) and node and all(map(is_number, node)):
         yield name, " to ".join(f"{one:.4g}" for one in node)
     elif node is None:
         yield name, "-"
@@ -164,15 +164,7 @@ def _positive(positive):
 def _negative(negative, evaluation):
     if not negative or not negative.get("attackers"):
         return "<p class='none'>No attacker learnt from shuffled names: no negative control.</p>"
-    rows = [
-        plots.Row(
-            name,
-            one["mean"],
-            (max(0.0, one["mean"] - 3 * one["standard_error"]), min(1.0, one["mean"] + 3 * one["standard_error"])),
-            alarm=not one.get("ok", True),
-        )
-        for name, one in negative["attackers"].items()
-    ]
+    rows = [_shuffled(name, one) for name, one in negative["attackers"].items() if one and is_number(one.get("mean"))]
     times = f", {negative['permutations']} times," if negative.get("permutations") else ""
     mark = evaluation.get("chance_uninformed") or evaluation.get("chance")
     return (
@@ -180,6 +172,12 @@ def _negative(negative, evaluation):
         f"were dealt out at random{times} and must come out near guessing. Whiskers: three standard errors of the "
         f"mean.</p>{plots.dot_chart(rows, mark)}"
     )
+
+
+def _shuffled(name, figure):
+    mean, error = figure["mean"], figure.get("standard_error")
+    interval = None if error is None else (max(0.0, mean - 3 * error), min(1.0, mean + 3 * error))
+    return plots.Row(name, mean, interval, alarm=not figure.get("ok", True))
 
 
 def _state(control):

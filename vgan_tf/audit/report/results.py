@@ -10,7 +10,7 @@ from typing import NamedTuple
 SHARES = ("accuracy", "auc")
 AUC_OF_GUESSING = 0.5
 NO_ATTACKS = ("privacy", "controls", "utility", "confusions", "headline", "strongest")
-COMPARISONS = ("class_mean",)
+COMPARISONS = ("class_mean", "originals")
 READS_CODES = re.compile(r"latent|\bon (mean|sample|average)")
 NOT_RUN = "this audit did not run it"
 
@@ -158,7 +158,8 @@ KINDS = {
     "inversion": Kind(
         "Can the original be brought back?",
         "From an original drawn again",
-        "The attacker trains a network to draw the original again, and a recogniser names the person in the drawing.",
+        "The attacker learns to draw the original again, and readers who know the originals name the person in the "
+        "drawing. Who recognises no more people than in the mean face of the expression has got back no face.",
         who="An attacker who draws the original again",
         names=True,
     ),
@@ -179,7 +180,8 @@ GROUPS = {
     "identities": "people",
     "from_latent": "drawn from the latent code",
     "from_protected": "drawn from the protected picture",
-    "class_mean": "for comparison: the mean face",
+    "class_mean": "for comparison, the mean face of the expression",
+    "originals": "for comparison, the originals as they were",
 }
 MEMBERSHIP_GROUPS = {"images": "training pictures", "identities": "training people"}
 ABSENT_GROUPS = {
@@ -227,8 +229,8 @@ def _family(key, kind, found, chance):
 def figures(node, chance=None, path=()):
     """Find all figures in nested dicts: yield (path of groups, name, chance that holds there, figure).
 
-    A dict is a figure where it holds an accuracy or an AUC. "strongest" only repeats one of its neighbours; the words
-    "attackers" and "recognised" name no group.
+    A dict is a figure where it holds an accuracy or an AUC. "strongest" only repeats one of its neighbours, and
+    "recognised", the best of its neighbours, stands for them all.
     """
     if not isinstance(node, dict):
         return
@@ -237,10 +239,14 @@ def figures(node, chance=None, path=()):
         yield tuple(groups), name, node.get("chance", chance if "accuracy" in node else AUC_OF_GUESSING), node
         return
     chance = node.get("chance", chance)  # of accuracies
+    if share(node.get("recognised")) is not None:
+        about = {key: one for key, one in node.items() if is_number(one)}
+        yield from figures({**about, **node["recognised"]}, chance, path)
+        return
     for key, child in node.items():
         if key == "strongest" and "attackers" in node:
             continue
-        yield from figures(child, chance, path if key in ("attackers", "recognised", "strongest") else (*path, key))
+        yield from figures(child, chance, path if key in ("attackers", "strongest") else (*path, key))
 
 
 def _missing(node, path=()):
@@ -266,7 +272,11 @@ def _about(node, path):
 
 def share(node):
     """The accuracy or the AUC of a figure; None where there is none."""
-    return next((node[key] for key in SHARES if isinstance(node.get(key), (int, float))), None)
+    return next((node[key] for key in SHARES if is_number(node.get(key))), None) if isinstance(node, dict) else None
+
+
+def is_number(value):
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _result(name, chance, figure):
