@@ -5,7 +5,7 @@ from html import escape
 from vgan_tf.audit.report import plots, words
 from vgan_tf.audit.report.attacks import RATES
 from vgan_tf.audit.report.kept import EXPRESSION_TESTS, numbers
-from vgan_tf.audit.report.results import KINDS, SHARES, capital, is_number, plain
+from vgan_tf.audit.report.results import KINDS, SHARES, Result, capital, interval_of, is_number, plain, share
 
 SHOWN_ELSEWHERE = ("attacker", "interval", "chance", *SHARES)
 METHOD = (
@@ -43,7 +43,18 @@ def _attack_tables(families):
     return "".join(parts)
 
 
+def _with_others(results):
+    """Each result, and below one that stands for several attackers the others."""
+    for result in results:
+        yield result
+        for name, figure in (result.figure.get("attackers") or {}).items():
+            if name != result.figure.get("attacker") and share(figure) is not None:
+                label = f"{result.name.removesuffix(str(result.figure.get('attacker')))}{name}"
+                yield Result(label, share(figure), interval_of(figure), result.chance, figure)
+
+
 def _attack_table(results):
+    results = list(_with_others(results))
     extra = dict.fromkeys(
         key
         for result in results

@@ -4,6 +4,7 @@ from html import escape
 
 from vgan_tf.audit.report import plots
 from vgan_tf.audit.report.results import capital, figures, interval_of, is_number, plain, share
+from vgan_tf.audit.report.words import percent
 
 EXPRESSION_TESTS = {
     "original_to_original": "learnt from originals, reads originals",
@@ -142,6 +143,8 @@ def _positive(positive):
         return "<p class='none'>Nothing was hidden to be found: no positive control.</p>"
     rows = []
     for key, node in positive.items():
+        if _is_before_and_after(node):
+            continue
         found = [(name, one) for _, name, _, one in figures(node)]
         if not found:
             continue
@@ -158,6 +161,28 @@ def _positive(positive):
     return (
         f"<h3>What is there is found{_state(positive)}</h3><ul>{texts}</ul>"
         f"{plots.dot_chart(rows, positive.get('required'), 'needed')}{missing}"
+        + "".join(_checks(node) for node in positive.values() if _is_before_and_after(node))
+    )
+
+
+def _is_before_and_after(node):
+    return isinstance(node, dict) and any(
+        isinstance(one, dict) and {"before", "after"} <= set(one) for one in node.values()
+    )
+
+
+def _checks(node):
+    """What the usual checks see of an anonymizer that cheats: right answers before and after the name was hidden."""
+    rows = [
+        (name, *(percent(share(one.get(when))) for when in ("before", "after")))
+        for name, one in node.items()
+        if isinstance(one, dict)
+    ]
+    change = node.get("largest_change")
+    text = f" No pixel changed by more than {change:g} of 255 levels." if is_number(change) else ""
+    return (
+        f"<p>The usual checks hardly notice the anonymizer that cheats.{text}</p>"
+        f"{plots.table(('Usual check', 'Before', 'After the name was hidden'), rows)}"
     )
 
 

@@ -12,6 +12,9 @@ AUC_OF_GUESSING = 0.5
 NO_ATTACKS = ("privacy", "controls", "utility", "confusions", "headline", "strongest")
 COMPARISONS = ("class_mean", "originals")
 READS_CODES = re.compile(r"latent|\bon (mean|sample|average)")
+# Attackers of scenarios II and III that are families of their own to a reader: how their names end.
+SET_APART = {", from fresh images": "fresh", ", across targets": "transfer"}
+SETS_APART_FROM = {"scenario_2": "images", "scenario_3": "latents"}
 NOT_RUN = "this audit did not run it"
 
 
@@ -119,6 +122,7 @@ KINDS = {
         "From several pictures together",
         "The attacker knows that some protected pictures show one person, and reads them together: what each of them "
         "tells faintly adds up.",
+        "no person has pictures enough",
         who="An attacker who reads several protected pictures of one person together",
         names=True,
     ),
@@ -127,7 +131,7 @@ KINDS = {
         "Under other target faces",
         "The attacker learns from pictures that were given some target faces, and reads pictures that were given "
         "others. If this works, the trace does not depend on the face that was put on.",
-        "there are no target identities",
+        "which face was put on is not known",
         who="An attacker who learnt from pictures with other target faces",
         things="protected pictures",
         names=True,
@@ -135,8 +139,9 @@ KINDS = {
     "robustness": Kind(
         "After compression, blur and noise",
         "After JPEG, blur or noise",
-        "Pictures seldom travel untouched. The attacker reads protected pictures after the changes named here. A trace "
-        "hidden in the finest detail vanishes with them; one in the shape of the face stays.",
+        "Pictures seldom travel untouched. The attacker learns from protected pictures after the changes named here, "
+        "and reads such pictures. A trace hidden in the finest detail vanishes with them; one in the shape of the face "
+        "stays.",
         who="An attacker who reads protected pictures after such changes",
         things="pictures",
         names=True,
@@ -196,7 +201,7 @@ ABSENT_GROUPS = {
 def families(evaluation):
     """All families of attacks, known ones first: list of `Family`; those without results say why in `absent`."""
     privacy = evaluation.get("privacy") or {}
-    found = {**{key: node for key, node in evaluation.items() if key not in NO_ATTACKS}, **privacy}
+    found = {key: node for key, node in evaluation.items() if key not in NO_ATTACKS} | _set_apart(privacy)
     chance = evaluation.get("chance")
     listed = [_family(key, kind, found, chance) for key, kind in KINDS.items()]
     for key in found:
@@ -204,6 +209,24 @@ def families(evaluation):
             title = capital(plain(key))
             listed.append(_family(key, Kind(title, title, "", names=key in privacy), found, chance))
     return [one for one in listed if one.key in KINDS or one.groups]
+
+
+def _set_apart(privacy):
+    """The scenarios, some of whose attackers become scenarios of their own: a dict like `privacy`."""
+    scenarios = dict(privacy)
+    for scenario, kind in SETS_APART_FROM.items():
+        if not (privacy.get(scenario) or {}).get("attackers"):
+            continue
+        kept = dict(privacy[scenario]["attackers"])
+        for name in privacy[scenario]["attackers"]:
+            for ending, family in SET_APART.items():
+                if name.endswith(ending):
+                    groups = scenarios.get(family) or {}
+                    others = (groups.get(kind) or {}).get("attackers", {})
+                    here = {"attackers": others | {name.removesuffix(ending): kept.pop(name)}}
+                    scenarios[family] = groups | {kind: here}
+        scenarios[scenario] = {"attackers": kept}
+    return scenarios
 
 
 def _family(key, kind, found, chance):
