@@ -1,0 +1,35 @@
+"""Changes to training images that leave the person: shift, light, a covered patch."""
+
+import numpy as np
+
+from vgan_tf.images import to_float
+
+COVERED_SHARE = 0.5  # of the images
+
+
+def shift_light_and_cover(images, random):
+    """Shift each image by up to 1/16 of its side, change its light a little, and cover a patch of every second one.
+
+    Args:
+        images: uint8 `(n, height, width, 3)`.
+        random: `numpy.random.Generator`.
+
+    Returns:
+        float32, same shape, about [-1, 1].
+    """
+    count, height, width, _ = images.shape
+    rows = np.arange(height) + random.integers(-(height // 16), height // 16 + 1, (count, 1))
+    columns = np.arange(width) + random.integers(-(width // 16), width // 16 + 1, (count, 1))
+    shifted = images[
+        np.arange(count)[:, None, None],
+        rows.clip(0, height - 1)[:, :, None],
+        columns.clip(0, width - 1)[:, None, :],
+    ]
+    contrast = random.uniform(0.9, 1.1, (count, 1, 1, 1)).astype(np.float32)
+    brightness = random.uniform(-0.1, 0.1, (count, 1, 1, 1)).astype(np.float32)
+    lit = to_float(shifted) * contrast + brightness
+    side = max(1, height // 5)
+    tops, lefts = random.integers(0, height - side + 1, count), random.integers(0, width - side + 1, count)
+    for index in np.flatnonzero(random.random(count) < COVERED_SHARE):
+        lit[index, tops[index] : tops[index] + side, lefts[index] : lefts[index] + side] = 0
+    return lit

@@ -1,0 +1,173 @@
+"""Attackers that are networks: on pixels at three capacities, on bit planes, and on latents."""
+
+import itertools
+
+import keras
+import numpy as np
+import tensorflow as tf
+from sklearn.preprocessing import StandardScaler
+
+from vgan_tf.audit.attackers.augmentation import shift_light_and_cover
+from vgan_tf.images import to_float
+
+# Filters, kernel and stride of each convolution.
+SMALL_LAYERS = ((16, 5, 4), (32, 3, 2), (64, 3, 2))
+MEDIUM_LAYERS = ((32, 5, 4), (64, 3, 2), (128, 3, 2))
+LARGE_LAYERS = ((64, 5, 4), (128, 3, 2), (192, 3, 2))
+BIT_LAYERS = ((32, 4, 4), (64, 3, 2), (64, 3, 2))
+LEARNING_RATE = 2e-3
+RESTARTS = 2  # from the best weights, each at a quarter of the learning rate
+
+
+def fit_small_cnn(train, validation, classes, seed, quick):
+    """Three convolutions on the pixels, half as wide as those of `fit_cnn`."""
+    return _fit_cnn(train, validation, classes, seed, quick, SMALL_LAYERS)[1]
+
+
+def fit_cnn(train, validation, classes, seed, quick):
+    """Three convolutions on the pixels."""
+    return _fit_cnn(train, validation, classes, seed, quick, MEDIUM_LAYERS)[1]
+
+
+def fit_large_cnn(train, validation, classes, seed, quick):
+    """Three convolutions on the pixels, up to twice as wide as those of `fit_cnn`."""
+    return _fit_cnn(train, validation, classes, seed, quick, LARGE_LAYERS)[1]
+
+
+def train_cnn(train, validation, classes, seed, quick):
+    """Train the network of `fit_cnn`, for its hidden layer.
+
+    Returns:
+        (predict: uint8 images -> int64 `(n, tasks)`, describe: uint8 images -> the hidden layer, float32 `(n, d)`).
+    """
+    network, score = _fit_cnn(train, validation, classes, seed, quick, MEDIUM_LAYERS)
+    last_hidden = tf.function(keras.Model(network.input, network.layers[-3].output), reduce_retracing=True)
+    return (
+        lambda images: score(images).argmax(axis=2),
+        lambda images: _in_batches(lambda batch: last_hidden(_as_float(batch)), images),
+    )
+
+
+def _fit_cnn(train, validation, classes, seed, quick, layers):
+    network = cnn(train.features.shape[1:], train.labels.shape[1] * classes, seed, layers)
+    epochs = 5 if quick else 14
+    return network, fit_network(network, train, validation, seed, epochs, patience=1, augment=shift_light_and_cover)
+
+
+def fit_bit_cnn(train, validation, classes, seed, quick):
+    """Three convolutions on the eight bits of each channel, where a label may hide from all who look at the picture."""
+    shape = (*train.features.shape[1:3], 8 * train.features.shape[3])
+    network = cnn(shape, train.labels.shape[1] * classes, seed, BIT_LAYERS)
+    epochs = 5 if quick else 10
+    return fit_network(network, train, validation, seed, epochs, patience=1, prepare=bit_planes)
+
+
+def bit_planes(images):
+    """uint8 `(n, height, width, channels)` -> float32 `(n, height, width, 8 * channels)`, bits as -1 and 1."""
+    return np.unpackbits(images, axis=3) * np.float32(2) - 1
+
+
+def cnn(shape, outputs, seed, layers):
+    """Float32 images in [-1, 1] -> logits `(batch, outputs)`; `layers`: filters, kernel and stride of each."""
+    seeds = itertools.count(seed * 1000)
+    image = hidden = keras.Input(shape)
+    for filters, kernel, stride in layers:
+        start = keras.initializers.HeNormal(next(seeds))
+        hidden = keras.layers.Conv2D(filters, kernel, stride, padding="same", use_bias=False, kernel_initializer=start)(
+            hidden
+        )
+        hidden = keras.layers.BatchNormalization(momentum=0.9)(hidden)
+        hidden = keras.layers.ReLU()(hidden)
+    hidden = keras.layers.Flatten()(hidden)
+    hidden = keras.layers.Dropout(0.3, seed=next(seeds))(hidden)
+    start = keras.initializers.GlorotUniform(next(seeds))
+    return keras.Model(image, keras.layers.Dense(outputs, kernel_initializer=start)(hidden))
+
+
+def fit_mlp(train, validation, classes, seed, quick):
+    """Two hidden layers on standardised features."""
+    scaler = StandardScaler().fit(train.features)
+    seeds = itertools.count(seed * 1000)
+    features = hidden = keras.Input(train.features.shape[1:])
+    for _ in range(2):
+        start = keras.initializers.HeNormal(next(seeds))
+        hidden = keras.layers.Dense(256, activation="relu", kernel_initializer=start)(hidden)
+        hidden = keras.layers.Dropout(0.3, seed=next(seeds))(hidden)
+    start = keras.initializers.GlorotUniform(next(seeds))
+    network = keras.Model(
+        features, keras.layers.Dense(train.labels.shape[1] * classes, kernel_initializer=start)(hidden)
+    )
+    epochs, patience = (15, 2) if quick else (50, 3)
+    return fit_network(network, train, validation, seed, epochs, patience, prepare=scaler.transform)
+
+
+def fit_network(network, train, validation, seed, epochs, patience, augment=None, prepare=None, batch_size=64):
+    """Train a network until its validation loss falls no more, also not from the best weights in smaller steps.
+
+    Args:
+        network: `keras.Model`, float32 features -> logits `(batch, tasks * classes)`.
+        train, validation: `Examples`.
+        seed: of the order of the examples and of the augmentation.
+        epochs: at most so many.
+        patience: epochs without a lower validation loss before starting again from the best weights, or stopping.
+        augment: (features, Generator) -> float32 inputs to learn from, or None for `prepare`.
+        prepare: features -> float32 inputs of the network, or None: images to [-1, 1], others as they are.
+        batch_size: examples a step.
+
+    Returns:
+        score: features -> float32 log-probabilities `(n, tasks, classes)`.
+    """
+    random = np.random.default_rng(seed)
+    tasks = train.labels.shape[1]
+    steps = max(1, len(train.features) // batch_size)
+    optimizer = keras.optimizers.Adam(LEARNING_RATE)
+    optimizer.build(network.trainable_variables)
+    prepare = prepare or _as_float
+    augment = augment or (lambda features, random: prepare(features))
+
+    @tf.function(reduce_retracing=True)
+    def step(features, labels):
+        with tf.GradientTape() as tape:
+            logits = network(features, training=True)
+            logits = tf.reshape(logits, (tf.shape(logits)[0], tasks, logits.shape[1] // tasks))
+            loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits))
+        gradients = tape.gradient(loss, network.trainable_variables)
+        optimizer.apply_gradients(zip(gradients, network.trainable_variables, strict=True))
+
+    @tf.function(reduce_retracing=True)
+    def logits_of(features):
+        return network(features, training=False)
+
+    def score(features):
+        logits = _in_batches(lambda batch: logits_of(prepare(batch)), features).reshape(len(features), tasks, -1)
+        logits -= logits.max(axis=2, keepdims=True)
+        return logits - np.log(np.exp(logits).sum(axis=2, keepdims=True))
+
+    best_loss, best_weights, waited, restarts = np.inf, network.get_weights(), 0, RESTARTS
+    for _ in range(epochs):
+        order = random.permutation(len(train.features))
+        for rows in np.array_split(order, steps):
+            step(tf.constant(augment(train.features[rows], random)), tf.constant(train.labels[rows]))
+        scores = score(validation.features)
+        loss = -float(np.take_along_axis(scores, validation.labels[:, :, None], axis=2).mean())
+        if loss < best_loss - 1e-3:
+            best_loss, best_weights, waited = loss, network.get_weights(), 0
+            continue
+        waited += 1
+        if waited == patience:
+            if not restarts:
+                break
+            network.set_weights(best_weights)
+            optimizer.learning_rate = float(optimizer.learning_rate) / 4
+            waited, restarts = 0, restarts - 1
+    network.set_weights(best_weights)
+    return score
+
+
+def _in_batches(function, features, batch_size=256):
+    starts = range(0, len(features), batch_size)
+    return np.concatenate([function(features[start : start + batch_size]) for start in starts])
+
+
+def _as_float(features):
+    return to_float(features) if features.dtype == np.uint8 else np.asarray(features, dtype=np.float32)
