@@ -63,7 +63,7 @@ POSITIVE = {
     ),
     "subverted_generator": (
         "An anonymizer that cheats",
-        "A network is trained to hide the true name in pictures that look protected and pass the usual checks.",
+        "A network is trained to hide the true name in pictures that look protected, past the usual checks.",
     ),
     "hidden_in_latent": (
         "A name hidden in the latent code",
@@ -181,7 +181,7 @@ def _checks(node):
     change = node.get("largest_change")
     text = f" No pixel changed by more than {change:g} of 255 levels." if is_number(change) else ""
     return (
-        f"<p>The usual checks hardly notice the anonymizer that cheats.{text}</p>"
+        f"<p>What the usual checks see of the anonymizer that cheats.{text}</p>"
         f"{plots.table(('Usual check', 'Before', 'After the name was hidden'), rows)}"
     )
 
