@@ -33,6 +33,11 @@ class People(NamedTuple):
     c: np.ndarray | None
 
 
+def joined(parts):
+    """Arrays one after another, or None where one of them is None."""
+    return None if any(part is None for part in parts) else np.concatenate(parts)
+
+
 def pixels(images, quick=False):
     """uint8 images -> float32 `(n, values)` in [0, 255]; `quick` averages blocks of 2 x 2."""
     values = images.astype(np.float32)
@@ -51,7 +56,9 @@ def lowest_bits(images, quick=False):
 
 def fit_components(values, seed, count=COMPONENTS):
     """Fit the leading principal components of float `(n, values)`: PCA model."""
-    return PCA(min(count, *values.shape), svd_solver="randomized", random_state=seed, iterated_power=3).fit(values)
+    model = PCA(min(count, *values.shape), svd_solver="randomized", random_state=seed, iterated_power=3)
+    with np.errstate(invalid="ignore"):  # images that are all alike have no variance to share out
+        return model.fit(values)
 
 
 def without_targets(known, strength=20):
@@ -83,7 +90,7 @@ def read_expressions(features, labels):
 def fit_plain(known, seed):
     """The features themselves, centred and scaled together: what likeness tells without learning."""
     centre = known.features.mean(axis=0)
-    return lambda features: _unit(features - centre)
+    return lambda features: unit(features - centre)
 
 
 def fit_whitened(known, seed):
@@ -113,9 +120,22 @@ def fit_whitened(known, seed):
         for index in np.unique(kind):
             rows = kind == index
             embedded[rows] = (others[rows] - means[index]) @ own[index]
-        return _unit(embedded)
+        return unit(embedded)
 
     return embed
+
+
+def group_means(features, labels):
+    """For each row the mean of the rows of its label: same shape."""
+    _, groups = np.unique(labels, return_inverse=True)
+    means = np.zeros((groups.max() + 1, features.shape[1]))
+    np.add.at(means, groups, features)
+    return (means / np.bincount(groups)[:, None])[groups]
+
+
+def whitened(deviations):
+    """Deviations from a mean, of equal spread in all directions: same shape."""
+    return deviations @ _whitening(deviations)
 
 
 def _whitening(deviations):
@@ -155,7 +175,7 @@ def fit_ridge(known, seed):
 
     def embed(others):
         scores = model.predict(others - centre)
-        return _unit(scores - scores.mean(axis=1, keepdims=True))
+        return unit(scores - scores.mean(axis=1, keepdims=True))
 
     return embed
 
@@ -169,7 +189,7 @@ def fit_regression(features, targets, seed, strength, landmarks):
     return lambda others: model.predict(others).astype(np.float32)
 
 
-def _unit(vectors):
+def unit(vectors):
     """Vectors of length 1, and those of no length left as they are: float32, same shape."""
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     return (vectors / np.where(lengths > 1e-9, lengths, 1)).astype(np.float32)

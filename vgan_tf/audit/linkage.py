@@ -83,7 +83,7 @@ def linkability(dump, seeds, quick=False, progress=print, embedded=None):
     replicates = QUICK_REPLICATES if quick else REPLICATES
     result = {"chance": CHANCE, "test": None, "strangers": None}
     for part, people, clip in _parts(dump):
-        pairs = _pairs(people, clip, seeds[0])
+        pairs = make_pairs(people, clip, seeds[0])
         if pairs is None:
             progress(f"linking: no comparable pairs in {part}")
             continue
@@ -92,7 +92,7 @@ def linkability(dump, seeds, quick=False, progress=print, embedded=None):
         result[part] = {"people": count, "resampled": "people" if count >= FEWEST_PEOPLE else "images"}
         for kind, names in embedded.items():
             figures = {
-                name: [_pair_figure(one[part], pairs, seeds[0], replicates) for one in runs]
+                name: [pair_figure(one[part], pairs, seeds[0], replicates) for one in runs]
                 for name, runs in names.items()
             }
             result[part][kind] = _table(figures, "auc")
@@ -145,9 +145,7 @@ def gather(dump, key):
     known = [(getattr(dump, f"{key}_train"), dump.id_train, dump.ep_train, dump.c_train)]
     if dump.fresh is not None:
         known.append((getattr(dump.fresh, key), dump.fresh.id, dump.fresh.ep, dump.fresh.c))
-    columns = [
-        None if any(one is None for one in column) else np.concatenate(column) for column in zip(*known, strict=True)
-    ]
+    columns = [embeddings.joined(column) for column in zip(*known, strict=True)]
     tests = {
         name: people._replace(features=getattr(dump, f"{key}_test") if name == "test" else getattr(dump.strangers, key))
         for name, people, _ in _parts(dump)
@@ -268,7 +266,7 @@ class Pairs(NamedTuple):
     across: tuple
 
 
-def _pairs(people, clip, seed):
+def make_pairs(people, clip, seed):
     """The pairs to be judged, or None where no stratum holds pairs of one person and of two."""
     rows = np.sort(np.random.default_rng(seed).permutation(len(people.id))[:MOST_IMAGES])
     person, expression = people.id[rows], people.ep[rows]
@@ -295,7 +293,7 @@ def _pairs(people, clip, seed):
     return Pairs(rows, person, *(None if value is None else value[kept] for value in values), across)
 
 
-def _pair_figure(embedded, pairs, seed, replicates):
+def pair_figure(embedded, pairs, seed, replicates):
     """AUC with its interval, and the rates, of one training."""
     vectors = embedded[pairs.rows]
     scores = np.einsum("ij,ij->i", vectors[pairs.first], vectors[pairs.second])

@@ -1,0 +1,74 @@
+"""Dumps of patterns whose leaks are known, for the tests of the audit."""
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from vgan_tf.audit import Dump, Extra
+
+threadpool_limits(1, "blas")  # as in an audit: threads wait busily for one another
+
+PEOPLE, EXPRESSIONS, SIZE, WIDTH = 6, 3, 16, 12
+
+
+def small_dump(kind, train=360, test=180, others=180, seed=0):
+    """A dump whose faces are mixtures of six patterns, one mixture a person, beside a pattern of the expression.
+
+    Args:
+        kind: "same" (protected is original, latents hold the mixture) or "rendered" (protected images show the target
+            and the expression, latents the expression alone).
+        train, test, others: images of each part; `others` of fresh, and of strangers.
+
+    Returns:
+        Dump with fresh images and six strangers; every second training image trained the generator.
+    """
+    random = np.random.default_rng(seed)
+    patterns = random.normal(0, 14, (PEOPLE, SIZE, SIZE // 2, 3))
+    mixtures = random.normal(size=(2 * PEOPLE, PEOPLE))  # known people, then strangers
+    moods = random.normal(0, 30, (EXPRESSIONS, SIZE, SIZE // 2, 3))
+
+    def draw(person, expression):
+        faces = np.einsum("nk,kijc->nijc", mixtures[person], patterns)
+        pixels = np.concatenate([faces, moods[expression]], axis=2) + 128
+        return (pixels + random.normal(0, 6, pixels.shape)).clip(0, 255).astype(np.uint8)
+
+    def part(count, first_person=0):
+        person, expression = np.arange(count) % PEOPLE, random.integers(0, EXPRESSIONS, count)
+        target = random.integers(0, PEOPLE, count)
+        originals = draw(person + first_person, expression)
+        latents = random.normal(0, 0.5, (count, WIDTH))
+        latents[:, :EXPRESSIONS] += 3 * np.eye(EXPRESSIONS)[expression]
+        if kind == "same":
+            latents[:, EXPRESSIONS : EXPRESSIONS + PEOPLE] += 2 * mixtures[person + first_person]
+        return {
+            "x": originals,
+            "p": originals if kind == "same" else draw(target, expression),
+            "mu": latents.astype(np.float32),
+            "id": person,
+            "ep": expression,
+            "c": target,
+        }
+
+    arrays = {
+        f"{name}_{which}": values
+        for which in ("train", "test")
+        for name, values in part({"train": train, "test": test}[which]).items()
+    }
+    names = tuple("abcdefghijkl")
+    latent_samples = {f"z_{which}": arrays[f"mu_{which}"] for which in ("train", "test")}
+    extras = {}
+    for which, first_person in (("fresh", 0), ("strangers", PEOPLE)):
+        values = part(others, first_person)
+        extras[which] = Extra(**values, z=values["mu"], identities=names[PEOPLE:] if first_person else ())
+    return Dump(
+        **arrays,
+        **latent_samples,
+        **extras,
+        trained_train=np.arange(train) // PEOPLE % 2 == 0,
+        identities=names[:PEOPLE],
+        expressions=("joy", "fear", "anger"),
+        target_policy="uniform",
+    )
+
+
+def silent(line):
+    pass

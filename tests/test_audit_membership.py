@@ -1,0 +1,48 @@
+"""Membership: found where a generator marks what trained it, and nowhere else."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from small_dumps import PEOPLE, silent, small_dump
+
+from vgan_tf.audit.membership import membership
+
+
+@pytest.fixture(scope="module")
+def dump():
+    return small_dump("rendered", train=900, test=300, others=300)
+
+
+def test_nothing_is_found_where_nothing_is_marked(dump):
+    found = membership(dump, [0], True, silent)
+    images, people = found["images"], found["identities"]
+    assert (images["strongest"]["members"], images["strongest"]["others"]) == (450, 1050)
+    assert all(abs(one["auc"] - 0.5) < 0.1 for one in images["attackers"].values())
+    assert abs(images["originals_alone"] - 0.5) < 0.1
+    assert (people["strongest"]["member_people"], people["strongest"]["other_people"]) == (PEOPLE, PEOPLE)
+    # Twelve people say little: the interval must say so.
+    assert sum(one["interval"][0] > 0.5 for one in people["attackers"].values()) <= 2
+
+
+def test_a_generator_that_marks_training_images_is_caught(dump):
+    mark = np.random.default_rng(1).integers(-5, 6, dump.p_train.shape[1:])
+    marked = (dump.p_train + mark * dump.trained_train[:, None, None, None]).clip(0, 255).astype(np.uint8)
+    images = membership(dataclasses.replace(dump, p_train=marked), [0], True, silent)["images"]
+    strongest = images["strongest"]
+    assert strongest["auc"] > 0.95 and strongest["interval"][0] > 0.9
+    assert strongest["tpr_at_fpr_1_percent"] > 0.5 and strongest["tpr_at_fpr_1_percent_interval"][0] > 0.4
+    assert strongest["tpr_at_fpr_0_1_percent"] is None and strongest["tpr_at_fpr_0_1_percent_interval"] is None
+    assert abs(images["originals_alone"] - 0.5) < 0.1
+
+
+def test_an_encoder_that_memorised_its_people_is_caught(dump):
+    known = {name: dataclasses.replace(dump.fresh, mu=2 * dump.fresh.mu) for name in ("fresh",)}
+    people = membership(dataclasses.replace(dump, mu_test=2 * dump.mu_test, **known), [0], True, silent)["identities"]
+    assert people["strongest"]["auc"] > 0.9 and people["strongest"]["people_auc"] == 1
+
+
+def test_unknown_training_images_and_missing_strangers_are_left_out(dump):
+    lines = []
+    found = membership(dataclasses.replace(dump, trained_train=None, strangers=None), [0], True, lines.append)
+    assert found["images"] is None and found["identities"] is None and len(lines) == 2
