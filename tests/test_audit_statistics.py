@@ -72,3 +72,78 @@ def test_a_paired_difference_counts_only_where_two_readers_differ():
     figure = statistics.paired_difference(first, second)
     assert figure["difference"] == pytest.approx(0.2)
     assert figure["interval"] == pytest.approx([-0.18617, 0.51950], abs=1e-4)
+
+
+def test_clips_that_are_right_or_wrong_together_count_once_each():
+    truth, clips = np.zeros(400, int), np.repeat(np.arange(40), 10)
+    together = np.repeat(np.arange(40) % 4 == 0, 10).astype(int)  # wrong in every fourth clip
+    figure = statistics.accuracy_figure(truth, together, clips)
+    assert (figure["interval_over"], figure["clusters"], figure["accuracy"]) == ("clips", 40, 0.75)
+    assert figure["effective_images"] == pytest.approx(40, rel=0.15)
+    # Nearly Wilson's for 30 of 40, a little wider for Student's quantile (2.02 in place of 1.96).
+    assert figure["interval"] == pytest.approx(statistics.wilson(30, 40), abs=0.03)
+    assert figure == statistics.accuracy_figure(truth, together, clips)
+
+
+def test_clusters_never_narrow_the_interval():
+    truth, people = np.zeros(400, int), np.repeat(np.arange(40), 10)
+    alike = np.tile([0, 0, 0, 1, 0, 0, 0, 1, 0, 1], 40)  # 7 of 10 of every person
+    independent = statistics.accuracy_figure(truth, alike)
+    figure = statistics.accuracy_figure(truth, alike, people, over="people")
+    assert figure["effective_images"] == 400 and figure["interval_over"] == "people"
+    assert figure["interval"][0] < independent["interval"][0] and figure["interval"][1] > independent["interval"][1]
+    # All right: nothing shows how clusters differ, and 40 of them are no 400 images.
+    perfect = statistics.accuracy_figure(truth, truth, people)
+    assert perfect["effective_images"] == 40 and 0.85 < perfect["interval"][0] < 0.93
+
+
+def test_intervals_over_clusters_cover_the_truth():
+    random = np.random.default_rng(0)
+    covered = []
+    for _ in range(200):
+        rates = random.beta(1.5, 4.5, 12)  # of 12 clips, 0.25 on average
+        right = random.random((12, 15)) < rates[:, None]
+        low, high = statistics.accuracy_figure(np.ones(180), right.ravel(), np.repeat(np.arange(12), 15))["interval"]
+        covered.append(low <= 0.25 <= high)
+    assert np.mean(covered) > 0.9  # 95 % wished for; Wilson's over images covers 66 %
+
+
+def test_detectable_advantage():
+    # Of 100, 60 are the fewest with a Wilson lower bound above one half.
+    assert statistics.wilson(59, 100)[0] < 0.5 < statistics.wilson(60, 100)[0]
+    advantage = statistics.detectable_advantage(100, 0.5)
+    random = np.random.default_rng(0)
+    seen = random.binomial(100, 0.5 + advantage, 100_000) >= 60
+    assert seen.mean() == pytest.approx(0.8, abs=0.01)
+    assert statistics.detectable_advantage(100, 0.5, comparisons=50) > advantage
+    assert statistics.detectable_advantage(10_000, 0.5) < advantage / 5
+    assert statistics.detectable_advantage(3, 0.9) is None
+
+
+def test_a_verdict_says_what_would_have_gone_unseen():
+    _, reason = statistics.verdict(figures(0.12, 0.13), 0.125, 600, True)
+    advantage = statistics.detectable_advantage(600, 0.125, 2)
+    assert f"an advantage of less than {100 * advantage:.1f} points would have gone unseen" in reason
+    _, reason = statistics.verdict(figures(0.12, 0.9), 0.125, 60, True)
+    assert "60 test images are too few" in reason and "even so 1 of 2" in reason
+
+
+def test_a_verdict_counts_clips_not_their_frames():
+    frames = figures(0.15, 0.15)
+    assert statistics.verdict(frames, 0.125, 6000, True)[0] == "leaks"
+    clips = [one | {"effective_images": 300.0, "clusters": 200} for one in frames]
+    assert statistics.verdict(clips, 0.125, 6000, True)[0] == "no leak found"
+    few = [one | {"effective_images": 60.0, "clusters": 50} for one in frames]
+    verdict, reason = statistics.verdict(few, 0.125, 6000, True)
+    assert verdict == "inconclusive" and "worth 60 independent ones" in reason
+
+
+def test_other_families_leak_by_their_own_chance():
+    linking = {"auc": 0.56, "interval": [0.53, 0.59]}
+    family = statistics.Family("linking", [linking], 0.5)
+    verdict, reason = statistics.verdict(figures(0.12), 0.125, 600, True, [family])
+    assert verdict == "leaks" and "1 of 2 attacks" in reason and "1 by linking" in reason
+    many = statistics.Family("linking", [linking | {"interval": [0.505, 0.61]}] * 20, 0.5)
+    assert statistics.verdict(figures(0.12), 0.125, 600, True, [many])[0] == "no leak found"
+    assert statistics.lower_bound(0.56, [0.53, 0.59], 0.95) == pytest.approx(0.53)
+    assert statistics.lower_bound(0.56, [0.53, 0.59], 0.999) < 0.53
