@@ -10,7 +10,6 @@ from PIL import Image, ImageOps
 from vgan_tf.errors import InputError
 
 FEATHER = 0.1  # Width of the soft edge around a pasted square, as a share of its side.
-CELLS = 4  # An obscured picture keeps the mean colours of 4 x 4 cells.
 
 
 class Square(NamedTuple):
@@ -137,16 +136,16 @@ def paste(picture, face, square):
 
 
 def obscure(picture):
-    """Blur a picture to the mean colours of 4 x 4 cells: nothing of any person keeps a shape.
+    """Blur a picture so far that only its mean colour is left.
 
-    Colours remain: a program that knows a few candidates' clothes and hair may still tell them apart.
+    Nothing weaker would do: where a face fills the picture, a linear classifier told 8 people apart by the mean colours
+    of 4 x 4 cells (98 % right) and of 2 x 2 cells (65 %). The one mean colour still gave 41 %, where chance is 12.5 %:
+    where that matters, refuse the picture.
 
     Args:
         picture: uint8 `(height, width, 3)`.
 
     Returns:
-        uint8 `(height, width, 3)`.
+        uint8 `(height, width, 3)`, of one colour.
     """
-    height, width, _ = picture.shape
-    cells = Image.fromarray(picture).resize((CELLS, CELLS), Image.Resampling.BOX)
-    return np.asarray(cells.resize((width, height), Image.Resampling.BILINEAR))
+    return np.broadcast_to(np.rint(picture.mean(axis=(0, 1))).astype(np.uint8), picture.shape)
