@@ -7,12 +7,15 @@ import sys
 
 import numpy as np
 import pytest
-from helpers import ROOT, STUB_IDENTITIES, STUB_LATENT_DIM, lite_file, stub_files, write_export
+from helpers import ROOT, STUB_IDENTITIES, STUB_LATENT_DIM, lite_file, make_model, stub_files, tiny_config, write_export
 from PIL import Image
 
+from export.convert import convert
+from export.parts import build_parts
 from vgan_tf.errors import InputError
-from vgan_tf.images import read_image
+from vgan_tf.images import read_image, to_float, to_uint8
 from vgan_tf.labels import EXPRESSIONS
+from vgan_tf.networks.expression import expression_classifier
 from vgan_tf.ondevice import ExpressionReader, Protector, fixed_target, open_export
 from vgan_tf.ondevice import export_folder as export_folder_module
 from vgan_tf.ondevice.pictures import cut, obscure, open_picture, paste, square_around, to_rgb
@@ -34,6 +37,37 @@ def face():
 def pixels(picture):
     assert picture.size == (64, 64) and picture.mode == "RGB"
     return np.asarray(picture)
+
+
+@pytest.fixture(scope="module")
+def converted(tmp_path_factory, faces):
+    """(export folder of converted networks of the preset tiny, as initialised, and the Keras parts)."""
+    model = make_model(tiny_config())
+    parts = build_parts(model, expression_classifier(model.config, len(EXPRESSIONS)))
+    images = to_float(faces.images[:40])
+    images[:, 0, :2] = [[[-1.0], [1.0]]] * np.ones(3)  # Each with black and white, as an int8 file's range needs.
+    inputs = {"image": images, "target": np.eye(3, dtype=np.float32)[np.arange(40) % 3]}
+    files = {}
+    for part, recipe in itertools.product(("anonymizer", "expression"), ("float32", "int8")):
+        calibration = {tensor.name: inputs[tensor.name] for tensor in parts[part].inputs}
+        files[f"{part}_{recipe}.tflite"] = convert(parts[part], recipe, calibration)
+    folder = write_export(tmp_path_factory.mktemp("exports") / "tiny", files, latent_dim=model.config.latent_dim)
+    return folder, parts
+
+
+@pytest.mark.parametrize(("recipe", "levels", "share"), [("float32", 1, 1e-5), ("int8", 12, 0.1)])
+def test_files_do_what_the_networks_did(converted, faces, recipe, levels, share):
+    folder, parts = converted
+    protector, reader = Protector(folder, recipe), ExpressionReader(folder, recipe)
+    target = np.float32([[0, 1, 0]])
+    for image in faces.images[40:46]:
+        batch = to_float(image[None])
+        protected = to_uint8(parts["anonymizer"]({"image": batch, "target": target})["protected"])[0].astype(int)
+        assert np.abs(pixels(protector.protect(image, "bob")) - protected).max() <= levels
+        expected = np.asarray(parts["expression"]({"image": batch})["probabilities"])[0]
+        (found,) = reader.read(image)
+        np.testing.assert_allclose(list(found["expression"].values()), expected, atol=share)
+        assert sum(found["expression"].values()) == pytest.approx(1.0, abs=1e-9)
 
 
 def test_it_runs_without_tensorflow(export, tmp_path, face):
