@@ -4,6 +4,7 @@ import tempfile
 
 import keras
 import tensorflow as tf
+from keras import layers, ops
 
 from .quiet import quietly
 
@@ -49,9 +50,34 @@ def convert_saved(folder, recipe, calibration):
 
 
 def _save(part, folder):
+    part = _copy(part)
     # Keras's export archive: a plain tf.Module would leave the variables unfrozen in the file.
     archive = keras.export.ExportArchive()
     archive.track(part)
     signature = [{tensor.name: tf.TensorSpec(tensor.shape, tensor.dtype, tensor.name) for tensor in part.inputs}]
     archive.add_endpoint("serving_default", lambda inputs: part(inputs, training=False), signature)
     archive.write_out(folder, verbose=False)
+
+
+def _copy(part):
+    """The same part with numbered layers: Keras's own names count all layers ever made, and they stand in the file."""
+    copies = []
+
+    def copy(layer):
+        name = f"layer_{len(copies):02d}"
+        copies.append((layer, type(layer).from_config({**layer.get_config(), "name": name})))
+        return copies[-1][1]
+
+    model = keras.models.clone_model(part, clone_function=copy, call_function=_call)
+    for layer, made in copies:
+        if layer.weights:
+            made.set_weights(layer.get_weights())
+    return model
+
+
+def _call(layer, inputs, **arguments):
+    if isinstance(layer, layers.UpSampling2D):
+        # One operator; Keras's own repetition becomes five, on tensors of rank 5, which few accelerators take.
+        height, width = (count * factor for count, factor in zip(inputs.shape[1:3], layer.size, strict=True))
+        return ops.image.resize(inputs, (height, width), interpolation="nearest")
+    return layer(inputs, **arguments)
