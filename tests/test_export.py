@@ -18,7 +18,6 @@ from export.inspection import operators, problems, read
 from export.parts import PARTS, build_parts
 from export.verification import verify
 from vgan_tf.errors import InputError, VerificationError
-from vgan_tf.files import write_text
 from vgan_tf.images import to_uint8
 from vgan_tf.networks import expression_classifier
 from vgan_tf.ondevice import open_export
@@ -191,15 +190,6 @@ def test_inspection_names_what_does_not_belong():
     found = problems(convert(keras.Model(image, {"picture": transposed}), "float32", None), "float32")
     assert "signature image -> picture: none of the parts has it" in found
     assert any("SHAPE" in problem for problem in found) and any("not fixed" in problem for problem in found)
-
-
-@pytest.fixture(scope="module")
-def exported(trained_folder, tmp_path_factory):
-    out = tmp_path_factory.mktemp("export")
-    lines = []
-    write_text(out / "notes.txt", "mine\n")
-    record = export_run(trained_folder, out, ("int8",), progress=lines.append, score=False)
-    return out, record, lines
 
 
 def test_an_export_folder_holds_what_its_record_says(exported, trained_model):
