@@ -120,8 +120,11 @@ def _make(layer, weights):
         settings["alpha"] = settings.pop("negative_slope")
     if layer["name"] in weights:
         first = "depthwise_initializer" if layer["kind"] == "DepthwiseConv2D" else "kernel_initializer"
-        kernel, bias = (tf_keras.initializers.Constant(array) for array in weights[layer["name"]])
-        settings |= {first: kernel, "bias_initializer": bias}
+        kernel, bias = weights[layer["name"]]
+        # The converter drops a bias of zeros, and leaves the transposed convolution and ReLU around it in float.
+        bias = np.where(bias == 0, np.float32(1e-12), bias)
+        constant = tf_keras.initializers.Constant
+        settings |= {first: constant(kernel), "bias_initializer": constant(bias)}
     return getattr(tf_keras.layers, layer["kind"])(**settings, name=layer["name"])
 
 
