@@ -3,9 +3,11 @@
 import tempfile
 
 import keras
+import numpy as np
 import tensorflow as tf
-from keras import layers, ops
+from keras import layers
 
+from .folding import fold
 from .quiet import quietly
 
 RECIPES = ("float32", "float16", "dynamic", "int8", "qat")
@@ -50,34 +52,27 @@ def convert_saved(folder, recipe, calibration):
 
 
 def _save(part, folder):
-    part = _copy(part)
+    model = _build(fold(part))
     # Keras's export archive: a plain tf.Module would leave the variables unfrozen in the file.
     archive = keras.export.ExportArchive()
-    archive.track(part)
-    signature = [{tensor.name: tf.TensorSpec(tensor.shape, tensor.dtype, tensor.name) for tensor in part.inputs}]
-    archive.add_endpoint("serving_default", lambda inputs: part(inputs, training=False), signature)
+    archive.track(model)
+    signature = [{tensor.name: tf.TensorSpec(tensor.shape, tensor.dtype, tensor.name) for tensor in model.inputs}]
+    archive.add_endpoint("serving_default", lambda inputs: model(inputs, training=False), signature)
     archive.write_out(folder, verbose=False)
 
 
-def _copy(part):
-    """The same part with numbered layers: Keras's own names count all layers ever made, and they stand in the file."""
-    copies = []
-
-    def copy(layer):
-        name = f"layer_{len(copies):02d}"
-        copies.append((layer, type(layer).from_config({**layer.get_config(), "name": name})))
-        return copies[-1][1]
-
-    model = keras.models.clone_model(part, clone_function=copy, call_function=_call)
-    for layer, made in copies:
-        if layer.weights:
-            made.set_weights(layer.get_weights())
-    return model
-
-
-def _call(layer, inputs, **arguments):
-    if isinstance(layer, layers.UpSampling2D):
-        # One operator; Keras's own repetition becomes five, on tensors of rank 5, which few accelerators take.
-        height, width = (count * factor for count, factor in zip(inputs.shape[1:3], layer.size, strict=True))
-        return ops.image.resize(inputs, (height, width), interpolation="nearest")
-    return layer(inputs, **arguments)
+def _build(flat):
+    """A FlatModel as a Keras model of batch 1. Its layers' names stand in the file: they depend on nothing else."""
+    inputs = [keras.Input(shape, batch_size=1, name=name) for name, shape in flat.inputs.items()]
+    tensors = {tensor.name: tensor for tensor in inputs}
+    for layer in flat.layers:
+        sources = [tensors[name] for name in layer.inputs]
+        if layer.kind == "UpSampling2D":
+            # One operator; Keras's own repetition becomes five, on tensors of rank 5, which few accelerators take.
+            height, width = np.array(sources[0].shape[1:3]) * layer.settings["size"]
+            made = layers.Resizing(int(height), int(width), interpolation="nearest", name=layer.name)
+        else:
+            made = getattr(layers, layer.kind)(**layer.settings, name=layer.name)
+        tensors[layer.name] = made(sources if len(sources) > 1 else sources[0])
+        made.set_weights(layer.weights)
+    return keras.Model(inputs, {name: tensors[made_by] for name, made_by in flat.outputs.items()}, name="part")

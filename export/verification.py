@@ -19,14 +19,16 @@ class Limit(NamedTuple):
     share: float
 
 
-# (mean, largest) difference. Measured over the presets tiny, edge, demo and paper, as initialised and as trained, the
-# X
+# (mean, largest) difference. The presets tiny, edge, demo and paper, freshly initialised or trained, needed, beyond the
+# steps, these shares at most: float32 none, float16 0.001 and 0.001, dynamic 0.02 and 0.66, int8 and qat 0.2 and 1.6
+# (a trained `paper`, whose activations have far outliers; without it the mean needed 0.04). A file that gives grey, or
+# the answer to another input, differs by 1 to 1.4 times the spread on average.
 LIMITS = {
     "float32": (Limit(0.01, 1e-4), Limit(1, 1e-3)),
     "float16": (Limit(0.05, 0.005), Limit(1, 0.02)),
     "dynamic": (Limit(0.3, 0.1), Limit(2, 1)),
-    "int8": (Limit(1, 0.15), Limit(4, 3)),
-    "qat": (Limit(1, 0.15), Limit(4, 3)),
+    "int8": (Limit(1, 0.35), Limit(4, 3)),
+    "qat": (Limit(1, 0.35), Limit(4, 3)),
 }
 # Pictures are compared in levels of 0 to 255; a latent has the prior's standard deviation of 1.
 RESOLUTION = {"protected": 1.0, "probabilities": 1 / 256, "latent": 1e-3}
