@@ -27,8 +27,8 @@ LIMITS = {
     "float32": (Limit(0.01, 1e-4), Limit(1, 1e-3)),
     "float16": (Limit(0.05, 0.005), Limit(1, 0.02)),
     "dynamic": (Limit(0.3, 0.1), Limit(2, 1)),
-    "int8": (Limit(1, 0.35), Limit(4, 3)),
-    "qat": (Limit(1, 0.35), Limit(4, 3)),
+    "int8": (Limit(1, 0.25), Limit(4, 3)),
+    "qat": (Limit(1, 0.25), Limit(4, 3)),
 }
 # Pictures are compared in levels of 0 to 255; a latent has the prior's standard deviation of 1.
 RESOLUTION = {"protected": 1.0, "probabilities": 1 / 256, "latent": 1e-3}
