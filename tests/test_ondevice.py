@@ -12,6 +12,7 @@ from PIL import Image
 
 from export.convert import convert
 from export.parts import build_parts
+from vgan_tf.data import avatars
 from vgan_tf.errors import InputError
 from vgan_tf.images import read_image, to_float, to_uint8
 from vgan_tf.labels import EXPRESSIONS
@@ -368,3 +369,17 @@ def test_what_are_no_shares_is_refused(tmp_path, face, shares):
     reader = ExpressionReader(write_export(tmp_path / "export", {"expression_float32.tflite": lite_file(read)}))
     with pytest.raises(InputError, match="no probabilities|not finite"):
         reader.read(face)
+
+
+def test_the_shipped_weights_protect_and_read_drawn_faces():
+    assert sum(path.stat().st_size for path in export_folder_module.SHIPPED.iterdir()) < 3_000_000
+    protector, reader = Protector(), ExpressionReader()
+    assert {file["recipe"] for file in open_export().files.values()} == {"int8"}
+    images, _ = avatars.draw(1, 6, 8400, 8442)  # The demo's people; its own pictures are the first 4200.
+    expressions = [EXPRESSIONS[index // 6 % 7] for index in range(8400, 8442)]
+    protected = [protector.protect(image, protector.identities[index % 5]) for index, image in enumerate(images)]
+    for pictures in (images, protected):
+        read = [reader.read(picture)[0]["dominant"] for picture in pictures]
+        assert np.mean([label == truth for label, truth in zip(read, expressions, strict=True)]) > 0.85
+    one, other = (np.asarray(protector.protect(images[0], name), int) for name in protector.identities[:2])
+    assert np.abs(one - other).mean() > 10
