@@ -6,9 +6,13 @@ INSTALLED := $(VENV)/installed
 
 .PHONY: demo test lint format clean
 
-demo: $(INSTALLED)  ## train on the built-in faces and audit the result; at most 15 minutes on two idle cores
+demo: $(INSTALLED)  ## train on built-in faces, audit quickly, export, run on the device: 15 minutes on two idle cores
 	$(BIN)/python train.py --out $(RUN) $(if $(wildcard $(RUN)/config.json),--resume,--preset demo)
-	$(BIN)/python evaluate.py $(RUN)
+	$(BIN)/python evaluate.py $(RUN) --quick
+	$(BIN)/python -m export $(RUN) --out $(RUN)/export --recipes int8
+	$(BIN)/python -m vgan_tf protect $(RUN)/evaluation/inputs --model $(RUN)/export -o $(RUN)/protected
+	$(BIN)/python -m vgan_tf recognize $(RUN)/protected --model $(RUN)/export
+	$(BIN)/python evaluate.py $(RUN) --show
 
 test: $(INSTALLED)  ## run all tests
 	$(BIN)/python -m pytest

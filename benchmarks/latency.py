@@ -3,7 +3,8 @@
     python benchmarks/latency.py EXPORT_FOLDER
 
 Beside them, in the same rounds, stands the anonymizer of preset `paper`, with untrained weights: in LiteRT, and in ONNX
-Runtime where it is installed. A ratio is the reference's time by the file's. The last line is JSON.
+Runtime where it is installed. A ratio is the reference's time by the file's. Take figures from an idle machine: other
+work delays long calls more than short ones, and so raises the ratios. The last line is JSON.
 """
 
 import argparse

@@ -6,7 +6,7 @@ Its weights are untrained, which changes no time: dense arithmetic takes as long
 import importlib.util
 
 ONNX_PACKAGES = ("onnx", "onnxruntime", "tf2onnx")
-CALIBRATION_IMAGES = 64
+CALIBRATION_FACES = "avatars:identities=6,images=64,seed=1"
 
 
 def reference_anonymizer(identities, config=None):
@@ -62,8 +62,7 @@ def quantize_onnx(source, path, identities):
     from vgan_tf.data import load_faces
     from vgan_tf.images import to_float
 
-    faces = load_faces(f"avatars:identities={identities},images={max(CALIBRATION_IMAGES, 7 * identities)},seed=1")
-    images = to_float(faces.images[:CALIBRATION_IMAGES])
+    images = to_float(load_faces(CALIBRATION_FACES).images)
     targets = np.eye(identities, dtype=np.float32)[np.arange(len(images)) % identities]
 
     class Examples(CalibrationDataReader):

@@ -3,8 +3,11 @@
 import tempfile
 
 import keras
+import numpy as np
 import tensorflow as tf
+from keras import layers
 
+from .folding import fold
 from .quiet import quietly
 
 RECIPES = ("float32", "float16", "dynamic", "int8", "qat")
@@ -49,9 +52,27 @@ def convert_saved(folder, recipe, calibration):
 
 
 def _save(part, folder):
+    model = _build(fold(part))
     # Keras's export archive: a plain tf.Module would leave the variables unfrozen in the file.
     archive = keras.export.ExportArchive()
-    archive.track(part)
-    signature = [{tensor.name: tf.TensorSpec(tensor.shape, tensor.dtype, tensor.name) for tensor in part.inputs}]
-    archive.add_endpoint("serving_default", lambda inputs: part(inputs, training=False), signature)
+    archive.track(model)
+    signature = [{tensor.name: tf.TensorSpec(tensor.shape, tensor.dtype, tensor.name) for tensor in model.inputs}]
+    archive.add_endpoint("serving_default", lambda inputs: model(inputs, training=False), signature)
     archive.write_out(folder, verbose=False)
+
+
+def _build(flat):
+    """A FlatModel as a Keras model of batch 1. Its layers' names stand in the file: they depend on nothing else."""
+    inputs = [keras.Input(shape, batch_size=1, name=name) for name, shape in flat.inputs.items()]
+    tensors = {tensor.name: tensor for tensor in inputs}
+    for layer in flat.layers:
+        sources = [tensors[name] for name in layer.inputs]
+        if layer.kind == "UpSampling2D":
+            # One operator; Keras's own repetition becomes five, on tensors of rank 5, which few accelerators take.
+            height, width = np.array(sources[0].shape[1:3]) * layer.settings["size"]
+            made = layers.Resizing(int(height), int(width), interpolation="nearest", name=layer.name)
+        else:
+            made = getattr(layers, layer.kind)(**layer.settings, name=layer.name)
+        tensors[layer.name] = made(sources if len(sources) > 1 else sources[0])
+        made.set_weights(layer.weights)
+    return keras.Model(inputs, {name: tensors[made_by] for name, made_by in flat.outputs.items()}, name="part")

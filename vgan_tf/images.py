@@ -6,7 +6,7 @@ NumPy and Pillow only, so that training, audit and on-device code share it.
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from vgan_tf.errors import InputError
 from vgan_tf.files import replacing
@@ -27,24 +27,35 @@ def read_image(path, size=IMAGE_SIZE):
     Raises:
         InputError: the file is missing or is no whole picture.
     """
+    return square(open_upright(path), size)
+
+
+def open_upright(path):
+    """Read a picture and turn it upright: a whole PIL picture in the mode of its file; errors as for `read_image`."""
     try:
         with Image.open(path) as picture:
-            return square(ImageOps.exif_transpose(picture), size)
+            return ImageOps.exif_transpose(picture)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
-    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError, ValueError) as error:
+    except IsADirectoryError:
+        raise InputError(f"{path}: a folder, not an image; name the image") from None
+    except (OSError, SyntaxError, ValueError, RuntimeError, Image.DecompressionBombError) as error:
         raise InputError(f"{path}: not a readable image ({error}); replace or remove it") from None
 
 
 def square(picture, size=IMAGE_SIZE):
     """Return the central square of a PIL picture, scaled: uint8 `(size, size, 3)`, RGB."""
-    if picture.mode.startswith("I;16"):
-        # Pillow's own conversion clips 16 bits at 255.
-        picture = Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
-    picture = picture.convert("RGB")
+    picture = to_eight_bits(picture).convert("RGB")
     if picture.size != (size, size):
         picture = ImageOps.fit(picture, (size, size), Image.Resampling.LANCZOS)
     return np.asarray(picture, dtype=np.uint8)
+
+
+def to_eight_bits(picture):
+    """A PIL picture of 16 bits scaled to 8, any other as it is: Pillow's own conversion clips at 255."""
+    if picture.mode.startswith("I;16"):
+        return Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
+    return picture
 
 
 def to_float(images):

@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import hashlib
 import json
 import platform
 import zipfile
@@ -90,6 +91,10 @@ class Run:
         with replacing(self.weights_path) as temporary:
             model.save_weights(temporary)
         self.classifier_path.unlink(missing_ok=True)
+
+    def weights_sha256(self):
+        """Digest of `model.weights.h5`, hexadecimal: tells which training a file comes from."""
+        return hashlib.sha256(self.weights_path.read_bytes()).hexdigest()
 
     def save_classifier(self, classifier):
         """Write `expression.weights.h5`."""

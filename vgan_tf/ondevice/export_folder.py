@@ -24,6 +24,7 @@ class Export:
         expressions: names of the expressions, in the order of the probabilities.
         latent_dim: numbers in a latent.
         files: {file name: its record}, with "part", "recipe" and "sha256" in each.
+        weights_sha256: digest of the weights that they were made of; "" where the record does not tell.
     """
 
     folder: Path
@@ -31,6 +32,7 @@ class Export:
     expressions: tuple
     latent_dim: int
     files: dict
+    weights_sha256: str = ""
 
     def recipes(self, part):
         """The recipes in which a part is there, the preferred one first."""
@@ -100,6 +102,7 @@ def open_export(folder=None):
             expressions=_labels(record, "expressions"),
             latent_dim=int(record["latent_dim"]),
             files={name: _checked(name, entry) for name, entry in record["files"].items()},
+            weights_sha256=str(record.get("weights_sha256", "")),
         )
     except (FileNotFoundError, NotADirectoryError):
         raise InputError(f"{folder}: not an export folder (no export.json); python -m export makes one") from None

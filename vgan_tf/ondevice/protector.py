@@ -21,7 +21,8 @@ class Protector:
     """Replaces the identity in face crops.
 
     Deterministic by default: the same picture at the same target gives the same pixels. With noise the latent is
-    `mean + noise * N(0, I)`, by the encoder's and the generator's files in place of the anonymizer's.
+    `mean + noise * N(0, I)`, by the encoder's and the generator's files in place of the anonymizer's; files of integers
+    clip it at the range that they were calibrated for.
 
     An object serves one thread at a time: give each thread its own.
 

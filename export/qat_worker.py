@@ -1,0 +1,285 @@
+"""Quantization-aware training of one flat model, as a process of its own: `python qat_worker.py FOLDER`.
+
+tensorflow-model-optimization works on tf_keras and turns the whole process over to it, so this script imports nothing
+of the package. It reads what `quantization_aware.convert_qat` left in FOLDER and writes `model.tflite` there.
+"""
+
+import json
+import os
+import sys
+import traceback
+from pathlib import Path
+
+os.environ["TF_USE_LEGACY_KERAS"] = "1"
+
+import numpy as np  # noqa: E402
+import tensorflow as tf  # noqa: E402
+import tensorflow_model_optimization as tfmot  # noqa: E402
+import tf_keras  # noqa: E402
+
+BATCH_SIZE = 32
+LEARNING_RATE = 3e-5
+RANGE_BATCHES = 8
+RANGE_SAMPLE = 5000  # values of a layer from each batch
+# Shares of what the values reach that a range may cover. More clipping lowers the mean error of pictures a little
+# further, and triples the largest.
+RANGE_SHARES = np.linspace(0.75, 1, 11)
+CLONE_TOLERANCE = 1e-3
+# The pixel p stands for (p - 127.5) * 2 / 255, which no integer zero point can say: a file reads (p - 128) * 2 / 255,
+# and LiteRT's tanh writes steps of 1 / 128. The student learns to make up for the half level.
+IMAGE_RANGE = (-128 * 2 / 255, 127 * 2 / 255)
+FIXED_RANGES = {"tanh": (-1.0, 127 / 128), "softmax": (0.0, 255 / 256)}
+MOVING = ("UpSampling2D", "Reshape", "Flatten")  # layers that only move values, in the scale they come in
+
+
+class Int8Config(tfmot.quantization.keras.QuantizeConfig):
+    """A layer's kernel, if it has one, in 8 bits, and its result in 8 bits of a fixed range.
+
+    tfmot's own configs learn ranges by a moving average that needs thousands of steps to forget its start, and leave
+    tanh and softmax in float.
+
+    Args:
+        kernel: the kernel's attribute in the layer, or None.
+        per_channel: whether each output channel of the kernel has a scale. The converter fails on transposed ones.
+        ends: (low, high) of the result, or None to leave it in the scale it has.
+    """
+
+    def __init__(self, kernel=None, per_channel=False, ends=None):
+        self.kernel, self.per_channel, self.ends = kernel, per_channel, ends
+
+    def get_weights_and_quantizers(self, layer):
+        quantizer = tfmot.quantization.keras.quantizers.LastValueQuantizer(
+            num_bits=8, per_axis=self.per_channel, symmetric=True, narrow_range=True
+        )
+        return [(getattr(layer, self.kernel), quantizer)] if self.kernel else []
+
+    def set_quantize_weights(self, layer, quantize_weights):
+        for weight in quantize_weights:
+            setattr(layer, self.kernel, weight)
+
+    def get_activations_and_quantizers(self, layer):
+        return []
+
+    def set_quantize_activations(self, layer, quantize_activations):
+        pass
+
+    def get_output_quantizers(self, layer):
+        if self.ends is None:
+            return []
+        return [tfmot.quantization.keras.quantizers.FixedQuantizer(8, *self.ends, narrow_range=False)]
+
+    def get_config(self):
+        return {"kernel": self.kernel, "per_channel": self.per_channel, "ends": self.ends}
+
+
+def build_clone(description, weights):
+    """The model in tf_keras and float: inputs by name -> {layer name: its result} of all layers."""
+    inputs, tensors = _connect(description, lambda layer: _make(layer, weights), lambda name, tensor: tensor)
+    return tf_keras.Model(inputs, {layer["name"]: tensors[layer["name"]] for layer in description["layers"]})
+
+
+def build_student(description, weights, ranges):
+    """The model as it runs in 8 bits, to be trained: inputs by name -> {output name: its result}.
+
+    Args:
+        description: dict as in model.json.
+        weights: {layer name: (kernel, bias)}.
+        ranges: {input or layer name: (low, high)}, as from `find_ranges`.
+    """
+
+    def quantized(layer):
+        kernel = {"DepthwiseConv2D": "depthwise_kernel"}.get(layer["kind"], "kernel")
+        config = Int8Config(
+            kernel=kernel if layer["name"] in weights else None,
+            per_channel=layer["kind"] == "Conv2D",
+            ends=ranges.get(layer["name"]),
+        )
+        return tfmot.quantization.keras.QuantizeWrapperV2(_make(layer, weights), config, name=layer["name"])
+
+    def stored(name, tensor):
+        layer = tf_keras.layers.Activation("linear")
+        config = Int8Config(ends=ranges[name])
+        return tfmot.quantization.keras.QuantizeWrapperV2(layer, config, name=f"{name}_stored")(tensor)
+
+    inputs, tensors = _connect(description, quantized, stored)
+    return tf_keras.Model(inputs, {name: tensors[made_by] for name, made_by in description["outputs"].items()})
+
+
+def _connect(description, make, prepare):
+    inputs = {name: tf_keras.Input(shape, name=name) for name, shape in description["inputs"].items()}
+    tensors = {name: prepare(name, tensor) for name, tensor in inputs.items()}
+    for layer in description["layers"]:
+        sources = [tensors[source] for source in layer["inputs"]]
+        tensors[layer["name"]] = make(layer)(sources if len(sources) > 1 else sources[0])
+    return inputs, tensors
+
+
+def _make(layer, weights):
+    settings = dict(layer["settings"])
+    if layer["kind"] == "LeakyReLU":
+        settings["alpha"] = settings.pop("negative_slope")
+    if layer["name"] in weights:
+        first = "depthwise_initializer" if layer["kind"] == "DepthwiseConv2D" else "kernel_initializer"
+        kernel, bias = weights[layer["name"]]
+        # The converter drops a bias of zeros, and leaves the transposed convolution and ReLU around it in float.
+        bias = np.where(bias == 0, np.float32(1e-12), bias)
+        constant = tf_keras.initializers.Constant
+        settings |= {first: constant(kernel), "bias_initializer": constant(bias)}
+    return getattr(tf_keras.layers, layer["kind"])(**settings, name=layer["name"])
+
+
+def check_clone(description, clone, examples, expected):
+    """Stop unless the clone gives what the part gave on the first examples: {output name: array}."""
+    for name, wanted in expected.items():
+        given = clone({n: array[: len(wanted)] for n, array in examples.items()})[description["outputs"][name]]
+        difference = float(np.abs(given - wanted).max())
+        if not difference < CLONE_TOLERANCE:
+            raise ArithmeticError(f"{name} of the folded model differs from the part's by {difference:.2g}")
+
+
+def find_ranges(description, clone, examples):
+    """The range that the 8 bits of each input and layer cover: {name: (low, high)}.
+
+    Fixed where LiteRT or the format fixes it; all that the examples reach for other inputs and outputs. Else, of some
+    ranges that reach less far, the one whose rounding and clipping change least, in the mean square, what the next
+    layer makes of the values.
+    """
+    random = np.random.default_rng(description["seed"])
+    samples = {layer["name"]: [] for layer in description["layers"]}
+    reach = dict.fromkeys(samples, (0.0, 0.0))
+    for _ in range(RANGE_BATCHES):
+        for name, values in clone(draw_batch(examples, random)).items():
+            values = values.numpy().ravel()
+            samples[name].append(values[random.integers(0, values.size, RANGE_SAMPLE)])
+            reach[name] = _reach([*reach[name], values.min(), values.max()])
+    ranges = {name: IMAGE_RANGE if name == "image" else _reach(array) for name, array in examples.items()}
+    for layer in description["layers"]:
+        name, activation = layer["name"], layer["settings"].get("activation")
+        function = _next_function(description, name)
+        if activation in FIXED_RANGES:
+            ranges[name] = FIXED_RANGES[activation]
+        elif layer["kind"] not in MOVING:
+            ranges[name] = (
+                _best_range(np.concatenate(samples[name]), reach[name], function) if function else reach[name]
+            )
+    return ranges
+
+
+def draw_batch(examples, random):
+    """A batch of examples. Each input is drawn by itself: any face may meet any target."""
+    return {
+        name: tf.constant(array[random.integers(0, len(array), BATCH_SIZE)]) for name, array in sorted(examples.items())
+    }
+
+
+def _reach(values):
+    """The range of an array, 0 always in it, and never empty."""
+    low, high = min(0.0, float(np.min(values))), max(0.0, float(np.max(values)))
+    return (low, max(high, low + 1e-6))
+
+
+def _best_range(values, reach, function):
+    wanted = function(values)
+
+    def error(ends):
+        step = (ends[1] - ends[0]) / 255
+        zero_point = np.rint(-ends[0] / step)
+        rounded = (np.clip(np.rint(values / step) + zero_point, 0, 255) - zero_point) * step
+        return np.mean(np.square(function(rounded) - wanted))
+
+    return min(((reach[0] * below, reach[1] * above) for below in RANGE_SHARES for above in RANGE_SHARES), key=error)
+
+
+def _next_function(description, name):
+    """The activation that reads a layer, as a function on arrays; the identity if there is none; None for an output."""
+    readers = [layer for layer in description["layers"] if name in layer["inputs"]]
+    if len(readers) != 1:
+        return np.asarray if readers else None
+    (reader,) = readers
+    if reader["kind"] in MOVING:
+        return _next_function(description, reader["name"])
+    if reader["kind"] == "LeakyReLU":
+        return lambda values: np.where(values > 0, values, reader["settings"]["negative_slope"] * values)
+    return np.tanh if reader["settings"].get("activation") == "tanh" else np.asarray
+
+
+def distill(description, clone, student, examples):
+    """Train the student to give what the clone gives on the examples."""
+    steps = description["steps"]
+    outputs = {name: (made_by, _loss(description, made_by)) for name, made_by in description["outputs"].items()}
+    optimizer = tf_keras.optimizers.Adam(tf_keras.optimizers.schedules.CosineDecay(LEARNING_RATE, max(1, steps)))
+
+    @tf.function
+    def train_step(batch):
+        wanted = clone(batch)
+        with tf.GradientTape() as tape:
+            given = student(as_stored(batch), training=True)
+            loss = tf.add_n([loss(wanted[made_by], given[name]) for name, (made_by, loss) in outputs.items()])
+        gradients = tape.gradient(loss, student.trainable_variables)
+        optimizer.apply_gradients(zip(gradients, student.trainable_variables, strict=True))
+        return loss
+
+    random = np.random.default_rng(description["seed"])
+    for number in range(steps):
+        loss = float(train_step(draw_batch(examples, random)))
+        if not np.isfinite(loss):
+            raise FloatingPointError(f"the loss became {loss} in step {number + 1}")
+    student(as_stored(draw_batch(examples, random)), training=True)  # The kernels' scales follow the last step.
+
+
+def as_stored(batch):
+    """A batch as a file reads it: pictures half a level lower, see IMAGE_RANGE."""
+    return {name: values - 1 / 255 if name == "image" else values for name, values in batch.items()}
+
+
+def _loss(description, made_by):
+    (layer,) = (layer for layer in description["layers"] if layer["name"] == made_by)
+    activation = layer["settings"].get("activation")
+    if activation == "tanh":  # in levels of the picture; 128 * (given + 1) is what the file stores
+        return lambda wanted, given: tf.reduce_mean(tf.abs(127.5 * (wanted + 1) - 128 * (given + 1)))
+    if activation == "softmax":  # half a step of 1 / 256 keeps the logarithm finite
+        return lambda wanted, given: -tf.reduce_mean(tf.reduce_sum(wanted * tf.math.log(given + 1 / 512), -1))
+    return lambda wanted, given: tf.reduce_mean(tf.square(wanted - given))
+
+
+def convert(description, student, folder):
+    """The student as bytes of a `.tflite` file: uint8 inputs and outputs, batch 1, one signature."""
+    signature = {
+        name: tf.TensorSpec((1, *shape), tf.float32, name=name) for name, shape in description["inputs"].items()
+    }
+    infer = tf.function(lambda **batch: student(batch, training=False)).get_concrete_function(**signature)
+    # Not the student itself: its layers would save functions of their own, which takes long.
+    module = tf.Module()
+    module.kept = student.variables
+    tf.saved_model.save(module, str(folder / "student"), signatures=infer)
+    converter = tf.lite.TFLiteConverter.from_saved_model(str(folder / "student"))
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.inference_input_type = converter.inference_output_type = tf.uint8
+    return converter.convert()
+
+
+def main(folder):
+    """Read FOLDER/model.json and arrays.npz, train, write FOLDER/model.tflite."""
+    description = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+    with np.load(folder / "arrays.npz", allow_pickle=False) as file:
+        arrays = dict(file)
+    kernels = [name.removesuffix("/kernel") for name in arrays if name.endswith("/kernel")]
+    weights = {name: (arrays[f"{name}/kernel"], arrays[f"{name}/bias"]) for name in kernels}
+    examples = {name: arrays[f"example/{name}"] for name in description["inputs"]}
+    expected = {name: arrays[f"expected/{name}"] for name in description["outputs"]}
+    tf_keras.utils.set_random_seed(description["seed"])
+    tf.config.experimental.enable_op_determinism()
+    clone = build_clone(description, weights)
+    check_clone(description, clone, examples, expected)
+    student = build_student(description, weights, find_ranges(description, clone, examples))
+    distill(description, clone, student, examples)
+    (folder / "model.tflite").write_bytes(convert(description, student, folder))
+
+
+if __name__ == "__main__":
+    try:
+        main(Path(sys.argv[1]))
+    except Exception as error:
+        traceback.print_exc()
+        # The parent passes on the last line only, and the converter's messages have many.
+        raise SystemExit(f"{type(error).__name__}: {str(error).partition(chr(10))[0]}") from None

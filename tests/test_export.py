@@ -1,0 +1,287 @@
+"""Export: every recipe agrees with Keras, and a file that is wrong is caught, named and kept out of the folder."""
+
+import functools
+import json
+import runpy
+import sys
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from helpers import make_model, noise_faces, small_paper_config, tiny_config
+
+from export import export_run, pipeline
+from export.convert import convert, convert_saved
+from export.examples import draw_examples, for_calibration, inputs_of
+from export.inspection import operators, problems, read
+from export.parts import PARTS, build_parts
+from export.verification import verify
+from vgan_tf.errors import InputError, VerificationError
+from vgan_tf.images import to_uint8
+from vgan_tf.networks import expression_classifier
+from vgan_tf.ondevice import open_export
+from vgan_tf.ondevice.lite import LiteModel
+
+
+def cut(config):
+    """Parts of an untrained model whose batch norm has learnt something, and examples for them."""
+    model = make_model(config)
+    classifier = expression_classifier(config, len(model.expressions))
+    faces = noise_faces()
+    random = np.random.default_rng(1)
+    for network in (model.encoder, model.generator, classifier):
+        for layer in network.layers:
+            if isinstance(layer, keras.layers.BatchNormalization):
+                layer.moving_mean.assign(random.normal(0, 0.1, layer.moving_mean.shape))
+                layer.gamma.assign(random.uniform(0.5, 2.0, layer.gamma.shape))
+                layer.beta.assign(random.normal(0, 0.5, layer.beta.shape))
+    return model, build_parts(model, classifier), draw_examples(model, faces, 42, seed=0)
+
+
+@functools.cache
+def tiny():
+    return cut(tiny_config())
+
+
+def made(cut_out, part_name, recipe, **changed):
+    """(bytes, part, its examples); `changed` replaces examples in the calibration alone."""
+    _, parts, examples = cut_out
+    part = parts[part_name]
+    calibration = {**inputs_of(part, for_calibration(examples)), **changed}
+    return convert(part, recipe, calibration), part, inputs_of(part, examples)
+
+
+@functools.cache
+def tiny_file(part_name, recipe):
+    """(bytes, part, its examples) of the tiny preset."""
+    return made(tiny(), part_name, recipe)
+
+
+def refusal(content, part, recipe, examples):
+    with pytest.raises(VerificationError) as error:
+        verify(content, part, recipe, examples)
+    return str(error.value)
+
+
+def test_parts_do_what_the_model_does_without_noise():
+    model, parts, examples = tiny()
+    images, targets = to_uint8(examples["image"]), examples["target"].argmax(axis=1)
+    np.testing.assert_allclose(
+        parts["encoder"]({"image": examples["image"]})["latent"], model.encode(images), atol=1e-6
+    )
+    for name in ("anonymizer", "generator"):
+        protected = to_uint8(parts[name](inputs_of(parts[name], examples))["protected"])
+        assert np.abs(protected.astype(int) - model.decode(model.encode(images), targets)).max() <= 1
+    for part in parts.values():
+        assert all(tensor.shape[0] == 1 for tensor in part.inputs) and part.inputs[0].dtype == "float32"
+        assert not any(isinstance(layer, keras.Model) for layer in part.layers)
+
+
+@pytest.mark.parametrize(
+    ("part_name", "recipe"),
+    [*((name, "int8") for name in PARTS), *(("encoder", recipe) for recipe in ("float32", "float16", "dynamic"))],
+)
+def test_each_file_agrees_with_its_part(part_name, recipe):
+    content, part, examples = tiny_file(part_name, recipe)
+    verify(content, part, recipe, examples)
+    left = {"MUL", "TILE", "SHAPE"} & set(operators(content))
+    assert not left, "batch norm not folded, or upsampling by repetition"
+
+
+def test_the_papers_networks_convert():
+    content, part, examples = made(cut(small_paper_config()), "generator", "int8")
+    verify(content, part, "int8", examples)
+    assert operators(content)["TRANSPOSE_CONV"] == 4
+
+
+def test_the_same_weights_give_the_same_bytes():
+    assert made(cut(tiny_config()), "generator", "int8")[0] == tiny_file("generator", "int8")[0]
+
+
+def test_integer_files_take_pixels_and_255():
+    for part_name in ("anonymizer", "generator", "expression"):
+        model = LiteModel(tiny_file(part_name, "int8")[0])
+        tensors = model.inputs | model.outputs
+        assert {tensor.dtype for tensor in tensors.values()} == {np.uint8}
+        if "target" in tensors:
+            assert tensors["target"].scale == pytest.approx(1 / 255) and tensors["target"].zero_point == 0
+        if "image" in tensors:
+            assert tensors["image"].scale == pytest.approx(2 / 255, rel=0.01)
+
+
+def test_a_file_with_swapped_inputs_is_refused():
+    _, parts, examples = cut(tiny_config(latent_dim=3))
+    latent, target = (keras.Input((3,), batch_size=1, name=name) for name in ("latent", "target"))
+    outputs = parts["generator"]({"latent": target, "target": latent})
+    content = convert(keras.Model([latent, target], outputs), "float32", None)
+    part = parts["generator"]
+    message = refusal(content, part, "float32", inputs_of(part, examples))
+    assert message.startswith("mean difference of protected: ") and "is allowed" in message
+
+
+def test_a_file_whose_variables_are_not_frozen_is_refused(tmp_path):
+    _, parts, every_example = tiny()
+    part = parts["encoder"]
+
+    class Plain(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec((1, 64, 64, 3), tf.float32, name="image")])
+        def serve(self, image):
+            return part(image, training=False)
+
+    module = Plain()
+    module.part = part
+    tf.saved_model.save(module, str(tmp_path), signatures={"serving_default": module.serve})
+    content = convert_saved(tmp_path, "float32", None)
+    assert "READ_VARIABLE: a variable was not frozen" in refusal(
+        content, part, "float32", inputs_of(part, every_example)
+    )
+
+
+@pytest.mark.parametrize("wrong", [lambda image: (image + 1) / 2, lambda image: (image + 1) * 127.5])
+def test_a_file_calibrated_in_other_units_is_refused(wrong):
+    content, part, examples = made(tiny(), "encoder", "int8", image=wrong(for_calibration(tiny()[2])["image"]))
+    message = refusal(content, part, "int8", examples)
+    assert "scale of image" in message and "mean difference of latent" in message
+
+
+def test_an_edited_scale_inside_a_file_is_refused():
+    content, part, examples = tiny_file("expression", "int8")
+    model = read(content)
+    (graph,) = model.subgraphs
+    convolution = next(op for op in graph.operators if len(op.inputs) == 3)
+    tensor = graph.tensors[convolution.outputs[0]]
+    tensor.quantization.scale = [3 * tensor.quantization.scale[0]]
+    message = refusal(write(model), part, "int8", examples)
+    assert message.startswith("mean difference of probabilities: ")
+
+
+def write(model):
+    import flatbuffers
+
+    builder = flatbuffers.Builder()
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
+def test_a_file_that_gives_no_finite_numbers_is_refused():
+    model, parts, every_example = tiny()
+    part, examples = parts["encoder"], inputs_of(parts["encoder"], every_example)
+    layer = model.encoder.get_layer("z_mean")
+    kernel = layer.kernel.numpy()
+    try:
+        layer.kernel.assign(np.full_like(kernel, np.nan))
+        broken = convert(part, "float32", None)
+        layer.kernel.assign(np.full_like(kernel, 3e38))
+        overflowing = convert(part, "float32", None)
+    finally:
+        layer.kernel.assign(kernel)
+    assert "holds values that are not finite" in refusal(broken, part, "float32", examples)
+    assert refusal(overflowing, part, "float32", examples).startswith("finite values")
+
+
+def test_inspection_names_what_does_not_belong():
+    content = tiny_file("encoder", "float32")[0]
+    found = problems(content, "int8")
+    assert "4 x LEAKY_RELU: runs in float in an integer file" in found
+    assert any("is not uint8" in problem for problem in found)
+    image = keras.Input((64, 64, 3), name="image")
+    transposed = keras.layers.Conv2DTranspose(3, 2, strides=2, padding="same")(image)
+    converter = tf.lite.TFLiteConverter.from_keras_model(keras.Model(image, {"picture": transposed}))
+    found = problems(converter.convert(), "float32")
+    assert "signature image -> picture: none of the parts has it" in found
+    assert any("SHAPE" in problem for problem in found) and any("not fixed" in problem for problem in found)
+
+
+def test_an_export_folder_holds_what_its_record_says(exported, trained_model):
+    out, record, lines = exported
+    files = {f"{part}_int8.tflite" for part in PARTS}
+    pages = {"export.json", "EXPORT.md", "MODEL_CARD.md", "labels.txt", "identities.txt"}
+    assert {path.name for path in out.iterdir()} == files | pages | {"notes.txt"}
+    assert json.loads((out / "export.json").read_text()) == record and set(record["files"]) == files
+    assert (out / "identities.txt").read_text().split() == list(trained_model.identities)
+    assert (out / "labels.txt").read_text().split() == list(trained_model.expressions)
+    page = (out / "EXPORT.md").read_text()
+    for name, file in record["files"].items():
+        assert f"`{name}` | {file['bytes']:,}" in page and any(line.startswith(f"{name}: ") for line in lines)
+        assert open_export(out).model(file["part"], file["recipe"]).inputs.keys() == file["inputs"].keys()
+        assert file["operators"] == operators((out / name).read_bytes()) and file["figures"] is None
+
+
+def test_a_second_export_replaces_the_first_and_leaves_other_files(exported, trained_folder, monkeypatch, tmp_path):
+    out = tmp_path / "again"
+    out.mkdir()
+    for path in exported[0].iterdir():
+        (out / path.name).write_bytes(path.read_bytes())
+    real = pipeline.convert
+
+    def convert_badly(part, recipe, calibration):
+        return real(part, "int8" if part.name == "encoder" else recipe, calibration)
+
+    monkeypatch.setattr(pipeline, "convert", convert_badly)
+    with pytest.raises(VerificationError, match="encoder_float32.tflite: refused: .*latent: .*allowed"):
+        export_run(trained_folder, out, ("float32",), progress=lambda line: None, score=False)
+    record = json.loads((out / "export.json").read_text())
+    files = {"anonymizer_float32.tflite", "generator_float32.tflite", "expression_float32.tflite"}
+    assert {path.name for path in out.glob("*.tflite")} == set(record["files"]) == files
+    assert list(record["refused"]) == ["encoder_float32.tflite"] and (out / "notes.txt").read_text() == "mine\n"
+
+
+def test_killed_midway_the_folder_does_not_look_whole(exported, trained_folder, monkeypatch, tmp_path):
+    out = tmp_path / "killed"
+    out.mkdir()
+    (out / "export.json").write_bytes((exported[0] / "export.json").read_bytes())
+
+    def killed(record):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("export.records.model_card", killed)
+    monkeypatch.setattr(pipeline, "build_parts", lambda *networks: {"encoder": build_parts(*networks)["encoder"]})
+    with pytest.raises(KeyboardInterrupt):
+        export_run(trained_folder, out, ("float32",), progress=lambda line: None, score=False)
+    assert not (out / "export.json").exists() and (out / "encoder_float32.tflite").exists()
+    assert not list(out.glob(".partial-*"))
+
+
+def run_export(*arguments):
+    old, sys.argv = sys.argv, ["export", *map(str, arguments)]
+    try:
+        runpy.run_module("export", run_name="__main__")
+    except SystemExit as ending:
+        return ending.code
+    finally:
+        sys.argv = old
+    return 0
+
+
+def test_the_command_ends_with_the_status_of_its_outcome(trained_folder, tmp_path, monkeypatch, capfd):
+    for arguments, named in (
+        ((trained_folder, "--recipes", "int4"), "'int4'"),
+        ((trained_folder, "--recipes", "int8,int8"), "each once"),
+        ((tmp_path / "nothing",), "not a run folder"),
+        ((trained_folder, "--data", tmp_path / "nothing"), "nothing"),
+    ):
+        assert run_export(*arguments, "--out", tmp_path / "out") == 2
+        error = capfd.readouterr().err.splitlines()[-1]
+        assert error.startswith("error: ") and named in error
+    assert not (tmp_path / "out").exists()
+
+    def refuse(content, part, recipe, examples):
+        raise VerificationError("scale of image: 1; 2 is needed\nmean difference of latent: 3; at most 1 is allowed")
+
+    monkeypatch.setattr(pipeline, "verify", refuse)
+    monkeypatch.setattr(pipeline, "build_parts", lambda *networks: {"encoder": build_parts(*networks)["encoder"]})
+    monkeypatch.setattr(pipeline, "Trial", lambda *arguments: None)
+    assert run_export(trained_folder, "--out", tmp_path / "out", "--recipes", "float32") == 1
+    written = capfd.readouterr()
+    assert written.out == "encoder_float32.tflite: refused\n"
+    assert [line.split("refused: ")[1] for line in written.err.splitlines()] == [
+        "scale of image: 1; 2 is needed",
+        "mean difference of latent: 3; at most 1 is allowed",
+    ]
+    assert not list((tmp_path / "out").glob("*.tflite"))
+
+
+def test_unknown_recipes_are_refused_before_anything_is_read(tmp_path):
+    with pytest.raises(InputError, match="'int4': must be one of float32, float16, dynamic, int8, qat"):
+        export_run(tmp_path / "nothing", tmp_path / "out", ("int4",))

@@ -1,0 +1,181 @@
+"""Folding and quantization-aware training: the same function in fewer layers, then the same picture in 8 bits."""
+
+import subprocess
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+
+import keras
+import numpy as np
+import pytest
+from helpers import make_model, small_paper_config, tiny_config
+from keras import layers
+
+from export.folding import fold
+from export.inspection import operators, problems
+from export.parts import build_parts
+from export.quantization_aware import QuantizationError, convert_qat
+from vgan_tf.errors import InputError
+from vgan_tf.images import to_float, to_uint8
+from vgan_tf.networks import expression_classifier
+from vgan_tf.ondevice.lite import LiteModel
+
+
+def parts_of(config, latent_gain=1):
+    """The parts of an untrained model whose batch norms have seen something, negative factors among it.
+
+    With a latent gain above 1 its pictures differ more from one another.
+    """
+    model, classifier = make_model(config), expression_classifier(config, 7)
+    random = np.random.default_rng(0)
+    mean = model.encoder.get_layer("z_mean").kernel
+    mean.assign(latent_gain * mean)
+    for layer in [*model.encoder.layers, *model.generator.layers, *classifier.layers]:
+        if isinstance(layer, layers.BatchNormalization):
+            layer.gamma.assign(random.uniform(-1.5, 1.5, layer.gamma.shape))
+            layer.beta.assign(random.normal(size=layer.beta.shape))
+            layer.moving_mean.assign(random.normal(scale=0.2, size=layer.beta.shape))
+            layer.moving_variance.assign(random.uniform(0.05, 0.2, layer.beta.shape))
+    return build_parts(model, classifier)
+
+
+def examples_for(part, count, seed=0):
+    """Smooth random pictures that differ from one another, one-hot targets, normal latents."""
+    random = np.random.default_rng(seed)
+    coarse = random.integers(0, 256, (count, 8, 8, 3), dtype=np.uint8)
+    every = {
+        "image": to_float(coarse.repeat(8, axis=1).repeat(8, axis=2)),
+        "target": np.eye(3, dtype=np.float32)[np.arange(count) % 3],
+        "latent": random.normal(size=(count, 8)).astype(np.float32),
+    }
+    return {tensor.name: every[tensor.name] for tensor in part.inputs}
+
+
+def evaluate(part, examples):
+    """The part's one output on each example."""
+    count = len(next(iter(examples.values())))
+    rows = [part({name: values[i : i + 1] for name, values in examples.items()}) for i in range(count)]
+    return np.concatenate([next(iter(row.values())) for row in rows])
+
+
+def rebuild(flat):
+    """A FlatModel as a Keras model."""
+    inputs = {name: keras.Input(shape, name=name) for name, shape in flat.inputs.items()}
+    tensors = dict(inputs)
+    for layer in flat.layers:
+        sources = [tensors[name] for name in layer.inputs]
+        made = getattr(layers, layer.kind)(**layer.settings)
+        tensors[layer.name] = made(sources if len(sources) > 1 else sources[0])
+        if layer.weights:
+            made.set_weights(layer.weights)
+    return keras.Model(inputs, {name: tensors[made_by] for name, made_by in flat.outputs.items()})
+
+
+@pytest.mark.parametrize("config", [tiny_config(), small_paper_config()], ids=["edge", "paper"])
+def test_folding_changes_nothing_but_the_layers(config):
+    for part in parts_of(config).values():
+        examples = examples_for(part, 3)
+        flat = fold(part)
+        wanted = evaluate(part, examples)
+        assert wanted.std(axis=0).max() > 0.001
+        np.testing.assert_allclose(evaluate(rebuild(flat), examples), wanted, atol=1e-4)
+        assert not {"BatchNormalization", "Dropout", "Functional", "Dense"} & {layer.kind for layer in flat.layers}
+
+
+def test_batch_norm_after_relu_becomes_a_convolution_that_only_flips_and_shifts():
+    flat = fold(parts_of(small_paper_config())["generator"])
+    kernels = [layer.weights[0] for layer in flat.layers if layer.kind == "DepthwiseConv2D"]
+    assert len(kernels) == 3
+    assert {1.0, -1.0} == set(np.concatenate(kernels, axis=None))
+
+
+def test_models_within_models_are_flattened():
+    inner_input = keras.Input((6, 6, 4))
+    x = layers.BatchNormalization(name="norm")(
+        layers.DepthwiseConv2D(3, depth_multiplier=2, padding="same")(inner_input)
+    )
+    inner = keras.Model(inner_input, layers.Dropout(0.5)(layers.ReLU()(x)))
+    inner.get_layer("norm").set_weights([np.linspace(low, 2, 8) for low in (-1, 0.5, 1, 0.1)])
+    image = keras.Input((6, 6, 4), name="image")
+    part = keras.Model(image, {"latent": layers.Dense(4)(layers.Flatten()(inner(image)))})
+    examples = {"image": np.random.default_rng(0).normal(size=(2, 6, 6, 4)).astype(np.float32)}
+    flat = fold(part)
+    assert [layer.kind for layer in flat.layers] == ["DepthwiseConv2D", "Flatten", "Reshape", "Conv2D", "Flatten"]
+    np.testing.assert_allclose(evaluate(rebuild(flat), examples), evaluate(part, examples), atol=1e-4)
+
+
+@pytest.mark.parametrize("layer", [layers.PReLU(name="odd"), layers.Conv2D(2, 3, dilation_rate=2, name="odd")])
+def test_an_unknown_layer_is_refused_by_name(layer):
+    image = keras.Input((6, 6, 4), name="image")
+    with pytest.raises(InputError, match=f"layer odd \\({type(layer).__name__}\\).*qat"):
+        fold(keras.Model(image, {"latent": layer(image)}))
+
+
+def test_equal_models_fold_alike_whatever_keras_called_their_layers():
+    first, second = (fold(parts_of(tiny_config())["encoder"]) for _ in range(2))
+    assert [layer.name for layer in first.layers] == [layer.name for layer in second.layers]
+
+
+@pytest.fixture(scope="module")
+def trained():
+    """The paper's anonymizer, trained for 8 bits twice, at once, in the same way."""
+    part = parts_of(small_paper_config(), latent_gain=20)["anonymizer"]
+    with ThreadPoolExecutor(2) as pool:
+        files = list(pool.map(lambda _: convert_qat(part, examples_for(part, 48), steps=4, seed=3), range(2)))
+    return part, files
+
+
+def test_the_same_call_gives_the_same_bytes(trained):
+    _, (first, second) = trained
+    assert first == second
+
+
+def test_the_file_is_all_integers(trained):
+    _, (content, _) = trained
+    assert problems(content, "qat") == []
+    histogram = operators(content)
+    assert histogram["TRANSPOSE_CONV"] == 4 and histogram["DEPTHWISE_CONV_2D"] == 3
+    model = LiteModel(content)
+    assert model.inputs["image"].scale == pytest.approx(2 / 255, rel=0.01)
+    assert model.inputs["image"].zero_point in (127, 128)
+    assert model.outputs["protected"].scale == pytest.approx(2 / 255, rel=0.01)
+    assert model.inputs["target"].scale == pytest.approx(1 / 255, rel=0.01)
+
+
+def test_the_file_draws_what_the_part_draws(trained):
+    part, (content, _) = trained
+    examples = examples_for(part, 8, seed=1)
+    wanted = to_uint8(evaluate(part, examples)).astype(float)
+    stored = {"image": to_uint8(examples["image"]), "target": examples["target"]}
+    given = LiteModel(content).run(**stored)["protected"].astype(float)
+    assert wanted.std(axis=0).mean() > 5
+    assert np.abs(given - wanted).mean() < 0.15 * wanted.std(axis=0).mean()
+
+
+def test_a_failed_worker_is_one_line_and_leaves_nothing(tmp_path, monkeypatch):
+    part = parts_of(tiny_config())["encoder"]
+    left = tmp_path / "left"
+    left.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(left))
+    for script, message in [
+        ("echo 'Traceback' >&2; echo 'ValueError: no such op' >&2; exit 1", "encoder.*failed: ValueError: no such op$"),
+        ("kill -9 $$", "encoder.*killed by signal 9"),
+    ]:
+        python = tmp_path / "python"
+        python.write_text(f"#!/bin/sh\n{script}\n")
+        python.chmod(0o755)
+        monkeypatch.setattr("sys.executable", str(python))
+        with pytest.raises(QuantizationError, match=message):
+            convert_qat(part, examples_for(part, 2), steps=0)
+    assert list(left.iterdir()) == []
+
+
+def test_wrong_examples_are_refused_before_any_process_starts(monkeypatch):
+    monkeypatch.setattr(subprocess, "run", None)
+    part = parts_of(tiny_config())["anonymizer"]
+    examples = examples_for(part, 2)
+    with pytest.raises(InputError, match="examples of target: none"):
+        convert_qat(part, {"image": examples["image"]})
+    with pytest.raises(InputError, match=r"examples of image: \(2, 32, 64, 3\); expected \(n, 64, 64, 3\)"):
+        convert_qat(part, {**examples, "image": examples["image"][:, :32]})
+    with pytest.raises(InputError, match="steps=-1"):
+        convert_qat(part, examples, steps=-1)
