@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from vgan_tf.audit import Dump, Extra, audit
+from vgan_tf.audit.report import headline
 from vgan_tf.data import companions, load_faces, split
 from vgan_tf.errors import InputError
 from vgan_tf.images import write_image
@@ -73,7 +74,7 @@ def evaluate_run(
         write_image(out / "inputs" / name, dump.x_test[index])
     shown = model.identities[:GALLERY_TARGETS]
     gallery = np.stack([dump.x_test[inputs], *(model.protect(dump.x_test[inputs], name) for name in shown)])
-    result = audit(dump, out, gallery=gallery, gallery_targets=shown, **options)
+    result = audit(dump, out, pictures={"gallery": gallery, "gallery_targets": shown}, **options)
     return result, out
 
 
@@ -182,7 +183,9 @@ def evaluate_external(sources, out, **options):
         dump = pair_dump(load_faces(sources[0]), load_faces(sources[1]))
     else:
         raise InputError(f"--external takes a dump, or originals and protected images; {len(sources)} paths were given")
-    return audit(dump, Path(out), **options), Path(out)
+    shown = _one_of_each_expression(dump)
+    pictures = {"gallery": np.stack([dump.x_test[shown], dump.p_test[shown]])}
+    return audit(dump, Path(out), pictures=pictures, **options), Path(out)
 
 
 def pair_dump(originals, protected):
@@ -249,7 +252,7 @@ def summary(result):
     ):
         if result["utility"].get(name):
             rows.append((label, result["utility"][name]))
-    lines = [f"verdict: {result['verdict']}; chance of naming the right person: {result['chance']:.1%}"]
+    lines = [headline(result), f"  {'chance of naming the right person':<58} {result['chance']:6.1%}"]
     for label, figure in rows:
         low, high = figure["interval"]
         lines.append(f"  {label:<58} {figure['accuracy']:6.1%}  [{low:.1%}, {high:.1%}]")

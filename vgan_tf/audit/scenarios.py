@@ -159,11 +159,11 @@ def _knows_targets(dump):
     return dump.c_test is not None and (dump.fresh is None or dump.fresh.c is not None)
 
 
-def scenario_figures(truth, predictions):
+def scenario_figures(truth, predictions, clusters=None):
     """{"strongest": figure with "attacker", "attackers": {name: figure}}, or None without attackers."""
     if not predictions:
         return None
-    figures = {name: accuracy_figure(truth, runs) for name, runs in predictions.items()}
+    figures = {name: accuracy_figure(truth, runs, clusters) for name, runs in predictions.items()}
     strongest = max(figures, key=lambda name: figures[name]["accuracy"])
     return {"strongest": {"attacker": strongest, **figures[strongest]}, "attackers": figures}
 
