@@ -105,7 +105,7 @@ def test_intervals_over_clusters_cover_the_truth():
         right = random.random((12, 15)) < rates[:, None]
         low, high = statistics.accuracy_figure(np.ones(180), right.ravel(), np.repeat(np.arange(12), 15))["interval"]
         covered.append(low <= 0.25 <= high)
-    assert np.mean(covered) > 0.9  # 95 % wished for; Wilson's over images covers 66 %
+    assert np.mean(covered) > 0.9  # 95 % wished for; Wilson's over images covers 70 %
 
 
 def test_detectable_advantage():
