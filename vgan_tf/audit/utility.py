@@ -194,7 +194,7 @@ def trait_figures(dump, readings):
 
 
 def latent_expression(dump, seeds, quick=False):
-    """Read the expression from latents: {"logistic on mean": figure, ...}, empty without latents; `quick`: no network."""
+    """Read the expression from latents, without a network if quick: {"logistic on mean": figure, ...}, or empty."""
     figures = {}
     for key, latent in attackers.LATENT_NAMES.items():
         if getattr(dump, f"{key}_train") is None:
