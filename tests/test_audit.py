@@ -2,11 +2,13 @@
 
 import dataclasses
 import json
+import re
 
 import numpy as np
 import pytest
 
-from vgan_tf.audit import Dump, audit, scenarios
+import vgan_tf.audit as audit_module
+from vgan_tf.audit import Dump, Extra, audit, controls, scenarios, steganography
 from vgan_tf.audit.report import report_html
 from vgan_tf.audit.report.kept import EXPRESSION_TESTS
 from vgan_tf.errors import InputError
@@ -14,9 +16,9 @@ from vgan_tf.errors import InputError
 PEOPLE, EXPRESSIONS, SIZE = 4, 3, 16
 
 
-def make_dump(kind, train=360, test=320):
+def make_dump(kind, train=360, test=320, seed=0):
     """A dump of patterns: identity in the left half, expression in the right; `kind` "same" or "rendered"."""
-    random = np.random.default_rng(0)
+    random = np.random.default_rng(seed)
     faces = random.integers(30, 220, (PEOPLE, SIZE, SIZE // 2, 3))
     moods = random.integers(30, 220, (EXPRESSIONS, SIZE, SIZE // 2, 3))
 
@@ -49,19 +51,39 @@ def silent(line):
     pass
 
 
-def test_an_anonymizer_that_does_nothing_leaks(tmp_path):
-    evaluation = audit(make_dump("same"), tmp_path, quick=True, progress=silent)
+def with_strangers(dump, kind):
+    """The same with images of four further people, protected alike."""
+    others = make_dump(kind, 240, 4, seed=5)
+    extra = {name: getattr(others, f"{name}_train") for name in ("x", "p", "id", "ep", "c", "mu")}
+    return dataclasses.replace(dump, strangers=Extra(**extra, identities=("Eve", "Flo", "Gus", "Hal")))
+
+
+def named(evaluation):
+    """Shares of the strongest attackers that name people, by attack."""
+    shares = {name: one["strongest"]["accuracy"] for name, one in evaluation["privacy"].items()}
+    shares |= {name: one["accuracy"] for name, one in evaluation["averaging"].items()}
+    shares |= {name: one["accuracy"] for name, one in evaluation["robustness"].items()}
+    inverted = {name: evaluation["inversion"][name] for name in ("from_protected", "from_latent")}
+    return shares | {name: one["recognised"]["accuracy"] for name, one in inverted.items() if one}
+
+
+def test_an_anonymizer_that_does_nothing_leaks_in_every_attack(tmp_path):
+    evaluation = audit(with_strangers(make_dump("same"), "same"), tmp_path, quick=True, progress=silent)
     assert evaluation["verdict"] == "leaks"
-    assert all(one["strongest"]["accuracy"] > 0.95 for one in evaluation["privacy"].values())
+    assert min(named(evaluation).values()) > 0.95
+    for part in ("test", "strangers"):
+        assert evaluation["linkability"][part]["images"]["strongest"]["auc"] > 0.95
+    assert evaluation["open_set"]["images"]["strongest"]["accuracy"] > 0.95
     assert evaluation == json.loads((tmp_path / "evaluation.json").read_text(), parse_constant=pytest.fail)
     assert evaluation["utility"]["target_success"]["accuracy"] < 0.5
+    assert not (tmp_path / "unfinished").exists()
 
 
 def test_a_rendering_of_target_and_expression_does_not_leak_and_is_reported(tmp_path):
     dump = make_dump("rendered")
     pictures = {"gallery": np.stack([dump.x_test[:3], dump.p_test[:3]]), "gallery_targets": ["Bea"]}
     evaluation = audit(dump, tmp_path, quick=True, progress=silent, pictures=pictures)
-    assert evaluation["verdict"] == "no leak found"
+    assert evaluation["verdict"] == "no leak found", evaluation["reason"]
     assert evaluation["controls"]["ok"]
     utility = evaluation["utility"]
     assert min(utility[name]["accuracy"] for name in EXPRESSION_TESTS) > 0.9
@@ -69,13 +91,66 @@ def test_a_rendering_of_target_and_expression_does_not_leak_and_is_reported(tmp_
     assert utility["intensity_r2"]["original"] > 0.8
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "&lt;b&gt;Ann" in page and "No leak found" in page
-    assert page == report_html(json.loads((tmp_path / "evaluation.json").read_text()), pictures)
+    again = report_html(json.loads((tmp_path / "evaluation.json").read_text()), pictures)
+    text = [re.sub(r"<figure.*?</figure>", "", one, flags=re.DOTALL) for one in (page, again)]
+    assert text[0] == text[1], "evaluation.json carries all but the pictures"
+
+
+def test_a_subverted_generator_leaks(tmp_path):
+    dump = dataclasses.replace(make_dump("rendered"), mu_train=None, mu_test=None)
+    subverted = steganography.subvert(dump, seed=0, quick=True, progress=silent)
+    evaluation = audit(subverted, tmp_path, quick=True, progress=silent)
+    assert evaluation["verdict"] == "leaks"
+    assert evaluation["privacy"]["scenario_2"]["strongest"]["interval"][0] > 0.35
+    assert evaluation["privacy"]["scenario_3"] is None
+
+
+def test_names_that_mean_nothing_are_read_at_chance():
+    dump = make_dump("same")
+    random = np.random.default_rng(0)
+    shuffled = {f"id_{part}": random.permutation(getattr(dump, f"id_{part}")) for part in ("train", "test")}
+    attacks = scenarios.identity_attacks(dataclasses.replace(dump, **shuffled), [0], quick=True, progress=silent)
+    for name in ("scenario_1", "scenario_2", "scenario_3"):
+        shares = [(runs[0] == shuffled["id_test"]).mean() for runs in attacks[name].values()]
+        assert max(shares) < 1 / PEOPLE + 0.1
+
+
+def test_an_interrupted_audit_goes_on(tmp_path, monkeypatch):
+    dump, called = make_dump("rendered", 24, 12), []
+
+    def part(name):
+        return lambda *arguments: (
+            called.append(name) or ({"name": name}, {"originals": np.zeros((1, 4, 4, 3), np.uint8)})
+        )
+
+    def interrupted(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(audit_module, "PARTS", {"first": part("first"), "inversion": interrupted})
+    monkeypatch.setattr(
+        audit_module, "_evaluation", lambda *arguments: {"verdict": "leaks", "reason": str(arguments[-1])}
+    )
+    with pytest.raises(KeyboardInterrupt):
+        audit(dump, tmp_path, progress=silent)
+    assert not (tmp_path / "evaluation.json").exists()
+    monkeypatch.setattr(audit_module, "PARTS", {name: part(name) for name in ("first", "inversion")})
+    lines = []
+    evaluation = audit(dump, tmp_path, progress=lines.append)
+    assert called == ["first", "inversion"] and "'name': 'first'" in evaluation["reason"]
+    assert lines[0] == "first: found, from an audit that was interrupted" and not (tmp_path / "unfinished").exists()
+
+    monkeypatch.setattr(audit_module, "PARTS", {"first": part("first"), "inversion": interrupted})
+    with pytest.raises(KeyboardInterrupt):
+        audit(dump, tmp_path, progress=silent)
+    monkeypatch.setattr(audit_module, "PARTS", {name: part(name) for name in ("first", "inversion")})
+    audit(dump, tmp_path, quick=True, progress=silent)
+    assert called[3:] == ["first", "inversion"], "other settings are another audit"
 
 
 def test_attackers_that_cannot_read_originals_fail_the_positive_control():
     dump = make_dump("same")
-    blind = {"CNN": [np.zeros(len(dump.id_test), np.int64)]}
-    assert not scenarios.positive_control(dump, blind, 0, quick=True, progress=silent)["ok"]
+    blind = {"medium CNN": [np.zeros(len(dump.id_test), np.int64)]}
+    assert not controls.positive_control(dump, blind, 0, quick=True, progress=silent)["ok"]
 
 
 def test_dump_round_trip_keeps_what_is_there_and_leaves_out_what_is_not(tmp_path):
