@@ -124,14 +124,16 @@ def _describe(layer, shape):
         return [(kind, {}, [])]
     if kind == "Dropout":
         return []
-    raise InputError(f"layer {layer.name} ({kind}): unknown to recipe qat, or set up in an unknown way; leave qat out")
+    raise InputError(
+        f"layer {layer.name} ({kind}): the export knows no such layer, or not so set up; see export.folding"
+    )
 
 
 def _weighted_settings(layer, kind):
     if kind == "Dense":
         return {"units": layer.units, "activation": "linear"}
     if layer.data_format != "channels_last" or set(layer.dilation_rate) != {1} or getattr(layer, "groups", 1) != 1:
-        raise InputError(f"layer {layer.name} ({kind}): recipe qat knows no dilation, groups or channels first")
+        raise InputError(f"layer {layer.name} ({kind}): the export knows no dilation, groups or channels first")
     count = "depth_multiplier" if kind == "DepthwiseConv2D" else "filters"
     return {
         count: getattr(layer, count),
@@ -153,7 +155,7 @@ def _kernel_and_bias(layer, kind):
 def _activation(layer):
     name = keras.activations.serialize(layer.activation)
     if name not in ("linear", "relu", "tanh", "softmax"):
-        raise InputError(f"layer {layer.name}: activation {name} is unknown to recipe qat; leave qat out")
+        raise InputError(f"layer {layer.name}: activation {name} is unknown to the export; see export.folding")
     return [] if name == "linear" else [("Activation", {"activation": name}, [])]
 
 
@@ -217,7 +219,7 @@ def _rescaled(layer, scale, offset):
 def _pointwise(layer, scale, offset):
     """Scale and shift by channel, as a depthwise convolution."""
     if layer.settings["rank"] != 4:
-        raise InputError("batch norm after the activation of a dense layer: unknown to recipe qat; leave qat out")
+        raise InputError("batch norm after the activation of a dense layer: unknown to the export")
     settings = {"depth_multiplier": 1, "kernel_size": [1, 1], "strides": [1, 1], "padding": "same"}
     kernel = scale.reshape(1, 1, -1, 1)
     return layer._replace(

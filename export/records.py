@@ -35,6 +35,7 @@ and has one signature; its inputs and outputs go by name.
 
 ```python
 from vgan_tf.ondevice import ExpressionReader, Protector  # NumPy, Pillow and LiteRT; no TensorFlow
+
 Protector("DIR").protect("photo.png", target="{first}").save("protected.png")
 print(ExpressionReader("DIR").read("photo.png"))
 ```

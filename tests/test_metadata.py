@@ -33,12 +33,11 @@ def parts():
     target = keras.Input((len(IDENTITIES),), batch_size=1, name="target")
     features = layers.Flatten()(layers.Conv2D(8, 5, strides=8, activation="relu")(image))
     probabilities = layers.Dense(len(EXPRESSIONS), "softmax")(features)
-    code = layers.Reshape((1, 1, 3))(layers.Dense(3)(target))
+    code = layers.UpSampling2D(64)(layers.Reshape((1, 1, 3))(layers.Dense(3)(target)))
+    protected = layers.Conv2D(3, 1)(layers.Concatenate()([image, code]))
     return {
         "expression": keras.Model([image], {"probabilities": probabilities}),
-        "anonymizer": keras.Model(
-            [image, target], {"protected": layers.Activation("tanh")(layers.Add()([image, code]))}
-        ),
+        "anonymizer": keras.Model([image, target], {"protected": layers.Activation("tanh")(protected)}),
     }
 
 

@@ -106,7 +106,7 @@ def test_models_within_models_are_flattened():
 @pytest.mark.parametrize("layer", [layers.PReLU(name="odd"), layers.Conv2D(2, 3, dilation_rate=2, name="odd")])
 def test_an_unknown_layer_is_refused_by_name(layer):
     image = keras.Input((6, 6, 4), name="image")
-    with pytest.raises(InputError, match=f"layer odd \\({type(layer).__name__}\\).*qat"):
+    with pytest.raises(InputError, match=f"layer odd \\({type(layer).__name__}\\).*knows no"):
         fold(keras.Model(image, {"latent": layer(image)}))
 
 
