@@ -123,6 +123,15 @@ def test_four_pictures_of_one_person_tell_more_than_one():
         assert figure["attacker"] in figure["attackers"]
 
 
+def test_targets_that_are_never_the_truth_rule_out_more_in_groups():
+    test = np.arange(160) % PEOPLE
+    excluded = (test + 1 + np.arange(160) // PEOPLE % 2) % PEOPLE  # two others in turn
+    dump = dataclasses.replace(make_dump(0.0), c_test=excluded, target_policy="exclude-true")
+    groups = np.arange(160).reshape(-1, 4, PEOPLE).transpose(0, 2, 1).reshape(-1, 4)
+    assert scenarios.chance_of_groups(dump, groups) == 1 / 2
+    assert scenarios.chance_of_groups(dataclasses.replace(dump, target_policy="uniform"), groups) == 1 / 4
+
+
 def test_groups_hold_one_person_and_each_picture_once():
     labels = np.repeat([0, 1, 2], [9, 4, 3])
     groups = scenarios.groups_of(labels, 4, seed=0)

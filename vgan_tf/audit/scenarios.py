@@ -8,7 +8,6 @@ import numpy as np
 
 from vgan_tf.audit import attackers
 from vgan_tf.audit.attackers import LATENT_NAMES, attack, attack_scores
-from vgan_tf.audit.controls import negative_control, positive_control  # noqa: F401
 from vgan_tf.audit.processing import PROCESSINGS, QUICK_PROCESSINGS
 from vgan_tf.audit.statistics import accuracy_figure, chance
 
@@ -222,11 +221,23 @@ def averaging_attacks(dump, attacks, seeds, quick=False, progress=print):
             **found["strongest"],
             "attackers": found["attackers"],
             "groups": len(groups),
-            "chance": chance(truth, classes),
+            "chance": chance_of_groups(dump, groups),
         }
         for kind, by_attacker in predictions.items()
         if (found := scenario_figures(truth, by_attacker))
     }
+
+
+def chance_of_groups(dump, groups):
+    """Accuracy of the best guess about groups by one who reads all their targets, but nothing else.
+
+    Where the target is never the true identity, each target of a group rules one out.
+    """
+    level = chance(dump.id_test[groups[:, 0]], len(dump.identities))
+    if dump.target_policy != "exclude-true" or dump.c_test is None:
+        return level
+    remaining = [len(dump.identities) - len(np.unique(targets)) for targets in dump.c_test[groups]]
+    return max(level, float(np.mean(1 / np.array(remaining))))
 
 
 def groups_of(labels, count, seed):
@@ -283,6 +294,7 @@ def robustness_attacks(dump, attacks, seeds, quick=False, progress=print):
                 one.name: attack(one, learnt, dump.id_train, read, len(dump.identities), [seed], quick)["test"]
                 for one in candidates[: 1 if quick else 2]
             },
+            dump.clip_test,
         )
         figures[name] = {**found["strongest"], "attackers": found["attackers"]}
     return figures
