@@ -163,6 +163,18 @@ def test_dump_round_trip_keeps_what_is_there_and_leaves_out_what_is_not(tmp_path
         np.testing.assert_array_equal(getattr(loaded, name), getattr(dump, name))
 
 
+def test_further_images_and_truth_come_through_a_file(tmp_path):
+    dump = with_strangers(make_dump("same", 24, 12), "same")
+    fresh = dataclasses.replace(dump.strangers, identities=())
+    dump = dataclasses.replace(dump, fresh=fresh, clip_train=np.arange(24) // 4, clip_test=np.arange(12) // 4)
+    dump.save(tmp_path / "dump.npz")
+    loaded = Dump.load(tmp_path / "dump.npz")
+    assert loaded.strangers.identities == ("Eve", "Flo", "Gus", "Hal") and loaded.fresh.identities == dump.identities
+    for name in ("x", "p", "id", "ep", "c", "mu"):
+        np.testing.assert_array_equal(getattr(loaded.strangers, name), getattr(dump.strangers, name))
+    assert loaded.fresh.z is None and list(loaded.clip_test) == list(dump.clip_test)
+
+
 def test_foreign_dump_without_names_gets_numbers(tmp_path):
     dump = make_dump("same", 24, 12)
     required = [field.name for field in dataclasses.fields(Dump) if field.default is dataclasses.MISSING]
@@ -182,6 +194,9 @@ def test_foreign_dump_without_names_gets_numbers(tmp_path):
         ({"mu_test": np.full((12, 8), np.nan, np.float32)}, "mu_test holds NaN"),
         ({"c_test": None}, "c_train and c_test"),
         ({"trained_train": np.ones(3, bool)}, "trained_train is bool"),
+        ({"pose_test": np.zeros((12, 2), np.float32), "pose_train": np.zeros((24, 2), np.float32)}, "yaw, pitch and"),
+        ({"clip_train": np.zeros(24, int)}, "clip_train and clip_test"),
+        ({"strangers": Extra(*(np.zeros(2, np.uint8) for _ in range(4)))}, "strangers needs identities"),
         ({"target_policy": "exclude-true"}, "exclude-true"),
     ],
 )

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from vgan_tf.data import appearance, avatars, drawing
+from vgan_tf.data import appearance, avatars, companions, drawing, load_faces
 from vgan_tf.errors import InputError
 from vgan_tf.labels import EXPRESSIONS
 
@@ -99,3 +99,17 @@ def test_drawing_refuses_what_it_cannot_show():
         drawing.draw_face(appearance.Identity(), "smirk")
     with pytest.raises(InputError, match="intensity=1.5"):
         drawing.draw_face(appearance.Identity(), "joy", 1.5)
+
+
+def test_further_pictures_are_of_the_same_people_and_strangers_of_others():
+    source = "avatars:identities=2,images=28,seed=3"
+    whole = load_faces("avatars:identities=2,images=42,seed=3")
+    later = load_faces("avatars:identities=2,images=14,seed=3,first=28")
+    np.testing.assert_array_equal(later.images, whole.images[28:])
+    np.testing.assert_array_equal(later.identity, whole.identity[28:])
+    assert later.paths == whole.paths[28:]
+    fresh, strangers = companions(source)
+    np.testing.assert_array_equal(fresh.images[:14], later.images)
+    assert fresh.identities == whole.identities and not set(strangers.identities) & set(whole.identities)
+    assert len(strangers.identities) == 8 and np.bincount(strangers.identity).tolist() == [70] * 8
+    assert companions("somewhere/else") == (None, None)

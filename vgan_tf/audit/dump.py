@@ -127,6 +127,9 @@ class Dump:
             array = getattr(self, f"{name}_{part}")
             if array is not None:
                 object.__setattr__(self, f"{name}_{part}", _floats(f"{name}_{part}", array, dimensions, len(images)))
+        pose = getattr(self, f"pose_{part}")
+        if pose is not None and pose.shape[1] != 3:
+            raise InputError(f"dump: pose_{part} has {pose.shape[1]} columns; give yaw, pitch and roll")
         self._check_labels(f"clip_{part}", len(images), None)
         trained = self.trained_train
         if part == "train" and trained is not None and (trained.dtype != bool or trained.shape != (len(images),)):
