@@ -7,6 +7,7 @@ import pytest
 from small_dumps import PEOPLE, silent, small_dump
 
 from vgan_tf.audit import embeddings, linkage
+from vgan_tf.audit.pairs import make_pairs, pair_figure
 from vgan_tf.audit.roc import Ranking, area, equal_error_rate, hits_at
 
 
@@ -86,28 +87,28 @@ def test_a_target_that_is_never_the_person_does_not_inform():
     dump = small_dump("rendered")
     random = np.random.default_rng(0)
     targets = (dump.id_test + random.choice([1, 1, 1, 2, 5], len(dump.id_test))) % PEOPLE
-    people = linkage.People(None, dump.id_test, dump.ep_test, targets)
-    pairs = linkage.make_pairs(people, None, 0)
+    people = embeddings.People(None, dump.id_test, dump.ep_test, targets)
+    pairs = make_pairs(people, None, 0)
     embedded = np.eye(PEOPLE, dtype=np.float32)[targets]  # an attacker who reads the target and nothing else
     scores = (embedded[pairs.first] * embedded[pairs.second]).sum(axis=1)
     assert area(Ranking(scores, pairs.same).curve()) > 0.6
-    figure = linkage.pair_figure(embedded, pairs, 0, 20)
+    figure = pair_figure(embedded, pairs, 0, 20)
     assert figure["auc"] == pytest.approx(0.5) and figure["interval"] == pytest.approx([0.5, 0.5])
 
 
 def test_pairs_leave_out_images_of_one_clip_and_different_expressions():
     person, expression, clip = np.array([0, 0, 0, 1, 1]), np.array([0, 0, 0, 0, 1]), np.array([0, 0, 1, 2, 2])
-    pairs = linkage.make_pairs(linkage.People(None, person, expression, None), clip, 0)
+    pairs = make_pairs(embeddings.People(None, person, expression, None), clip, 0)
     found = {tuple(sorted(pair)) for pair in zip(pairs.rows[pairs.first], pairs.rows[pairs.second], strict=True)}
     assert found == {(0, 2), (1, 2), (0, 3), (1, 3), (2, 3)}
-    assert linkage.make_pairs(linkage.People(None, person, np.arange(5), None), None, 0) is None
+    assert make_pairs(embeddings.People(None, person, np.arange(5), None), None, 0) is None
 
 
 def test_many_people_are_resampled_themselves():
     people = np.repeat(np.arange(30), 4)
-    pairs = linkage.make_pairs(linkage.People(None, people, np.zeros(120, int), None), None, 0)
+    pairs = make_pairs(embeddings.People(None, people, np.zeros(120, int), None), None, 0)
     noisy = np.eye(30)[people] + np.random.default_rng(0).normal(0, 0.5, (120, 30))
-    figure = linkage.pair_figure(embeddings.unit(noisy), pairs, 0, 60)
+    figure = pair_figure(embeddings.unit(noisy), pairs, 0, 60)
     assert figure["interval"][0] < figure["auc"] < figure["interval"][1] < 1
 
 

@@ -11,17 +11,17 @@ import numpy as np
 
 from vgan_tf.audit import attackers, embeddings
 from vgan_tf.audit.embeddings import People
-from vgan_tf.audit.roc import Ranking, area, equal_error_rate, hits_at
+from vgan_tf.audit.pairs import CONFIDENCE, FEWEST_PEOPLE, drawn_within, make_pairs, pair_figure
+from vgan_tf.audit.roc import table
 
 CHANCE = 0.5
-CONFIDENCE = 0.95
 REPLICATES = 200
-QUICK_REPLICATES = 80
-MOST_IMAGES = 1500  # of each part; their pairs grow with the square of this
-FEWEST_PEOPLE = 20  # fewer stand for no others: their images are resampled, not they
+QUICK_REPLICATES = 60
+QUICK_KNOWN_IMAGES = 2000
 GALLERY_PICTURES = 5
 PROBE_PICTURES = 5
 GALLERIES = 20
+LANDMARKS = 600  # examples that span the kernel of the regression to originals
 LATENTS = {"mu": "mean", "z": "sample"}
 METHODS = {
     "plain": embeddings.fit_plain,
@@ -95,7 +95,7 @@ def linkability(dump, seeds, quick=False, progress=print, embedded=None):
                 name: [pair_figure(one[part], pairs, seeds[0], replicates) for one in runs]
                 for name, runs in names.items()
             }
-            result[part][kind] = _table(figures, "auc")
+            result[part][kind] = table(figures, "auc")
     return result
 
 
@@ -126,7 +126,7 @@ def open_set(dump, seeds, quick=False, progress=print, embedded=None):
             figure = _rank_figure(gallery, probes, strangers.id, seeds[0])
             figures["images"].setdefault(f"{name}; gallery of originals", []).append(figure)
     people = len(np.unique(strangers.id))
-    tables = {kind: _table(one, "accuracy") for kind, one in figures.items()}
+    tables = {kind: table(one, "accuracy") for kind, one in figures.items()}
     return {"people": people, "chance": 1 / people, "gallery_pictures": GALLERY_PICTURES, **tables}
 
 
@@ -138,14 +138,20 @@ def _parts(dump):
         yield "strangers", People(None, extra.id, extra.ep, extra.c), None
 
 
-def gather(dump, key):
-    """Arrays `key` ("x", "p", "mu", "z") of known people and of those tested, with their labels: `Attack` or None."""
+def gather(dump, key, most=None):
+    """Arrays `key` ("x", "p", "mu", "z") of known people and of those tested, with their labels: `Attack` or None.
+
+    Of the known, at most `most` rows are taken, evenly spaced and the same for every key.
+    """
     if getattr(dump, f"{key}_train") is None:
         return None
     known = [(getattr(dump, f"{key}_train"), dump.id_train, dump.ep_train, dump.c_train)]
     if dump.fresh is not None:
         known.append((getattr(dump.fresh, key), dump.fresh.id, dump.fresh.ep, dump.fresh.c))
     columns = [embeddings.joined(column) for column in zip(*known, strict=True)]
+    if most is not None and len(columns[0]) > most:
+        rows = np.linspace(0, len(columns[0]) - 1, most).astype(int)
+        columns = [None if column is None else column[rows] for column in columns]
     tests = {
         name: people._replace(features=getattr(dump, f"{key}_test") if name == "test" else getattr(dump.strangers, key))
         for name, people, _ in _parts(dump)
@@ -171,7 +177,7 @@ def _views(dump, kind, seed, quick, progress):
                 progress(f"linking: latent {name}")
                 yield f"latent {name}", gathered, ("plain", "whitened", "network")
         return
-    gathered = gather(dump, "p")
+    gathered = gather(dump, "p", QUICK_KNOWN_IMAGES if quick else None)
     for name, values_of in (("pixels", embeddings.pixels), ("lowest bits", embeddings.lowest_bits)):
         progress(f"linking: {name}")
         values = _described(gathered, lambda images, values_of=values_of: values_of(images, quick))
@@ -224,7 +230,10 @@ def _against_originals(dump, seed, quick, progress):
     progress("open set: gallery of originals")
     strangers = dump.strangers
     originals, protected = (
-        _described(gather(dump, key), lambda images: embeddings.pixels(images, quick)) for key in ("x", "p")
+        _described(
+            gather(dump, key, QUICK_KNOWN_IMAGES if quick else None), lambda images: embeddings.pixels(images, quick)
+        )
+        for key in ("x", "p")
     )
     components = embeddings.fit_components(originals.known.features, seed)
     originals = _described(originals, components.transform)
@@ -237,7 +246,7 @@ def _against_originals(dump, seed, quick, progress):
     embed = embeddings.fit_whitened(originals.known, seed)
     gallery = embed(originals.tests["strangers"].features)
     yield "components of pixels, taken for originals", gallery, embed(as_originals.tests["strangers"].features)
-    predict = embeddings.fit_regression(moved, embed(originals.known.features), seed, 1.0, 600)
+    predict = embeddings.fit_regression(moved, embed(originals.known.features), seed, 1.0, LANDMARKS)
     yield "components of pixels, regression to originals", gallery, predict(probes)
     if quick:
         return
@@ -246,116 +255,6 @@ def _against_originals(dump, seed, quick, progress):
         for features in (originals.known.features, moved)
     ]
     yield "likeness to known people", networks[0](originals.tests["strangers"].features), networks[1](probes)
-
-
-class Pairs(NamedTuple):
-    """Pairs of images of one part.
-
-    rows: int64 `(m,)` of the images used; people: `(m,)` their persons. first, second: int64 `(pairs,)` into rows;
-    same: bool, whether of one person; stratum: int64, which pair of targets and which expression; same_target: bool, or
-    None without targets. across: `(first, second, same)` of pairs of different expressions.
-    """
-
-    rows: np.ndarray
-    people: np.ndarray
-    first: np.ndarray
-    second: np.ndarray
-    same: np.ndarray
-    stratum: np.ndarray
-    same_target: np.ndarray | None
-    across: tuple
-
-
-def make_pairs(people, clip, seed):
-    """The pairs to be judged, or None where no stratum holds pairs of one person and of two."""
-    rows = np.sort(np.random.default_rng(seed).permutation(len(people.id))[:MOST_IMAGES])
-    person, expression = people.id[rows], people.ep[rows]
-    first, second = np.triu_indices(len(rows), 1)
-    if clip is not None:
-        apart = clip[rows][first] != clip[rows][second]
-        first, second = first[apart], second[apart]
-    alike = expression[first] == expression[second]
-    across = first[~alike], second[~alike], person[first[~alike]] == person[second[~alike]]
-    first, second = first[alike], second[alike]
-    stratum, same_target = expression[first], None
-    if people.c is not None:
-        targets = np.sort([people.c[rows][first], people.c[rows][second]], axis=0)
-        count = int(people.c.max()) + 1
-        stratum = (stratum * count + targets[0]) * count + targets[1]
-        same_target = targets[0] == targets[1]
-    stratum = np.unique(stratum, return_inverse=True)[1]
-    same = person[first] == person[second]
-    both = np.bincount(stratum, same) * np.bincount(stratum, ~same)
-    kept = both[stratum] > 0
-    if not kept.any():
-        return None
-    values = (first, second, same, stratum, same_target)
-    return Pairs(rows, person, *(None if value is None else value[kept] for value in values), across)
-
-
-def pair_figure(embedded, pairs, seed, replicates):
-    """AUC with its interval, and the rates, of one training."""
-    vectors = embedded[pairs.rows]
-    scores = np.einsum("ij,ij->i", vectors[pairs.first], vectors[pairs.second])
-    ranking = Ranking(scores, pairs.same)
-    curve = ranking.curve(_matched(pairs, np.ones(len(scores))))
-    areas = [
-        area(ranking.curve(_matched(pairs, weights))) for weights in _resampled(pairs.people, pairs, seed, replicates)
-    ]
-    low, high = np.quantile(areas, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
-    strangers = int((~pairs.same).sum())
-    figure = {
-        "auc": area(curve),
-        "interval": [float(low), float(high)],
-        "eer": equal_error_rate(curve),
-        "tar_at_far_1_percent": hits_at(curve, 0.01, strangers),
-        "tar_at_far_0_1_percent": hits_at(curve, 0.001, strangers),
-        "pairs": len(scores),
-        "auc_across_targets": None,
-        "auc_same_target": None,
-    }
-    if pairs.same_target is not None:
-        for name, chosen in (("across_targets", ~pairs.same_target), ("same_target", pairs.same_target)):
-            if len(np.unique(pairs.same[chosen])) == 2:
-                weights = _matched(pairs, chosen.astype(float))
-                figure[f"auc_{name}"] = area(ranking.curve(weights))
-    first, second, same = pairs.across
-    different = len(np.unique(same)) == 2
-    across = np.einsum("ij,ij->i", vectors[first], vectors[second])
-    return figure | {"auc_across_expressions": area(Ranking(across, same).curve()) if different else None}
-
-
-def _matched(pairs, weights):
-    """Weigh pairs of two people so that each stratum is as frequent among them as among pairs of one person."""
-    genuine = np.bincount(pairs.stratum, weights * pairs.same)
-    impostors = np.bincount(pairs.stratum, weights * ~pairs.same)
-    ratio = np.divide(genuine, impostors, out=np.zeros_like(genuine), where=impostors > 0)
-    usable = impostors[pairs.stratum] > 0
-    return weights * np.where(pairs.same, usable, ratio[pairs.stratum])
-
-
-def _resampled(people, pairs, seed, replicates):
-    """Weights of the pairs in each bootstrap replicate."""
-    random = np.random.default_rng(seed)
-    _, people = np.unique(people, return_inverse=True)
-    count = people.max() + 1
-    for _ in range(replicates):
-        if count >= FEWEST_PEOPLE:
-            times = np.bincount(random.integers(0, count, count), minlength=count)[people]
-            # A person drawn twice is two people with the same pictures, whose mutual pairs say nothing.
-            yield np.where(pairs.same, times[pairs.first], times[pairs.first] * times[pairs.second]).astype(float)
-        else:
-            times = _drawn_within(people, count, random)
-            yield (times[pairs.first] * times[pairs.second]).astype(float)
-
-
-def _drawn_within(people, count, random):
-    """How often each image is drawn when every person's images are drawn anew: int64 `(n,)`."""
-    times = np.zeros(len(people), np.int64)
-    for person in range(count):
-        rows = np.flatnonzero(people == person)
-        times[rows] = np.bincount(random.integers(0, len(rows), len(rows)), minlength=len(rows))
-    return times
 
 
 def _rank_figure(gallery, probes, people, seed):
@@ -381,7 +280,7 @@ def _rank_figure(gallery, probes, people, seed):
         if len(names) >= FEWEST_PEOPLE:
             times = np.bincount(random.integers(0, len(names), len(names)), minlength=len(names))[people]
         else:
-            times = _drawn_within(people, len(names), random)
+            times = drawn_within(people, len(names), random)
         seen = ~np.isnan(one)
         accuracies.append((one[seen] * times[seen]).sum() / max(1, times[seen].sum()))
     low, high = np.quantile(accuracies, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
@@ -396,22 +295,3 @@ def _credit(scores, truth):
     """1 where the truth has the highest score alone, a share where it ties, else 0: float `(n,)`."""
     best = scores >= scores.max(axis=1, keepdims=True) - 1e-7
     return best[np.arange(len(truth)), truth] / best.sum(axis=1)
-
-
-def _table(figures, key):
-    """{"strongest", "attackers"} of {name: figures of each seed}, or None without attackers."""
-    if not figures:
-        return None
-    means = {name: _mean(runs) for name, runs in figures.items()}
-    strongest = max(means, key=lambda name: means[name][key])
-    return {"strongest": {"attacker": strongest, **means[strongest]}, "attackers": means}
-
-
-def _mean(runs):
-    """Figure by figure, the mean over trainings."""
-    return {
-        key: runs[0][key]
-        if runs[0][key] is None or isinstance(runs[0][key], int)
-        else np.mean([one[key] for one in runs], axis=0).tolist()
-        for key in runs[0]
-    }

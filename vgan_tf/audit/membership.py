@@ -5,6 +5,8 @@ and of the others teach it what gives members away, the other half tests it. Out
 generators to compare with (LiRA) or that ask the generator for further outputs.
 """
 
+import math
+from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
@@ -14,9 +16,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold, StratifiedKFold
 from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
 
 from vgan_tf.audit import embeddings
-from vgan_tf.audit.roc import Ranking, area, hits_at
+from vgan_tf.audit.roc import Ranking, area, hits_at, table
 from vgan_tf.audit.statistics import wilson
 
 CHANCE = 0.5
@@ -27,6 +30,8 @@ PEOPLE_SPLITS = 6
 FEWEST_IMAGES = 40  # members, and others
 FEWEST_PEOPLE = 4
 MOST_IMAGES = 4000  # members, and others
+QUICK_MOST_IMAGES = 1200
+STANDING_PEOPLE = 20  # fewer stand for no others by being resampled
 
 
 class Candidates(NamedTuple):
@@ -58,18 +63,19 @@ def membership(dump, seeds, quick=False, progress=print):
         {"chance": 0.5, "images": kind, "identities": kind}, a kind being None where the images or people are unknown or
         too few, else {"strongest": figure with "attacker", "attackers": {name: figure}, "originals_alone": AUC of an
         attacker that sees no output of the generator, and must be at chance if the comparison is fair}. A figure is
-        {"auc", "interval" (95 %, bootstrap of images; of people for identities), "tpr_at_fpr_1_percent",
-        "tpr_at_fpr_0_1_percent", each with "..._interval" (Wilson, the threshold taken as given; all None where the
-        others are too few to define the rate), "members", "others"}; for identities also "people_auc", the AUC of mean
-        scores of people, "member_people", "other_people".
+        {"auc", "interval" (95 %, bootstrap of images; for identities of people, or, with fewer than 20 of either kind,
+        that of as many images as there are people: wide, as one person's images say much the same),
+        "tpr_at_fpr_1_percent", "tpr_at_fpr_0_1_percent", each with "..._interval" (Wilson, the
+        threshold taken as given; all None where the others are too few to define the rate), "members", "others"}; for
+        identities also "people_auc", the AUC of mean scores of people, "member_people", "other_people".
     """
     result = {"chance": CHANCE, "images": None, "identities": None}
-    candidates = _image_candidates(dump, seeds[0])
+    candidates = _image_candidates(dump, seeds[0], quick)
     if candidates is None:
         progress("membership: of images left out, too few are known to have trained the generator or not")
     else:
         result["images"] = _attack(candidates, seeds, quick, progress, by_person=False)
-    candidates = _person_candidates(dump, seeds[0])
+    candidates = _person_candidates(dump, seeds[0], quick)
     if candidates is None:
         progress("membership: of people left out, too few strangers")
     else:
@@ -77,16 +83,16 @@ def membership(dump, seeds, quick=False, progress=print):
     return result
 
 
-def _image_candidates(dump, seed):
+def _image_candidates(dump, seed, quick):
     if dump.trained_train is None:
         return None
     parts = [_of_part(dump, "train", dump.trained_train), _of_part(dump, "test", False)]
     if dump.fresh is not None:
         parts.append(_of_extra(dump.fresh, False))
-    return _joined(parts, seed)
+    return _joined(parts, seed, quick)
 
 
-def _person_candidates(dump, seed):
+def _person_candidates(dump, seed, quick):
     if dump.strangers is None:
         return None
     members = [_of_part(dump, "test", True)]
@@ -96,7 +102,7 @@ def _person_candidates(dump, seed):
     others = others._replace(id=others.id + len(dump.identities))
     if min(len(np.unique(members[0].id)), len(np.unique(others.id))) < FEWEST_PEOPLE:
         return None
-    return _evenly(_joined([*members, others], seed), seed)
+    return _evenly(_joined([*members, others], seed, quick), seed)
 
 
 def _evenly(candidates, seed):
@@ -125,11 +131,12 @@ def _of_extra(extra, member):
     return Candidates(extra.x, extra.p, extra.id, extra.ep, extra.c, latents, np.full(len(extra.id), member))
 
 
-def _joined(parts, seed):
-    """All parts as one, at most `MOST_IMAGES` members and others each, or None with too few of either."""
+def _joined(parts, seed, quick):
+    """All parts as one, at most so many members and others each, or None with too few of either."""
     joined = Candidates(*(embeddings.joined(column) for column in zip(*parts, strict=True)))
     order = np.random.default_rng(seed).permutation(len(joined.id))
-    kept = [order[joined.member[order] == kind][:MOST_IMAGES] for kind in (True, False)]
+    most = QUICK_MOST_IMAGES if quick else MOST_IMAGES
+    kept = [order[joined.member[order] == kind][:most] for kind in (True, False)]
     if min(map(len, kept)) < FEWEST_IMAGES:
         return None
     rows = np.sort(np.concatenate(kept))
@@ -153,13 +160,7 @@ def _attack(candidates, seeds, quick, progress, by_person):
         features = embeddings.fit_components(values, seed).transform(values)
         scores = _scores(_learn_discriminant, features, candidates.member, folds, seed)
         originals.append(area(Ranking(scores, candidates.member).curve()))
-    means = {name: _mean(runs) for name, runs in figures.items()}
-    strongest = max(means, key=lambda name: means[name]["auc"])
-    return {
-        "strongest": {"attacker": strongest, **means[strongest]},
-        "attackers": means,
-        "originals_alone": float(np.mean(originals)),
-    }
+    return {**table(figures, "auc"), "originals_alone": float(np.mean(originals))}
 
 
 def _views(candidates, seed, quick, by_person):
@@ -263,9 +264,9 @@ def _learn_logistic(features, member, seed):
 
 
 def _learn_boosting(features, member, seed):
-    return HistGradientBoostingClassifier(
-        max_iter=40, max_leaf_nodes=8, class_weight="balanced", random_state=seed
-    ).fit(features, member)
+    model = HistGradientBoostingClassifier(max_iter=40, max_leaf_nodes=8, class_weight="balanced", random_state=seed)
+    with threadpool_limits(1, "openmp"):  # on so few examples its threads mostly wait for one another
+        return model.fit(features, member)
 
 
 def _scores(learn, features, member, folds, seed):
@@ -294,8 +295,9 @@ def _figure(scores, candidates, seed, by_person):
     names, units = np.unique(units, return_inverse=True)
     of_unit = np.zeros(len(names), bool)
     of_unit[units] = member
+    counts = int(of_unit.sum()), int((~of_unit).sum())
     areas = []
-    for _ in range(REPLICATES):
+    for _ in range(0 if by_person and min(counts) < STANDING_PEOPLE else REPLICATES):
         times = np.zeros(len(names))
         for kind in (True, False):
             rows = np.flatnonzero(of_unit == kind)
@@ -303,7 +305,11 @@ def _figure(scores, candidates, seed, by_person):
         areas.append(area(ranking.curve(times[units])))
     figure = {
         "auc": area(curve),
-        "interval": np.quantile(areas, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2]).tolist(),
+        "interval": (
+            np.quantile(areas, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2]).tolist()
+            if areas
+            else auc_interval(area(curve), *counts)
+        ),
     }
     for name, rate in (("1_percent", 0.01), ("0_1_percent", 0.001)):
         hits = hits_at(curve, rate, int((~member).sum()))
@@ -315,17 +321,20 @@ def _figure(scores, candidates, seed, by_person):
         means = np.bincount(units, scores) / np.bincount(units)
         figure |= {
             "people_auc": area(Ranking(means, of_unit).curve()),
-            "member_people": int(of_unit.sum()),
-            "other_people": int((~of_unit).sum()),
+            "member_people": counts[0],
+            "other_people": counts[1],
         }
     return figure
 
 
-def _mean(runs):
-    """Figure by figure, the mean over trainings."""
-    return {
-        key: runs[0][key]
-        if runs[0][key] is None or isinstance(runs[0][key], int)
-        else np.mean([one[key] for one in runs], axis=0).tolist()
-        for key in runs[0]
-    }
+def auc_interval(auc, positives, negatives):
+    """Hanley and McNeil's (1982) interval of an AUC by its counts: [low, high] in [0, 1].
+
+    Half a pair is added to each side, so that an AUC of 1 of few has an interval too.
+    """
+    total = positives * negatives
+    auc = (auc * total + 0.5) / (total + 1)
+    first, second = auc / (2 - auc), 2 * auc**2 / (1 + auc)
+    variance = auc * (1 - auc) + (positives - 1) * (first - auc**2) + (negatives - 1) * (second - auc**2)
+    half_width = NormalDist().inv_cdf((1 + CONFIDENCE) / 2) * math.sqrt(variance / total)
+    return [max(0.0, auc - half_width), min(1.0, auc + half_width)]

@@ -58,3 +58,22 @@ def hits_at(curve, rate, negatives):
     # Of several thresholds with the same false alarms, np.interp must see the one with the most hits.
     last = np.append(np.flatnonzero(np.diff(false_alarms)), len(false_alarms) - 1)
     return float(np.interp(rate, false_alarms[last], hits[last]))
+
+
+def table(figures, key):
+    """{"strongest", "attackers"} of {name: figures of each seed}, or None without attackers."""
+    if not figures:
+        return None
+    means = {name: mean_figure(runs) for name, runs in figures.items()}
+    strongest = max(means, key=lambda name: means[name][key])
+    return {"strongest": {"attacker": strongest, **means[strongest]}, "attackers": means}
+
+
+def mean_figure(runs):
+    """Figure by figure, the mean over trainings."""
+    return {
+        key: runs[0][key]
+        if runs[0][key] is None or isinstance(runs[0][key], int)
+        else np.mean([one[key] for one in runs], axis=0).tolist()
+        for key in runs[0]
+    }

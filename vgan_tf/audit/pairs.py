@@ -1,0 +1,121 @@
+"""Pairs of images: of one person or of two, where neither target nor expression tells which."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from vgan_tf.audit.roc import Ranking, area, equal_error_rate, hits_at
+
+CONFIDENCE = 0.95
+MOST_IMAGES = 1500  # their pairs grow with the square of this
+FEWEST_PEOPLE = 20  # fewer stand for no others: their images are resampled, not they
+
+
+class Pairs(NamedTuple):
+    """Pairs of images of one part.
+
+    rows: int64 `(m,)` of the images used; people: `(m,)` their persons. first, second: int64 `(pairs,)` into rows;
+    same: bool, whether of one person; stratum: int64, which pair of targets and which expression; same_target: bool, or
+    None without targets. across: `(first, second, same)` of pairs of different expressions.
+    """
+
+    rows: np.ndarray
+    people: np.ndarray
+    first: np.ndarray
+    second: np.ndarray
+    same: np.ndarray
+    stratum: np.ndarray
+    same_target: np.ndarray | None
+    across: tuple
+
+
+def make_pairs(people, clip, seed):
+    """The pairs to be judged, or None where no stratum holds pairs of one person and of two."""
+    rows = np.sort(np.random.default_rng(seed).permutation(len(people.id))[:MOST_IMAGES])
+    person, expression = people.id[rows], people.ep[rows]
+    first, second = np.triu_indices(len(rows), 1)
+    if clip is not None:
+        apart = clip[rows][first] != clip[rows][second]
+        first, second = first[apart], second[apart]
+    alike = expression[first] == expression[second]
+    across = first[~alike], second[~alike], person[first[~alike]] == person[second[~alike]]
+    first, second = first[alike], second[alike]
+    stratum, same_target = expression[first], None
+    if people.c is not None:
+        targets = np.sort([people.c[rows][first], people.c[rows][second]], axis=0)
+        count = int(people.c.max()) + 1
+        stratum = (stratum * count + targets[0]) * count + targets[1]
+        same_target = targets[0] == targets[1]
+    stratum = np.unique(stratum, return_inverse=True)[1]
+    same = person[first] == person[second]
+    both = np.bincount(stratum, same) * np.bincount(stratum, ~same)
+    kept = both[stratum] > 0
+    if not kept.any():
+        return None
+    values = (first, second, same, stratum, same_target)
+    return Pairs(rows, person, *(None if value is None else value[kept] for value in values), across)
+
+
+def pair_figure(embedded, pairs, seed, replicates):
+    """AUC with its interval, and the rates, of one training."""
+    vectors = embedded[pairs.rows]
+    scores = np.einsum("ij,ij->i", vectors[pairs.first], vectors[pairs.second])
+    ranking = Ranking(scores, pairs.same)
+    curve = ranking.curve(_matched(pairs, np.ones(len(scores))))
+    areas = [
+        area(ranking.curve(_matched(pairs, weights))) for weights in _resampled(pairs.people, pairs, seed, replicates)
+    ]
+    low, high = np.quantile(areas, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    strangers = int((~pairs.same).sum())
+    figure = {
+        "auc": area(curve),
+        "interval": [float(low), float(high)],
+        "eer": equal_error_rate(curve),
+        "tar_at_far_1_percent": hits_at(curve, 0.01, strangers),
+        "tar_at_far_0_1_percent": hits_at(curve, 0.001, strangers),
+        "pairs": len(scores),
+        "auc_across_targets": None,
+        "auc_same_target": None,
+    }
+    if pairs.same_target is not None:
+        for name, chosen in (("across_targets", ~pairs.same_target), ("same_target", pairs.same_target)):
+            if len(np.unique(pairs.same[chosen])) == 2:
+                weights = _matched(pairs, chosen.astype(float))
+                figure[f"auc_{name}"] = area(ranking.curve(weights))
+    first, second, same = pairs.across
+    different = len(np.unique(same)) == 2
+    across = np.einsum("ij,ij->i", vectors[first], vectors[second])
+    return figure | {"auc_across_expressions": area(Ranking(across, same).curve()) if different else None}
+
+
+def _matched(pairs, weights):
+    """Weigh pairs of two people so that each stratum is as frequent among them as among pairs of one person."""
+    genuine = np.bincount(pairs.stratum, weights * pairs.same)
+    impostors = np.bincount(pairs.stratum, weights * ~pairs.same)
+    ratio = np.divide(genuine, impostors, out=np.zeros_like(genuine), where=impostors > 0)
+    usable = impostors[pairs.stratum] > 0
+    return weights * np.where(pairs.same, usable, ratio[pairs.stratum])
+
+
+def _resampled(people, pairs, seed, replicates):
+    """Weights of the pairs in each bootstrap replicate."""
+    random = np.random.default_rng(seed)
+    _, people = np.unique(people, return_inverse=True)
+    count = people.max() + 1
+    for _ in range(replicates):
+        if count >= FEWEST_PEOPLE:
+            times = np.bincount(random.integers(0, count, count), minlength=count)[people]
+            # A person drawn twice is two people with the same pictures, whose mutual pairs say nothing.
+            yield np.where(pairs.same, times[pairs.first], times[pairs.first] * times[pairs.second]).astype(float)
+        else:
+            times = drawn_within(people, count, random)
+            yield (times[pairs.first] * times[pairs.second]).astype(float)
+
+
+def drawn_within(people, count, random):
+    """How often each image is drawn when every person's images are drawn anew: int64 `(n,)`."""
+    times = np.zeros(len(people), np.int64)
+    for person in range(count):
+        rows = np.flatnonzero(people == person)
+        times[rows] = np.bincount(random.integers(0, len(rows), len(rows)), minlength=len(rows))
+    return times
