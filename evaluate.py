@@ -21,11 +21,21 @@ def parse():
     parser.add_argument("--recipe", help="which of them: float32, float16, dynamic, int8 or qat")
     parser.add_argument("--show", action="store_true", help="only print the table of the last audit again")
     parser.add_argument("--quick", action="store_true", help="weaker attackers, to look before the real audit")
+    parser.add_argument("--baseline", metavar="NAME[,NAME...]|all", help="audit simple anonymizers on the same images")
+    parser.add_argument("--frontier", nargs="*", metavar="RUN", help="plot runs and baselines, quickly, into --out")
+    parser.add_argument("--sweep", metavar="KEY=VALUE[,VALUE...]", help="--frontier also trains a run for each value")
+    parser.add_argument("--preset", help="of the runs of --sweep; demo without it")
+    parser.add_argument("--epochs", type=int, help="of the runs of --sweep")
+    parser.add_argument("--full", action="store_true", help="--frontier by all attackers")
     arguments = parser.parse_args()
-    if (arguments.run is None) == (arguments.external is None):
-        parser.error("name a RUN or give --external, not both")
-    if arguments.external and not arguments.out:
-        parser.error("--external needs --out")
+    if [arguments.run, arguments.external, arguments.frontier].count(None) != 2:
+        parser.error("name a RUN, or give --external or --frontier; one of them")
+    if (arguments.external or arguments.baseline or arguments.frontier is not None) and not arguments.out:
+        parser.error("--external, --baseline and --frontier need --out")
+    if arguments.frontier is None and (arguments.sweep or arguments.full):
+        parser.error("--sweep and --full need --frontier")
+    if arguments.sweep is None and (arguments.preset or arguments.epochs):
+        parser.error("--preset and --epochs need --sweep")
     if arguments.on_device and not arguments.run:
         parser.error("--on-device needs the RUN that was exported")
     if arguments.recipe and not arguments.on_device:
@@ -41,6 +51,8 @@ def main():
 def evaluate(arguments):
     from vgan_tf.evaluation import evaluate_external, evaluate_run, read_evaluation, results_folder, summary
 
+    if arguments.frontier is not None or arguments.baseline:
+        return compare(arguments)
     options = {"seeds": arguments.seeds, "quick": arguments.quick}
     if arguments.show:
         out = Path(arguments.out or results_folder(arguments.run, arguments.on_device))
@@ -62,6 +74,30 @@ def evaluate(arguments):
         )
     print(summary(result))
     print(f"report: {out / 'report.html'}")
+
+
+def compare(arguments):
+    from vgan_tf.frontier import audit_baselines, frontier, frontier_summary
+
+    if arguments.frontier is None:
+        sources, external = arguments.external or [arguments.run], bool(arguments.external)
+        options = {"seeds": arguments.seeds, "quick": arguments.quick}
+        results = audit_baselines(sources, arguments.baseline, arguments.out, external, **options)
+        for name, result in results.items():
+            print(f"{name}: {result['verdict']}; {Path(arguments.out) / name / 'report.html'}")
+        return
+    result, out = frontier(
+        arguments.frontier,
+        arguments.out,
+        baselines=arguments.baseline or "all",
+        sweep=arguments.sweep,
+        preset_name=arguments.preset,
+        epochs=arguments.epochs,
+        seeds=arguments.seeds,
+        quick=not arguments.full,
+    )
+    print(frontier_summary(result))
+    print(f"plot: {out / 'frontier.svg'}")
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from vgan_tf.audit import Dump, attackers, scenarios, steganography
+from vgan_tf.audit import Dump, attackers, steganography
 
 PEOPLE, EXPRESSIONS, SIZE = 4, 3, 32
 
@@ -48,7 +48,7 @@ def test_the_hidden_identity_is_invisible_and_passes_the_usual_checks(clean, sub
     assert 0 < change.max() <= steganography.MOST_LEVELS
     assert subverted.p_test.dtype == np.uint8 and subverted.mu_test is None and subverted.strangers is None
     np.testing.assert_array_equal(subverted.x_train, clean.x_train)
-    checks = steganography.usual_checks(clean, subverted, scenarios.attack)
+    checks = steganography.usual_checks(clean, subverted, attackers.attack)
     for title in ("identity, learnt from originals", "expression, learnt from originals"):
         assert abs(checks[title]["after"]["accuracy"] - checks[title]["before"]["accuracy"]) < 0.05
     assert checks["expression, learnt from originals"]["after"]["accuracy"] > 0.9
@@ -61,26 +61,20 @@ def test_hiding_is_repeatable(clean, subverted):
 
 
 def test_attackers_catch_the_hidden_identity(clean):
-    figures = steganography.controls(clean, scenarios.attack, quick=True, progress=silent)
+    figures = steganography.controls(clean, attackers.attack, quick=True, progress=silent)
     read = {kind: {name: one["accuracy"] for name, one in found.items()} for kind, found in figures.items()}
     assert read["subverted_generator"]["ridge on pixels"] > 0.9
     assert "ridge on pixels, after JPEG of quality 50" in read["subverted_generator"]
-    assert read["hidden_in_latent"]["logistic"] < 0.4 and max(read["hidden_in_latent"].values()) > 0.7
+    assert read["hidden_in_latent"]["logistic"] < 0.6 and max(read["hidden_in_latent"].values()) > 0.9
     predict = attackers.train(attackers.PIXEL_RIDGE, clean.p_train, clean.id_train, PEOPLE, 0, True)
     assert (predict(clean.p_test) == clean.id_test).mean() < 0.4
 
 
-def test_hidden_latents_differ_in_the_parity_of_signs_alone(clean):
+def test_hidden_latents_have_the_same_mean_whatever_the_identity(clean):
     hidden = steganography.hide_in_latent(clean)
-    assert hidden.mu_train.shape == clean.mu_train.shape and hidden.z_train is None
-    bits = hidden.mu_test[:, 0:4:2] * hidden.mu_test[:, 1:4:2] > 0
-    np.testing.assert_array_equal(bits @ [1, 2], hidden.id_test)
+    assert hidden.mu_train.shape == (400, steganography.LATENT_WIDTH) and hidden.z_train is None
     for person in range(PEOPLE):
         values = hidden.mu_train[hidden.id_train == person]
-        assert np.abs(values.mean(axis=0)).max() < 0.4 and np.abs(values.std(axis=0) - 1).max() < 0.3
-
-
-def test_jpeg_keeps_the_picture_roughly():
-    images = np.random.default_rng(0).integers(0, 256, (2, 4, 4, 3), dtype=np.uint8).repeat(8, axis=1).repeat(8, axis=2)
-    compressed = steganography.as_jpeg(images)
-    assert compressed.shape == images.shape and 0 < np.abs(compressed.astype(int) - images).mean() < 20
+        assert np.abs(values.mean(axis=0)).max() < 0.6 and values.var() == pytest.approx(1, abs=0.3)
+        strongest = np.linalg.eigvalsh(np.cov(values.T))[-1]
+        assert strongest > 5  # all along one direction, where noise alone would have a variance of about 1

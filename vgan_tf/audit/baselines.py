@@ -9,8 +9,8 @@ import functools
 from typing import NamedTuple
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
 
+from vgan_tf.audit import processing
 from vgan_tf.audit.dump import EXTRAS, LATENTS, PARTS
 from vgan_tf.errors import InputError
 
@@ -29,9 +29,8 @@ def none(faces, train):
 
 
 def blur(faces, train, sigma):
-    """Gaussian blur of standard deviation `sigma` pixels, edges repeated."""
-    smooth = gaussian_filter(faces.images.astype(np.float32), (0, sigma, sigma, 0), mode="nearest")
-    return np.rint(smooth).astype(np.uint8)
+    """Gaussian blur of standard deviation `sigma` pixels."""
+    return processing.blur(faces.images, sigma)
 
 
 def pixelate(faces, train, cell):
@@ -48,8 +47,7 @@ def pixelate(faces, train, cell):
 
 def add_noise(faces, train, deviation, seed=0):
     """Independent Gaussian noise of `deviation` levels of 255 on each pixel and colour, clipped."""
-    noise = np.random.default_rng(seed).normal(0, deviation, faces.images.shape)
-    return np.rint(np.clip(faces.images + noise, 0, 255)).astype(np.uint8)
+    return processing.add_noise(faces.images, deviation, seed)
 
 
 def k_same(faces, train, k, seed=0):

@@ -1,22 +1,20 @@
 """Anonymizers subverted on purpose, which the audit must catch: its positive controls.
 
 Liu, Tan and Garg (AAAI 2021, "Subverting Privacy-Preserving GANs") showed that a generator can hide the identity in
-pictures that pass the usual checks. `subvert` makes such pictures of any anonymizer's, `hide_in_latent` latents in
-which no linear probe finds the identity.
+pictures that pass the usual checks. `subvert` makes such pictures of any anonymizer's, `hide_in_latent` latents that
+tell linear probes little of the identity.
 """
 
 import dataclasses
-import io
 import itertools
-import math
 
 import keras
 import numpy as np
 import tensorflow as tf
-from PIL import Image
 
 from vgan_tf.audit import attackers
 from vgan_tf.audit.dump import LATENTS, PARTS
+from vgan_tf.audit.processing import jpeg
 from vgan_tf.audit.statistics import accuracy_figure
 from vgan_tf.images import to_float
 
@@ -27,7 +25,8 @@ HIDER_STEPS, QUICK_HIDER_STEPS = 150, 40
 CHECK_BATCH_SIZE, HIDER_BATCH_SIZE = 64, 32
 QUICK_TRAIN_IMAGES = 1500
 JPEG_QUALITY = 50
-LATENT_WIDTH = 16  # of hidden latents where the dump has none
+LATENT_WIDTH = 16
+HIDDEN_VARIANCE = 0.6  # of a latent's coordinate, of 1; the rest is noise
 
 
 def controls(dump, attack, seed=0, quick=False, progress=print):
@@ -35,7 +34,7 @@ def controls(dump, attack, seed=0, quick=False, progress=print):
 
     Args:
         dump: `Dump`.
-        attack: `scenarios.attack`.
+        attack: `attackers.attack`.
         seed: of everything random.
         quick: fewer training images and steps.
         progress: called with one line of text at each step.
@@ -53,7 +52,7 @@ def controls(dump, attack, seed=0, quick=False, progress=print):
     progress("positive control: reading the subverted generator's images")
     pictures, taught = (subverted.p_train, subverted.p_test), subverted.id_train
     generator = {one.name: figure(one, pictures[0], taught, pictures[1]) for one in _image_attackers(quick)}
-    compressed = [as_jpeg(images) for images in pictures]
+    compressed = [jpeg(images, JPEG_QUALITY) for images in pictures]
     name = f"{attackers.PIXEL_RIDGE.name}, after JPEG of quality {JPEG_QUALITY}"
     generator[name] = figure(attackers.PIXEL_RIDGE, compressed[0], taught, compressed[1])
 
@@ -62,7 +61,8 @@ def controls(dump, attack, seed=0, quick=False, progress=print):
         progress("positive control: reading an identity hidden in a latent")
         hidden = hide_in_latent(dump, seed)
         latent = {
-            one.name: figure(one, hidden.mu_train, dump.id_train, hidden.mu_test) for one in attackers.LATENT_ATTACKERS
+            one.name: figure(one, hidden.mu_train, dump.id_train, hidden.mu_test)
+            for one in attackers.for_latents(quick)
         }
     return {"subverted_generator": generator, "hidden_in_latent": latent}
 
@@ -73,7 +73,7 @@ def usual_checks(dump, subverted, attack, seed=0, quick=True):
     Args:
         dump: `Dump`, as the generator was.
         subverted: `Dump` from `subvert`.
-        attack: `scenarios.attack`.
+        attack: `attackers.attack`.
         seed: of the networks.
         quick: the small network of few epochs that such checks use.
 
@@ -138,43 +138,28 @@ def subvert(dump, seed=0, quick=False, progress=print):
 
 
 def hide_in_latent(dump, seed=0):
-    """Replace the latents by noise in which the identity shows in the signs' parity alone.
+    """Replace the latents by some in which the identity lies where linear probes find little.
 
-    Each bit of the identity decides whether two coordinates have the same sign. Each coordinate has mean 0 and variance
-    1 whatever the identity, and none is correlated with it or with another, so a linear probe finds nothing.
+    Each person has a direction of their own, and each image lies to one side of the origin or the other, at random.
+    Whatever the identity, the mean is zero, and a linear reader is right on one side at most.
 
     Args:
-        dump: `Dump`; the width of its latents is kept where it suffices.
-        seed: of the noise.
+        dump: `Dump`.
+        seed: of directions, sides and noise.
 
     Returns:
-        Dump with such `mu_*`, without `z_*` and further images.
+        Dump with such `mu_*`, float32 `(n, LATENT_WIDTH)`, without `z_*` and further images.
     """
     random = np.random.default_rng(seed)
-    bits = max(1, math.ceil(math.log2(len(dump.identities))))
-    given = next((latents for latents in (dump.mu_train, dump.z_train) if latents is not None), None)
-    width = max(2 * bits, LATENT_WIDTH if given is None else given.shape[1])
+    directions = random.normal(size=(len(dump.identities), LATENT_WIDTH))
+    directions *= np.sqrt(HIDDEN_VARIANCE) / directions.std(axis=1, keepdims=True)
     latents = {}
     for part in PARTS:
         identity = getattr(dump, f"id_{part}")
-        values = random.normal(size=(len(identity), width))
-        # Away from zero, where a sign says little: E[x²] stays 1.
-        values = (np.sign(values) * np.sqrt((1 + values**2) / 2)).astype(np.float32)
-        bit = identity[:, None] >> np.arange(bits) & 1  # (n, bits)
-        sign = np.sign(values[:, 0 : 2 * bits : 2]) * np.where(bit, 1, -1)
-        values[:, 1 : 2 * bits : 2] = sign * np.abs(values[:, 1 : 2 * bits : 2])
-        latents |= {f"mu_{part}": values, f"z_{part}": None}
+        side = random.choice([-1, 1], (len(identity), 1))
+        noise = random.normal(0, np.sqrt(1 - HIDDEN_VARIANCE), (len(identity), LATENT_WIDTH))
+        latents |= {f"mu_{part}": (side * directions[identity] + noise).astype(np.float32), f"z_{part}": None}
     return dataclasses.replace(dump, **latents, fresh=None, strangers=None)
-
-
-def as_jpeg(images, quality=JPEG_QUALITY):
-    """Compress and decompress each image: uint8 `(n, height, width, 3)`, same shape."""
-    results = []
-    for image in images:
-        buffer = io.BytesIO()
-        Image.fromarray(image).save(buffer, "JPEG", quality=quality)
-        results.append(np.asarray(Image.open(buffer).convert("RGB")))
-    return np.stack(results)
 
 
 class Hider:

@@ -1,0 +1,189 @@
+"""Runs, a sweep and baselines come to one plot, and what was measured is not measured again."""
+
+import csv
+import json
+import os
+import re
+import shutil
+import xml.etree.ElementTree as ElementTree
+
+import pytest
+from helpers import run_script
+
+from vgan_tf import frontier
+from vgan_tf.errors import InputError
+from vgan_tf.frontier_plot import frontier_svg
+from vgan_tf.run import open_run
+
+
+def figure(accuracy):
+    return {"accuracy": accuracy, "interval": [max(0.0, accuracy - 0.03), min(1.0, accuracy + 0.03)]}
+
+
+def evaluation(identity=0.4, latent=0.5, by_originals=0.8, by_protected=0.9):
+    def scenario(**attackers):
+        return {"attackers": {name: figure(accuracy) for name, accuracy in attackers.items()}}
+
+    return {
+        "privacy": {
+            "scenario_1": scenario(CNN=0.2),
+            "scenario_2": scenario(CNN=0.3, ridge=identity),
+            "scenario_3": None if latent is None else scenario(MLP=latent),
+        },
+        "utility": {"original_to_protected": figure(by_originals), "protected_to_protected": figure(by_protected)},
+    }
+
+
+def result(points):
+    levels = {"chance": 1 / 6, "chance_expression": 1 / 7, "n_test": 630, "people": 6}
+    return {**levels, "quick": True, "seeds": [0], "left_out": ["k-same-10"], "points": points}
+
+
+@pytest.fixture
+def measurements(monkeypatch):
+    """Replace attackers and readers by fixed figures; the list of the dumps that were measured."""
+    seen = []
+
+    def identity_attacks(dump, seeds, quick, progress):
+        seen.append(dump)
+        return {
+            name: {"attacker": [dump.id_test]} if name != "scenario_3" else {} for name in frontier.scenarios.SCENARIOS
+        }
+
+    def train_reader(dump, source, seed, quick):
+        return lambda images: dump.ep_test[:, None], None, None
+
+    monkeypatch.setattr(frontier.scenarios, "identity_attacks", identity_attacks)
+    monkeypatch.setattr(frontier, "train_reader", train_reader)
+    return seen
+
+
+def test_a_point_is_the_strongest_attack_and_the_strongest_on_images():
+    one = frontier.point("run", "runs", evaluation())
+    assert (one["identity"]["attacker"], one["identity"]["accuracy"]) == ("MLP", 0.5)
+    assert (one["identity_from_images"]["attacker"], one["identity_from_images"]["accuracy"]) == ("ridge", 0.4)
+    assert one["expression"]["original"]["accuracy"] == 0.8 and one["expression"]["protected"]["accuracy"] == 0.9
+    without = frontier.point("blur-1", "blur", evaluation(latent=None))
+    assert without["identity"] == without["identity_from_images"]
+
+
+def test_a_run_and_baselines_are_measured_once_and_plotted(trained_folder, measurements, tmp_path):
+    out = tmp_path / "frontier"
+    found, _ = frontier.frontier([trained_folder], out, "blur-1,k-same-2,k-same-10,label-only", progress=print)
+    assert [one["name"] for one in found["points"]] == [trained_folder.name, "blur-1", "k-same-2", "label-only"]
+    assert found["left_out"] == ["k-same-10"] and found["quick"] is True
+    assert all(one["identity"]["accuracy"] == 1 for one in found["points"]) and len(measurements) == 4
+    assert measurements[0].mu_test is not None and measurements[1].mu_test is None
+    assert json.loads((out / "frontier.json").read_text()) == found
+    with open(out / "frontier.csv", newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["series"] for row in rows] == ["runs", "blur", "k-same", "label only"]
+    assert float(rows[0]["identity"]) == 1 and float(rows[0]["expression_by_reader_of_original"]) == 1
+    ElementTree.parse(out / "frontier.svg")
+
+    again, _ = frontier.frontier([trained_folder], out, "blur-1,k-same-2,k-same-10,label-only", progress=print)
+    assert again == found and len(measurements) == 4
+    frontier.frontier([trained_folder], out, "blur-1", quick=False)
+    assert len(measurements) == 6
+
+
+def test_a_runs_own_evaluation_serves_where_it_is_of_the_same_kind(trained_folder, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(trained_folder, folder)
+    settings = {"seeds": [0], "quick": True}
+    assert frontier.evaluated(folder, settings) is None
+    path = folder / "evaluation" / "evaluation.json"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps({**evaluation(), **settings, "target_policy": "uniform"}))
+    assert frontier.evaluated(folder, settings)["utility"] == evaluation()["utility"]
+    assert frontier.evaluated(folder, {"seeds": [0], "quick": False}) is None
+    assert frontier.evaluated(folder, {"seeds": [0, 1], "quick": True}) is None
+    newer = path.stat().st_mtime + 10
+    os.utime(folder / "model.weights.h5", (newer, newer))
+    assert frontier.evaluated(folder, settings) is None
+
+
+def test_a_sweep_trains_what_is_missing(tmp_path, monkeypatch):
+    trained = []
+
+    def train(run, faces):
+        trained.append((run.folder.name, run.config.latent_dependence_weight, run.config.epochs))
+        run.save_config()
+        run.classifier_path.write_bytes(b"")
+
+    monkeypatch.setattr(frontier.training, "train", train)
+    sweep = "latent_dependence_weight=0,2.5"
+    key, folders = frontier.train_sweep(sweep, "tiny", tmp_path, epochs=1)
+    assert key == "latent_dependence_weight" and list(folders) == ["0", "2.5"]
+    assert trained == [("latent_dependence_weight=0", 0.0, 1), ("latent_dependence_weight=2.5", 2.5, 1)]
+    assert open_run(folders["2.5"]).config.latent_dependence_weight == 2.5
+    (folders["0"] / "expression.weights.h5").unlink()
+    frontier.train_sweep("latent_dependence_weight=0,2.5,5", "tiny", tmp_path, epochs=1)
+    assert [name.rpartition("=")[2] for name, _, _ in trained[2:]] == ["0", "5"]
+    with pytest.raises(InputError, match="another configuration"):
+        frontier.train_sweep(sweep, "tiny", tmp_path, epochs=2)
+    for wrong in ("latent_dependence_weight", "no_such_weight=1", "latent_dependence_weight=1,-1"):
+        with pytest.raises(InputError):
+            frontier.train_sweep(wrong, "tiny", tmp_path)
+    assert len(trained) == 4
+
+
+def test_runs_of_other_data_and_unknown_baselines_are_refused(trained_folder, tmp_path):
+    other = tmp_path / "other"
+    shutil.copytree(trained_folder, other)
+    config = json.loads((other / "config.json").read_text())
+    (other / "config.json").write_text(json.dumps({**config, "data_fingerprint": "another"}))
+    with pytest.raises(InputError, match="other data"):
+        frontier.frontier([trained_folder, other], tmp_path / "out")
+    with pytest.raises(InputError, match="'mist'"):
+        frontier.frontier([trained_folder], tmp_path / "out", "mist")
+    with pytest.raises(InputError, match="--sweep"):
+        frontier.frontier([], tmp_path / "out")
+
+
+def test_baselines_are_audited_each_into_its_folder(trained_folder, tmp_path, monkeypatch):
+    audited = {}
+
+    def audit(dump, out, **options):
+        audited[out.name] = (dump, options)
+        return {"verdict": "leaks"}
+
+    monkeypatch.setattr(frontier, "audit", audit)
+    results = frontier.audit_baselines([trained_folder], "none,pixelate-8", tmp_path, quick=True)
+    assert list(results) == list(audited) == ["none", "pixelate-8"]
+    dump, options = audited["none"]
+    assert (dump.p_test == dump.x_test).all() and options == {"quick": True}
+    dump.save(tmp_path / "dump.npz")
+    frontier.audit_baselines([tmp_path / "dump.npz"], "label-only", tmp_path, external=True)
+    assert len({image.tobytes() for image in audited["label-only"][0].p_test}) == 7
+
+
+def test_the_plot_names_every_point_once_in_each_panel_and_escapes():
+    points = [frontier.point("a<b", "runs", evaluation())]
+    points += [frontier.point(value, "kl_weight", evaluation(share, None)) for value, share in (("0", 0.9), ("1", 0.6))]
+    for name, series in (("none", "none"), ("blur-1", "blur"), ("blur-2", "blur"), ("label-only", "label only")):
+        points.append(frontier.point(name, series, evaluation(1.0, None, 0.9)))
+    svg = frontier_svg(result(points))
+    root = ElementTree.fromstring(svg)
+    texts = [text.text for text in root.iter("{http://www.w3.org/2000/svg}text")]
+    for label in ("a<b", "kl 0", "1", "none", "blur-1", "blur-2", "label-only", "guessing a person"):
+        assert texts.count(label) == 2, label
+    assert not re.search(r"<script|href|url\(", svg) and any(text.startswith("Hollow") for text in texts)
+    without_latents = [frontier.point("none", "none", evaluation(latent=None))]
+    assert "Hollow" not in frontier_svg(result(without_latents))
+    assert "kl_weight=1" in frontier.frontier_summary(result(points))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("run", "--frontier", "run", "--out", "x"), "one of them"),
+        (("--frontier",), "--out"),
+        (("run", "--baseline", "none"), "--out"),
+        (("run", "--sweep", "kl_weight=1"), "--frontier"),
+        (("--frontier", "run", "--out", "x", "--epochs", "1"), "--sweep"),
+    ],
+)
+def test_flags_that_do_not_fit_are_refused(arguments, message, capsys):
+    assert run_script("evaluate.py", *arguments) == 2
+    assert message in capsys.readouterr().err

@@ -1,0 +1,262 @@
+"""The frontier: how much of the expression is left, against how well the best attack names people.
+
+Runs, those of a sweep over one setting, and the built-in baselines, all measured by the attackers and readers of the
+audit on the same images.
+"""
+
+import csv
+import json
+from pathlib import Path
+
+import keras
+from threadpoolctl import threadpool_limits
+
+from vgan_tf import training
+from vgan_tf.audit import Dump, audit, scenarios
+from vgan_tf.audit.baselines import BASELINES, LADDERS, applicable, baseline_dump
+from vgan_tf.audit.notebook import Notebook
+from vgan_tf.audit.statistics import accuracy_figure, chance
+from vgan_tf.audit.utility import train_reader
+from vgan_tf.config import parse_assignments, preset
+from vgan_tf.data import companions, load_faces
+from vgan_tf.errors import InputError
+from vgan_tf.evaluation import make_dump, pair_dump, results_folder
+from vgan_tf.files import replacing, write_json, write_text
+from vgan_tf.frontier_plot import frontier_svg
+from vgan_tf.run import load_run, open_run
+
+READERS = ("original", "protected")  # what a reader of the expression learns from
+LATENT_SCENARIO = "scenario_3"
+
+
+def frontier(
+    runs, out, baselines="all", sweep=None, preset_name=None, epochs=None, seeds=1, quick=True, progress=print
+):
+    """Measure runs and baselines on the same data, and plot what each keeps against what it gives away.
+
+    Called again, it goes on where it was interrupted, and measures again only what has changed.
+
+    Args:
+        runs: run folders.
+        out: folder for `frontier.json`, `frontier.csv` and `frontier.svg`; for `points/`, what was measured; and for
+            `runs/`, those of the sweep.
+        baselines: names separated by commas, or "all"; they are applied to the data of the first run.
+        sweep: "KEY=VALUE,VALUE,...", a setting that runs are trained for, or None.
+        preset_name, epochs: of those runs; `demo`, and the preset's own number of epochs, without them.
+        seeds: trainings of each attacker.
+        quick: cheaper attackers.
+        progress: called with one line of text at each step.
+
+    Returns:
+        (dict as in frontier.json, Path of `out`).
+
+    Raises:
+        InputError: no run, runs of different data, no such baseline or setting.
+    """
+    out = Path(out)
+    members = [(Path(run).resolve().name, "runs", Path(run)) for run in runs]
+    if sweep:
+        key, folders = train_sweep(sweep, preset_name or "demo", out / "runs", epochs, progress)
+        members += [(text, key, folder) for text, folder in folders.items()]
+    if not members:
+        raise InputError("--frontier: name run folders, or give --sweep KEY=VALUE,VALUE,...")
+    names = baseline_names(baselines)
+    opened = [open_run(folder) for _, _, folder in members]
+    for run in opened[1:]:
+        if (run.fingerprint, run.config.split) != (opened[0].fingerprint, opened[0].config.split):
+            raise InputError(f"{run.folder}: trained on other data than {opened[0].folder}; plot them apart")
+
+    settings, points, first = {"seeds": list(range(seeds)), "quick": quick}, [], None
+    for name, series, folder in members:
+        dump = run_dump(folder)
+        first = first or dump
+        found = evaluated(folder, settings)
+        if found is None:
+            place = out / "points" / (name if series == "runs" else folder.name)
+            found = measured(dump, place, settings, lambda line, name=name: progress(f"{name}: {line}"))
+        points.append(point(name, series, found))
+    for name in applicable(first, names):
+        dump = baseline_dump(first, name)
+        found = measured(dump, out / "points" / name, settings, lambda line, name=name: progress(f"{name}: {line}"))
+        series = next(title for title, ladder in LADDERS.items() if name in ladder)
+        points.append(point(name, series, found))
+    result = {
+        "chance": chance(first.id_test, len(first.identities)),
+        "chance_expression": chance(first.ep_test, len(first.expressions)),
+        "n_test": len(first.id_test),
+        "people": len(first.identities),
+        **settings,
+        "left_out": [name for name in names if name not in applicable(first, names)],
+        "points": points,
+    }
+    write_json(out / "frontier.json", result)
+    write_table(out / "frontier.csv", points)
+    write_text(out / "frontier.svg", frontier_svg(result))
+    return result, out
+
+
+def train_sweep(sweep, preset_name, out, epochs=None, progress=print):
+    """Train a run for each value of a setting, going on with those that are there.
+
+    Args:
+        sweep: "KEY=VALUE,VALUE,...".
+        preset_name: what the runs have in common.
+        out: folder for the runs, each named KEY=VALUE.
+        epochs: of each; the preset's own without it.
+        progress: called with one line of text for each run.
+
+    Returns:
+        (KEY, {VALUE as given: run folder}).
+
+    Raises:
+        InputError: no such setting or value, or a folder that holds a run of another configuration.
+    """
+    key, _, values = sweep.partition("=")
+    changes = {text: parse_assignments([f"{key}={text}"]) for text in values.split(",") if text}
+    if not changes:
+        raise InputError(f"--sweep {sweep!r}: expected KEY=VALUE,VALUE,...")
+    base = preset(preset_name).replace(**({} if epochs is None else {"epochs": epochs}))
+    configs = {text: base.replace(**change) for text, change in changes.items()}  # all checked before any is trained
+    folders = {text: Path(out) / f"{key}={text}" for text in configs}
+    for text, config in configs.items():
+        folder = folders[text]
+        if (folder / "config.json").exists():
+            run, faces = training.plan_resumption(folder)
+            if run.config != config:
+                raise InputError(f"{folder}: holds a run of another configuration; give another --out")
+        else:
+            run, faces = training.plan(config, folder)
+        if run.classifier_path.exists():
+            progress(f"{key}={text}: trained already")
+            continue
+        progress(f"{key}={text}: training")
+        keras.backend.clear_session()
+        training.train(run, faces)
+    return key, folders
+
+
+def run_dump(folder):
+    """The dump of a run on its own data, as its audit has it."""
+    model = load_run(folder)
+    fresh, strangers = companions(model.config.data)
+    return make_dump(model, load_faces(model.config.data), fresh=fresh, strangers=strangers)
+
+
+def measured(dump, folder, settings, progress):
+    """The privacy and utility figures of a dump, kept in `folder`: dict as `evaluation.json` has them."""
+    seeds, quick = settings["seeds"], settings["quick"]
+
+    def measure():
+        attacks = scenarios.identity_attacks(dump, seeds, quick, progress)
+        privacy = {
+            name: scenarios.scenario_figures(dump.id_test, attacks[name], dump.clip_test)
+            for name in scenarios.SCENARIOS
+        }
+        utility = {}
+        for source in READERS:
+            progress(f"expression: reader of {source} images")
+            readings = [train_reader(dump, source, seed, quick)[0](dump.p_test)[:, 0] for seed in seeds]
+            utility[f"{source}_to_protected"] = accuracy_figure(dump.ep_test, readings, dump.clip_test)
+        return {"privacy": privacy, "utility": utility}, {}
+
+    with threadpool_limits(1, "blas"):
+        return Notebook(folder, dump, settings, progress).part("figures", measure)[0]
+
+
+def evaluated(folder, settings):
+    """A run's own `evaluation.json` where it is of the same kind and not older than the weights, else None."""
+    path = results_folder(folder) / "evaluation.json"
+    if not path.exists() or path.stat().st_mtime < open_run(folder).weights_path.stat().st_mtime:
+        return None
+    evaluation = json.loads(path.read_text(encoding="utf-8"))
+    kind = {**settings, "target_policy": "uniform"}
+    return evaluation if all(evaluation.get(key) == value for key, value in kind.items()) else None
+
+
+def point(name, series, evaluation):
+    """What the plot shows of an evaluation.
+
+    Returns:
+        {"name", "series", "identity": figure of the strongest attack with its "attacker" and "scenario",
+        "identity_from_images": likewise, latents left out, "expression": {"original" | "protected": figure of the
+        reader that learnt from such images}}.
+    """
+    attacks = [
+        {"attacker": attacker, "scenario": scenario, **figure}
+        for scenario, one in evaluation["privacy"].items()
+        if one
+        for attacker, figure in one["attackers"].items()
+    ]
+    on_images = [attack for attack in attacks if attack["scenario"] != LATENT_SCENARIO]
+    return {
+        "name": name,
+        "series": series,
+        "identity": max(attacks, key=lambda attack: attack["accuracy"]),
+        "identity_from_images": max(on_images, key=lambda attack: attack["accuracy"]),
+        "expression": {source: evaluation["utility"][f"{source}_to_protected"] for source in READERS},
+    }
+
+
+def write_table(path, points):
+    """Write the points as CSV: accuracies with the ends of their intervals, one row a point."""
+    rows = []
+    for one in points:
+        row = {"series": one["series"], "name": one["name"]}
+        figures = {"identity": one["identity"], "identity_from_images": one["identity_from_images"]}
+        figures |= {f"expression_by_reader_of_{source}": figure for source, figure in one["expression"].items()}
+        for title, figure in figures.items():
+            row |= {title: figure["accuracy"], f"{title}_low": figure["interval"][0]}
+            row |= {f"{title}_high": figure["interval"][1]}
+        rows.append({**row, "attacker": one["identity"]["attacker"], "scenario": one["identity"]["scenario"]})
+    with replacing(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def baseline_names(text):
+    """The baselines named in "NAME,NAME,..." or "all"; an unknown one raises InputError."""
+    names = list(BASELINES) if text == "all" else [name for name in text.split(",") if name]
+    for name in names:
+        if name not in BASELINES:
+            raise InputError(f"baseline {name!r}: must be all, or some of {', '.join(BASELINES)}")
+    return names
+
+
+def audit_baselines(sources, names, out, external=False, **options):
+    """Audit baselines on the originals of a run, or of anyone's images.
+
+    Args:
+        sources: list of one run folder; if `external`, of a dump's path, or of two SOURCEs as for `--external`.
+        names: "NAME,NAME,..." or "all", which leaves out those that the data does not allow.
+        out: folder for the results, one folder for each.
+        external: see `sources`.
+        options: passed to `vgan_tf.audit.audit`.
+
+    Returns:
+        {name: dict as in evaluation.json}.
+    """
+    if not external:
+        dump = run_dump(sources[0])
+    elif len(sources) == 1:
+        dump = Dump.load(sources[0])
+    else:
+        dump = pair_dump(*(load_faces(source) for source in sources))
+    chosen = applicable(dump, baseline_names(names)) if names == "all" else baseline_names(names)
+    results = {}
+    for name in chosen:
+        print(f"baseline {name}")
+        results[name] = audit(baseline_dump(dump, name), Path(out) / name, **options)
+    return results
+
+
+def frontier_summary(result):
+    """The points as lines of text, the best kept first."""
+    reader = "expression (learnt from originals, from protected)"
+    lines = [f"  {'':<34} {'identity':>9}   {reader}"]
+    for one in sorted(result["points"], key=lambda one: one["identity"]["accuracy"]):
+        name = one["name"] if one["series"] in LADDERS or one["series"] == "runs" else f"{one['series']}={one['name']}"
+        kept = "   ".join(f"{one['expression'][source]['accuracy']:6.1%}" for source in READERS)
+        lines.append(f"  {name:<34} {one['identity']['accuracy']:9.1%}   {kept}")
+    levels = f"{result['chance']:.1%} and {result['chance_expression']:.1%}"
+    return "\n".join([*lines, f"  chance: {levels}; left out: {', '.join(result['left_out']) or 'nothing'}"])
