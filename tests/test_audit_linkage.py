@@ -81,6 +81,7 @@ def test_images_that_are_all_alike_tell_nothing():
         assert one["tar_at_far_1_percent"] == pytest.approx(0.01) and one["tar_at_far_0_1_percent"] is None
     for name, one in linkage.open_set(dump, [0], True, silent)["images"]["attackers"].items():
         assert "original" in name or one["accuracy"] == pytest.approx(1 / PEOPLE)
+        assert "original" in name or one["interval"][0] <= 1 / PEOPLE
 
 
 def test_a_target_that_is_never_the_person_does_not_inform():
@@ -93,7 +94,7 @@ def test_a_target_that_is_never_the_person_does_not_inform():
     scores = (embedded[pairs.first] * embedded[pairs.second]).sum(axis=1)
     assert area(Ranking(scores, pairs.same).curve()) > 0.6
     figure = pair_figure(embedded, pairs, 0, 20)
-    assert figure["auc"] == pytest.approx(0.5) and figure["interval"] == pytest.approx([0.5, 0.5])
+    assert figure["auc"] == 0.5 and figure["interval"] == [0.5, 0.5]
 
 
 def test_pairs_leave_out_images_of_one_clip_and_different_expressions():

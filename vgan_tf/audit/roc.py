@@ -32,9 +32,12 @@ class Ranking:
 
 
 def area(curve):
-    """Area under a curve: the chance that a random yes scores above a random no, ties counted half."""
+    """Area under a curve: the chance that a random yes scores above a random no, ties counted half.
+
+    Rounded, since a sum that ends a hair above one half would be taken for knowledge.
+    """
     false_alarms, hits = curve
-    return float(((hits[1:] + hits[:-1]) / 2 * np.diff(false_alarms)).sum())
+    return round(float(((hits[1:] + hits[:-1]) / 2 * np.diff(false_alarms)).sum()), 9)
 
 
 def equal_error_rate(curve):
