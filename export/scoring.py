@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from vgan_tf.audit import attackers, scenarios
+from vgan_tf.audit import attackers
 from vgan_tf.audit.statistics import accuracy_figure, chance, paired_difference
 from vgan_tf.evaluation import make_dump
 from vgan_tf.images import to_float
@@ -101,11 +101,11 @@ class Trial:
         readings = {"expression_accuracy": (dump.ep_test, self.read_expression(dump.p_test), None)}
         if self.read_target:
             readings["target_success"] = (self.targets["test"], self.read_target(dump.p_test), None)
-        readings["scenario_2"] = self._strongest(attackers.IMAGE_ATTACKERS, dump, dump.p_train, dump.p_test)
+        readings["scenario_2"] = self._strongest(attackers.QUICK_IMAGE_ATTACKERS, dump, dump.p_train, dump.p_test)
         return readings
 
     def _encoder(self, dump):
-        return {"scenario_3": self._strongest(attackers.LATENT_ATTACKERS, dump, dump.mu_train, dump.mu_test)}
+        return {"scenario_3": self._strongest(attackers.QUICK_LATENT_ATTACKERS, dump, dump.mu_train, dump.mu_test)}
 
     def _expression(self, probabilities):
         return {
@@ -117,7 +117,7 @@ class Trial:
         """(truth, predictions, name) of the attacker with the highest test accuracy."""
         classes, tests = len(dump.identities), {"test": read}
         readings = {
-            kind.name: scenarios.attack(kind, learnt, dump.id_train, tests, classes, [self.seed], True)["test"][0]
+            kind.name: attackers.attack(kind, learnt, dump.id_train, tests, classes, [self.seed], True)["test"][0]
             for kind in kinds
         }
         name = max(readings, key=lambda one: (readings[one] == dump.id_test).mean())
