@@ -50,8 +50,8 @@ def train_cnn(train, validation, classes, seed, quick):
 
 def _fit_cnn(train, validation, classes, seed, quick, layers):
     network = cnn(train.features.shape[1:], train.labels.shape[1] * classes, seed, layers)
-    epochs = 5 if quick else 14
-    return network, fit_network(network, train, validation, seed, epochs, patience=1, augment=shift_light_and_cover)
+    epochs, patience = (5, 1) if quick else (14, 2)
+    return network, fit_network(network, train, validation, seed, epochs, patience, augment=shift_light_and_cover)
 
 
 def fit_bit_cnn(train, validation, classes, seed, quick):
