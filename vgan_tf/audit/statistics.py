@@ -39,8 +39,8 @@ def accuracy_figure(truth, predictions, clusters=None, over="clips"):
     runs: more runs on the same examples tell about the attacker, not about other examples. With clusters it is
     Wilson's with `effective_count` examples and Student's quantile for the number of clusters, and so never narrower:
     frames of one clip are right or wrong together. (In simulation, with 6 to 60 clusters, it covers the truth at 93 to
-    99.8 %, once at 88 %, where percentiles of the bootstrap do at 60 to 96 %, few clusters and high accuracies being the
-    worst.)
+    99.8 %, once at 88 %, where percentiles of the bootstrap do at 60 to 96 %, the worst with few clusters and high
+    accuracies.)
 
     Args:
         truth: int `(n,)`.
