@@ -59,10 +59,10 @@ def _image_attacks(scores, dump, seeds, quick, progress):
         progress(f"identity: {name}")
         scores["scenario_2"][name] = attack_from_fresh(attacker, "p", dump, *settings)
     for attacker in attackers.TRANSFER_ATTACKERS:
+        name = f"{attacker.name}, across targets"
+        progress(f"identity: {name}")
         runs = attack_across_targets(attacker, dump, *settings)
         if runs is not None:
-            name = f"{attacker.name}, across targets"
-            progress(f"identity: {name}")
             scores["scenario_2"][name] = runs
 
 
@@ -120,10 +120,10 @@ def attack_across_targets(attacker, dump, classes, seeds, quick):
     image of each target, which anyone sees without knowing a name, is taken away before.
 
     Returns:
-        list of float32 scores `(n_test, classes)`, one for each seed; None where targets are not known or a half of
+        list of float32 scores `(n_test, classes)`, one for each seed; None where targets are not known, or a half of
         them leaves a person without images to learn from.
     """
-    if not _knows_targets(dump):
+    if not _has_targets(dump):
         return None
     taught = (dump.p_train, dump.id_train, dump.c_train)
     images, labels, targets = taught if dump.fresh is None else (dump.fresh.p, dump.fresh.id, dump.fresh.c)
@@ -154,8 +154,9 @@ def without_looks(images, targets):
     return results
 
 
-def _knows_targets(dump):
-    return dump.c_test is not None and (dump.fresh is None or dump.fresh.c is not None)
+def _has_targets(dump):
+    known = dump.c_test is not None and (dump.fresh is None or dump.fresh.c is not None)
+    return known and len(np.unique(dump.c_test)) > 1
 
 
 def scenario_figures(truth, predictions, clusters=None):
@@ -308,8 +309,8 @@ def left_out(dump):
             "No fresh images of the same people were given: attackers “from fresh images” learnt from parts of the "
             "test images instead."
         )
-    if not _knows_targets(dump):
-        sentences.append("The targets are not known: no attack across targets.")
+    if not _has_targets(dump):
+        sentences.append("The targets are not known, or all the same: no attack across targets.")
     if dump.mu_train is None and dump.z_train is None:
         sentences.append("No latents were given: none was attacked.")
     return sentences
