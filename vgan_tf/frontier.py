@@ -236,15 +236,15 @@ def audit_baselines(sources, names, out, external=False, **options):
     Returns:
         {name: dict as in evaluation.json}.
     """
+    chosen = baseline_names(names)
     if not external:
         dump = run_dump(sources[0])
     elif len(sources) == 1:
         dump = Dump.load(sources[0])
     else:
         dump = pair_dump(*(load_faces(source) for source in sources))
-    chosen = applicable(dump, baseline_names(names)) if names == "all" else baseline_names(names)
     results = {}
-    for name in chosen:
+    for name in applicable(dump, chosen) if names == "all" else chosen:
         print(f"baseline {name}")
         results[name] = audit(baseline_dump(dump, name), Path(out) / name, **options)
     return results
