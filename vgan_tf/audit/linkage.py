@@ -74,10 +74,10 @@ def linkability(dump, seeds, quick=False, progress=print, embedded=None):
         {"chance": 0.5, "test": part, "strangers": part or None}, where a part is {"images": kind, "latents": kind or
         None, "people", "resampled"} and a kind is {"strongest": figure with "attacker", "attackers": {name: figure}};
         a part without a pair of either sort is None. A figure is {"auc", "interval" (95 %, bootstrap of the people
-        where there are 20 or more, else of the images of each: it then speaks of other images of these people, not of
-        other people), "eer", "tar_at_far_1_percent", "tar_at_far_0_1_percent" (None where too few pairs of two people
-        define it), "pairs", "auc_across_targets", "auc_same_target", "auc_across_expressions" (None where there are no
-        such pairs)}.
+        where there are 20 or more, else of the clips, or images, of each: it then speaks of other images of these
+        people, not of other people), "eer", "tar_at_far_1_percent", "tar_at_far_0_1_percent" (None where too few pairs
+        of two people define it), "pairs", "auc_across_targets", "auc_same_target", "auc_across_expressions" (None
+        where there are no such pairs)}.
     """
     embedded = embedded or embed(dump, seeds, quick, progress)
     replicates = QUICK_REPLICATES if quick else REPLICATES
@@ -89,7 +89,8 @@ def linkability(dump, seeds, quick=False, progress=print, embedded=None):
             continue
         progress(f"linking: pairs of {part}")
         count = len(np.unique(pairs.people))
-        result[part] = {"people": count, "resampled": "people" if count >= FEWEST_PEOPLE else "images"}
+        units = "people" if count >= FEWEST_PEOPLE else "images" if clip is None else "clips"
+        result[part] = {"people": count, "resampled": units}
         for kind, names in embedded.items():
             figures = {
                 name: [pair_figure(one[part], pairs, seeds[0], replicates) for one in runs]
@@ -280,7 +281,7 @@ def _rank_figure(gallery, probes, people, seed):
         if len(names) >= FEWEST_PEOPLE:
             times = np.bincount(random.integers(0, len(names), len(names)), minlength=len(names))[people]
         else:
-            times = drawn_within(people, len(names), random)
+            times = drawn_within(people, np.arange(len(people)), random)
         seen = ~np.isnan(one)
         accuracies.append((one[seen] * times[seen]).sum() / max(1, times[seen].sum()))
     low, high = np.quantile(accuracies, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])

@@ -46,7 +46,7 @@ def controls(dump, attack, seed=0, quick=False, progress=print):
     def figure(attacker, features, taught, tests):
         classes = len(dump.identities)
         runs = attack(attacker, features, taught, {"hidden": tests}, classes, [seed], quick)["hidden"]
-        return accuracy_figure(dump.id_test, runs)
+        return accuracy_figure(dump.id_test, runs, dump.clip_test)
 
     subverted = subvert(_fewer(dump, QUICK_TRAIN_IMAGES, seed) if quick else dump, seed, quick, progress)
     progress("positive control: reading the subverted generator's images")
@@ -97,7 +97,7 @@ def usual_checks(dump, subverted, attack, seed=0, quick=True):
                 when: attack(attackers.CNN, one.p_train, taught, {when: one.p_test}, classes, [seed], quick)[when]
                 for when, one in (("before", dump), ("after", subverted))
             }
-        checks[title] = {when: accuracy_figure(truth, readings) for when, readings in runs.items()}
+        checks[title] = {when: accuracy_figure(truth, readings, dump.clip_test) for when, readings in runs.items()}
     change = np.abs(subverted.p_test.astype(np.int16) - dump.p_test)
     return {**checks, "largest_change": int(change.max()), "mean_change": float(change.mean())}
 
