@@ -40,7 +40,8 @@ def controls(dump, attack, seed=0, quick=False, progress=print):
         progress: called with one line of text at each step.
 
     Returns:
-        {"subverted_generator": {attacker name: figure}, "hidden_in_latent": likewise, or None without latents}.
+        {"subverted_generator": {attacker name: figure}, "hidden_in_latent": likewise, or None without latents,
+        "usual_checks": what `usual_checks` sees of the subverted generator, None if quick}.
     """
 
     def figure(attacker, features, taught, tests):
@@ -56,6 +57,11 @@ def controls(dump, attack, seed=0, quick=False, progress=print):
     name = f"{attackers.PIXEL_RIDGE.name}, after JPEG of quality {JPEG_QUALITY}"
     generator[name] = figure(attackers.PIXEL_RIDGE, compressed[0], taught, compressed[1])
 
+    checks = None
+    if not quick:
+        progress("positive control: the usual checks of the subverted generator")
+        checks = usual_checks(dump, subverted, attack, seed)
+
     latent = None
     if any(getattr(dump, f"{name}_train") is not None for name in LATENTS):
         progress("positive control: reading an identity hidden in a latent")
@@ -64,7 +70,7 @@ def controls(dump, attack, seed=0, quick=False, progress=print):
             one.name: figure(one, hidden.mu_train, dump.id_train, hidden.mu_test)
             for one in attackers.for_latents(quick)
         }
-    return {"subverted_generator": generator, "hidden_in_latent": latent}
+    return {"subverted_generator": generator, "hidden_in_latent": latent, "usual_checks": checks}
 
 
 def usual_checks(dump, subverted, attack, seed=0, quick=True):
