@@ -22,7 +22,8 @@ def parse():
     parser.add_argument("--show", action="store_true", help="only print the table of the last audit again")
     parser.add_argument("--quick", action="store_true", help="weaker attackers, to look before the real audit")
     parser.add_argument("--baseline", metavar="NAME[,NAME...]|all", help="audit simple anonymizers on the same images")
-    parser.add_argument("--frontier", nargs="*", metavar="RUN", help="plot runs and baselines, quickly, into --out")
+    parser.add_argument("--no-baselines", action="store_true", help="--frontier compares runs alone")
+    parser.add_argument("--frontier", nargs="*", metavar="RUN", help="compare runs and baselines, quickly, into --out")
     parser.add_argument("--sweep", metavar="KEY=VALUE[,VALUE...]", help="--frontier also trains a run for each value")
     parser.add_argument("--preset", help="of the runs of --sweep; demo without it")
     parser.add_argument("--epochs", type=int, help="of the runs of --sweep")
@@ -32,8 +33,10 @@ def parse():
         parser.error("name a RUN, or give --external or --frontier; one of them")
     if (arguments.external or arguments.baseline or arguments.frontier is not None) and not arguments.out:
         parser.error("--external, --baseline and --frontier need --out")
-    if arguments.frontier is None and (arguments.sweep or arguments.full):
-        parser.error("--sweep and --full need --frontier")
+    if arguments.frontier is None and (arguments.sweep or arguments.full or arguments.no_baselines):
+        parser.error("--sweep, --full and --no-baselines need --frontier")
+    if arguments.baseline and arguments.no_baselines:
+        parser.error("--baseline or --no-baselines; one of them")
     if arguments.sweep is None and (arguments.preset or arguments.epochs):
         parser.error("--preset and --epochs need --sweep")
     if arguments.on_device and not arguments.run:
@@ -89,7 +92,7 @@ def compare(arguments):
     result, out = frontier(
         arguments.frontier,
         arguments.out,
-        baselines=arguments.baseline or "all",
+        baselines="" if arguments.no_baselines else arguments.baseline or "all",
         sweep=arguments.sweep,
         preset_name=arguments.preset,
         epochs=arguments.epochs,

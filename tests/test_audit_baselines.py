@@ -108,6 +108,9 @@ def test_a_baseline_dump_has_no_latents_and_protects_further_images(faces):
     for protected, originals in ((blurred.p_test, test), (blurred.fresh.p, fresh)):
         np.testing.assert_array_equal(protected, baselines.blur(originals, faces, 2))
     np.testing.assert_array_equal(blurred.x_test, test.images)
+    clips = np.arange(len(test.images)) // 3
+    of_clips = dataclasses.replace(dump, clip_train=clips, clip_test=clips)
+    np.testing.assert_array_equal(baselines.baseline_dump(of_clips, "blur-2").clip_test, clips)
     labels = baselines.baseline_dump(dump, "label-only")
     np.testing.assert_array_equal(labels.p_test, labels.p_train)  # the same labels in the same order
     assert baselines.applicable(dump, ["none", "k-same-2", "k-same-5"]) == ["none", "k-same-2"]

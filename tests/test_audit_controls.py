@@ -1,5 +1,7 @@
 """Controls fail where attackers are blind or see what they should not."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -33,6 +35,17 @@ def test_attackers_that_see_pass_and_blind_ones_fail(dump):
     assert figures["ok"] and figures["required"] == pytest.approx(0.625)
     assert {"originals", "hidden_in_lowest_bits", "components"} < set(figures)
     assert not controls.positive_control(dump, blind, 0, quick=True, progress=silent)["ok"]
+
+
+def test_what_controls_find_is_less_sure_where_images_of_a_clip_are_right_together(dump):
+    clips = np.repeat(np.arange(40), 8)
+    by_heart = {"CNN": [np.where(clips % 5 < 4, dump.id_test, (dump.id_test + 1) % PEOPLE)]}
+    of_clips = dataclasses.replace(dump, clip_train=np.arange(320), clip_test=clips)
+    found = [controls.positive_control(one, by_heart, 0, quick=True, progress=silent) for one in (dump, of_clips)]
+    for kind in ("originals", "hidden_in_lowest_bits", "components"):
+        alone, together = (next(iter(one[kind].values())) for one in found)
+        assert together["accuracy"] == alone["accuracy"] and together["interval_over"] == "clips"
+        assert np.ptp(together["interval"]) > 1.5 * np.ptp(alone["interval"])
 
 
 def test_hidden_bits_change_the_picture_by_one_level_at_most(dump):

@@ -29,6 +29,16 @@ def test_what_shows_only_target_and_expression_paints_the_mean_face():
     assert abs(mean["recognised"]["accuracy"] - 1 / PEOPLE) < 0.08
 
 
+def test_what_is_recognised_is_as_sure_as_there_are_clips():
+    dump = small_dump("same", 240, 120)
+    of_clips = dataclasses.replace(dump, clip_train=np.arange(240), clip_test=100 + np.arange(120) // 6)
+    alone, together = (inversion(one, [0], True, silent)[0] for one in (dump, of_clips))
+    for name in ("originals", "class_mean", "from_protected", "from_latent"):
+        first, second = (one[name]["recognised"] for one in (alone, together))
+        assert second["interval_over"] == "clips" and second["clusters"] == 20
+        assert second["accuracy"] == first["accuracy"] and np.ptp(second["interval"]) > np.ptp(first["interval"])
+
+
 def test_without_latents_they_are_left_out():
     none = dict.fromkeys(("mu_train", "mu_test", "z_train", "z_test"))
     dump = dataclasses.replace(small_dump("same", 120, 60), fresh=None, strangers=None, **none)

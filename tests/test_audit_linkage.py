@@ -105,6 +105,15 @@ def test_pairs_leave_out_images_of_one_clip_and_different_expressions():
     assert make_pairs(embeddings.People(None, person, np.arange(5), None), None, 0) is None
 
 
+def test_intervals_of_linking_are_wider_where_images_of_a_clip_are_alike():
+    random = np.random.default_rng(0)
+    people, clips = np.repeat(np.arange(4), 60), np.repeat(np.arange(48), 5)
+    vectors = embeddings.unit(np.eye(4)[people] + random.normal(0, 1, (48, 4))[clips])
+    shown = embeddings.People(None, people, np.zeros(240, int), None)
+    alone, together = (pair_figure(vectors, make_pairs(shown, one, 0), 0, 60) for one in (np.arange(240), clips))
+    assert np.ptp(together["interval"]) > 1.3 * np.ptp(alone["interval"])
+
+
 def test_many_people_are_resampled_themselves():
     people = np.repeat(np.arange(30), 4)
     pairs = make_pairs(embeddings.People(None, people, np.zeros(120, int), None), None, 0)

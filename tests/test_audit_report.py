@@ -154,6 +154,7 @@ def example():
             "protected_to_protected": figure(0.993, 0.006),
             "protected_to_original": figure(0.673),
             "target_success": figure(1.0, 0.006),
+            "ceiling": {"expression": figure(1.0, 0.006)},
             "per_expression": {name: figure(0.9, 0.06) for name in EXPRESSIONS},
             "intensity_r2": {
                 "original": 0.851,
@@ -270,6 +271,8 @@ def test_a_full_page_is_self_contained_escaped_and_says_everything():
         "frame after frame",
         "KID",
         "An anonymizer that cheats",
+        "The usual checks pass, yet the attackers above read the name in 97.0 % of its pictures.",
+        "one face for each expression",
         "512.3",
         "87.7 %",
         "3 of 255",
@@ -278,6 +281,12 @@ def test_a_full_page_is_self_contained_escaped_and_says_everything():
     ):
         assert said.lower() in text.lower()
     assert "not attacked:" not in text.lower() and "not measured" not in text
+
+
+def test_checks_that_see_the_cheat_are_not_said_to_pass():
+    evaluation = example()
+    evaluation["controls"]["positive"]["checks"]["identity, learnt from originals"]["after"] = figure(0.4)
+    assert "usual checks pass" not in page_of(evaluation) and "40.0" in page_of(evaluation)
 
 
 def paths_in(node, depth=3):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from vgan_tf.audit import Dump, Extra, attackers, processing, scenarios
+from vgan_tf.audit.statistics import wilson
 
 PEOPLE, SIZE = 4, 16
 SETTINGS = (PEOPLE, [0], True)
@@ -134,10 +135,38 @@ def test_targets_that_are_never_the_truth_rule_out_more_in_groups():
 
 def test_groups_hold_one_person_and_each_picture_once():
     labels = np.repeat([0, 1, 2], [9, 4, 3])
-    groups = scenarios.groups_of(labels, 4, seed=0)
-    assert labels[groups].tolist() == [[0] * 4, [0] * 4, [1] * 4] and len(np.unique(groups)) == 12
+    groups, bundles = scenarios.groups_of(labels, 4, seed=0)
+    assert labels[groups].tolist() == [[0] * 4, [0] * 4, [1] * 4] and len(np.unique(groups)) == 12 and bundles is None
     drawn = scenarios.random_groups(labels, 4, 10, seed=0)
     assert drawn.shape == (20, 4) and all(len(set(group)) == 4 and len(set(labels[group])) == 1 for group in drawn)
+
+
+def test_groups_take_turns_among_the_clips_of_a_bundle_and_bundles_share_none():
+    labels, clips = np.repeat([0, 1], [90, 12]), np.concatenate([np.repeat(np.arange(9), 10), np.repeat([9, 10], 6)])
+    groups, bundles = scenarios.groups_of(labels, 4, 0, clips)
+    assert len(np.unique(groups)) == groups.size == 100  # 50 and 40 of label 0 make whole groups of 4 but for two
+    assert all(len(np.unique(labels[group])) == 1 for group in groups)
+    clips_of = [set(clips[groups[bundles == bundle]].ravel()) for bundle in range(3)]
+    assert [len(one) for one in clips_of] == [5, 4, 2] and not set.intersection(*clips_of[:2])
+    assert all(len(set(clips[group])) == 4 for group in groups[bundles == 1])
+
+
+def test_intervals_are_as_wide_as_clips_are_few(leaking, attacks):
+    """Clips that are known by heart, or not at all: their images are not independent, nor groups of them."""
+    clips = np.repeat(np.arange(40), 4)
+    person = (np.arange(40) % PEOPLE)[clips]
+    known = np.where(clips % 5 < 4, person, (person + 1) % PEOPLE)
+    dump = dataclasses.replace(leaking, id_test=person, clip_train=np.arange(320), clip_test=clips)
+    scores = {name: {} for name in scenarios.SCENARIOS} | {"scenario_1": {"by heart": [np.eye(PEOPLE)[known]]}}
+    averaged = scenarios.averaging_attacks(dump, {"scores": scores}, [0], quick=True, progress=silent)
+    treated = scenarios.robustness_attacks(dump, attacks, [0], quick=True, progress=silent)
+    for figure, count, clusters in (
+        (averaged["images of 4 pictures"], 40, 8),
+        (averaged["latents of 4 pictures"], 40, 8),
+        *((one, 160, 40) for one in treated.values()),
+    ):
+        assert (figure["interval_over"], figure["clusters"]) == ("clips", clusters)
+        assert np.ptp(figure["interval"]) > np.ptp(wilson(figure["accuracy"] * count, count))
 
 
 def test_a_coarse_trace_survives_what_pictures_meet_on_their_way(leaking, attacks):

@@ -22,6 +22,16 @@ def test_repeated_runs_do_not_narrow_the_interval():
     assert (two["lowest"], two["highest"]) == (0.5, 1.0)
 
 
+def test_an_interval_over_runs_covers_test_images_and_seeds():
+    # Two runs: Student's quantile is 12.706, the standard error 0.01; the ends lie 0.03 and 0.04 off on average.
+    low, high = statistics.interval_over_runs([0.4, 0.42], [(0.37, 0.44), (0.39, 0.46)])
+    assert low == pytest.approx(0.41 - np.hypot(0.03, 0.12706), abs=1e-5)
+    assert high == pytest.approx(0.41 + np.hypot(0.04, 0.12706), abs=1e-5)
+    assert statistics.interval_over_runs([0.4] * 3, [(0.37, 0.44)] * 3) == pytest.approx((0.37, 0.44))
+    # Three: 4.30265 / sqrt(3) of a deviation of 0.1.
+    assert statistics.interval_over_runs([0.4, 0.5, 0.6]) == pytest.approx((0.5 - 0.24842, 0.5 + 0.24842), abs=1e-4)
+
+
 def test_chance_is_the_commonest_label_and_an_excluded_target_informs():
     balanced = np.repeat(np.arange(4), 5)
     assert statistics.chance(balanced, 4) == 0.25

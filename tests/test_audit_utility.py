@@ -43,6 +43,7 @@ def test_expressions_are_read_alike_from_both(measured):
         weights = np.bincount(dump.ep_test)
         assert np.average(recalls, weights=weights) == pytest.approx(figures[test]["accuracy"])
     assert figures["target_success"]["accuracy"] > 0.7
+    assert figures["ceiling"]["expression"]["accuracy"] > 0.9
     assert figures["agreement"]["reader_of_originals"]["accuracy"] > 0.85
     assert figures["expression_from_latent"]["logistic on mean"]["accuracy"] > 0.9
     json.dumps(figures, allow_nan=False)

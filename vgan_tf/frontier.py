@@ -1,32 +1,32 @@
 """The frontier: how much of the expression is left, against how well the best attack names people.
 
 Runs, those of a sweep over one setting, and the built-in baselines, all measured by the attackers and readers of the
-audit on the same images.
+audit on the same data. Runs that differ in their seed alone are one point.
 """
 
-import csv
 import json
+import os
+import re
 from pathlib import Path
 
 import keras
 from threadpoolctl import threadpool_limits
 
 from vgan_tf import training
-from vgan_tf.audit import Dump, audit, scenarios
+from vgan_tf.audit import Dump, audit, scenarios, utility
 from vgan_tf.audit.baselines import BASELINES, LADDERS, applicable, baseline_dump
 from vgan_tf.audit.notebook import Notebook
-from vgan_tf.audit.statistics import accuracy_figure, chance
-from vgan_tf.audit.utility import train_reader
+from vgan_tf.audit.statistics import chance
 from vgan_tf.config import parse_assignments, preset
 from vgan_tf.data import companions, load_faces
 from vgan_tf.errors import InputError
 from vgan_tf.evaluation import make_dump, pair_dump, results_folder
-from vgan_tf.files import replacing, write_json, write_text
+from vgan_tf.files import write_json, write_text
 from vgan_tf.frontier_plot import frontier_svg
+from vgan_tf.frontier_table import markdown_table, point, write_table
 from vgan_tf.run import load_run, open_run
 
-READERS = ("original", "protected")  # what a reader of the expression learns from
-LATENT_SCENARIO = "scenario_3"
+ENDING_OF_A_SEED = re.compile(r"[-_.= ]*(seed|s)?[-_.= ]*\d*$")  # of a run's name
 
 
 def frontier(
@@ -37,11 +37,12 @@ def frontier(
     Called again, it goes on where it was interrupted, and measures again only what has changed.
 
     Args:
-        runs: run folders.
-        out: folder for `frontier.json`, `frontier.csv` and `frontier.svg`; for `points/`, what was measured; and for
-            `runs/`, those of the sweep.
-        baselines: names separated by commas, or "all"; they are applied to the data of the first run.
-        sweep: "KEY=VALUE,VALUE,...", a setting that runs are trained for, or None.
+        runs: run folders; those that differ in their seed alone become one point.
+        out: folder for `frontier.json`, `.csv`, `.md` and `.svg`; for `points/`, what was measured; and for `runs/`,
+            those of the sweep.
+        baselines: names separated by commas, "all", or "" for none at all; they are applied to the data of the first
+            run.
+        sweep: "KEY=VALUE,VALUE,...", a setting that runs are trained for (runs over "seed" become one point), or None.
         preset_name, epochs: of those runs; `demo`, and the preset's own number of epochs, without them.
         seeds: trainings of each attacker.
         quick: cheaper attackers.
@@ -51,35 +52,39 @@ def frontier(
         (dict as in frontier.json, Path of `out`).
 
     Raises:
-        InputError: no run, runs of different data, no such baseline or setting.
+        InputError: no run, runs of different data, two of one configuration, no such baseline or setting.
     """
     out = Path(out)
-    members = [(Path(run).resolve().name, "runs", Path(run)) for run in runs]
+    folders = [Path(run).resolve() for run in runs]
+    members = [(name, "runs", folder) for name, folder in zip(short_names(folders), folders, strict=True)]
     if sweep:
         key, folders = train_sweep(sweep, preset_name or "demo", out / "runs", epochs, progress)
-        members += [(text, key, folder) for text, folder in folders.items()]
+        if key == "seed":
+            members += [(f"{preset_name or 'demo'}-{folder.name}", "runs", folder) for folder in folders.values()]
+        else:
+            members += [(text, key, folder) for text, folder in folders.items()]
     if not members:
         raise InputError("--frontier: name run folders, or give --sweep KEY=VALUE,VALUE,...")
     names = baseline_names(baselines)
-    opened = [open_run(folder) for _, _, folder in members]
-    for run in opened[1:]:
-        if (run.fingerprint, run.config.split) != (opened[0].fingerprint, opened[0].config.split):
-            raise InputError(f"{run.folder}: trained on other data than {opened[0].folder}; plot them apart")
+    groups = grouped(members)
 
     settings, points, first = {"seeds": list(range(seeds)), "quick": quick}, [], None
-    for name, series, folder in members:
-        dump = run_dump(folder)
-        first = first or dump
-        found = evaluated(folder, settings)
-        if found is None:
-            place = out / "points" / (name if series == "runs" else folder.name)
-            found = measured(dump, place, settings, lambda line, name=name: progress(f"{name}: {line}"))
-        points.append(point(name, series, found))
+    for group in groups:
+        evaluations = []
+        for name, series, folder in group:
+            dump = run_dump(folder)
+            first = first or dump
+            found = evaluated(folder, settings)
+            if found is None:
+                place = out / "points" / (name if series == "runs" else folder.name)
+                found = measured(dump, place, settings, lambda line, name=name: progress(f"{name}: {line}"))
+            evaluations.append(found)
+        points.append(point(name_of_group([name for name, _, _ in group]), group[0][1], evaluations))
     for name in applicable(first, names):
         dump = baseline_dump(first, name)
         found = measured(dump, out / "points" / name, settings, lambda line, name=name: progress(f"{name}: {line}"))
         series = next(title for title, ladder in LADDERS.items() if name in ladder)
-        points.append(point(name, series, found))
+        points.append(point(name, series, [found]))
     result = {
         "chance": chance(first.id_test, len(first.identities)),
         "chance_expression": chance(first.ep_test, len(first.expressions)),
@@ -91,8 +96,44 @@ def frontier(
     }
     write_json(out / "frontier.json", result)
     write_table(out / "frontier.csv", points)
+    write_text(out / "frontier.md", markdown_table(result))
     write_text(out / "frontier.svg", frontier_svg(result))
     return result, out
+
+
+def short_names(folders):
+    """The folders' names, with those of the folders above where a name alone would be given twice."""
+    names = [folder.name for folder in folders]
+    return names if len(set(names)) == len(names) else [f"{folder.parent.name}-{folder.name}" for folder in folders]
+
+
+def grouped(members):
+    """Put runs that differ in their seed alone together: lists of members, in order.
+
+    Args:
+        members: (name, series, run folder).
+
+    Raises:
+        InputError: runs of different data, or two of one configuration.
+    """
+    first, groups = open_run(members[0][2]), {}
+    for member in members:
+        run = open_run(member[2])
+        if (run.fingerprint, run.config.split) != (first.fingerprint, first.config.split):
+            raise InputError(f"{run.folder}: trained on other data than {first.folder}; plot them apart")
+        seeds = groups.setdefault((member[1], run.config.replace(seed=0)), {})
+        if run.config.seed in seeds:
+            other = seeds[run.config.seed][2]
+            raise InputError(f"{run.folder}: of the same configuration and seed as {other}; name one of them")
+        seeds[run.config.seed] = member
+    return [list(seeds.values()) for seeds in groups.values()]
+
+
+def name_of_group(names):
+    """What the names of runs of several seeds have in common, "demo" of "demo-seed0" and "demo-seed1"."""
+    if len(names) == 1:
+        return names[0]
+    return ENDING_OF_A_SEED.sub("", os.path.commonprefix(names)) or names[0]
 
 
 def train_sweep(sweep, preset_name, out, epochs=None, progress=print):
@@ -152,12 +193,7 @@ def measured(dump, folder, settings, progress):
             name: scenarios.scenario_figures(dump.id_test, attacks[name], dump.clip_test)
             for name in scenarios.SCENARIOS
         }
-        utility = {}
-        for source in READERS:
-            progress(f"expression: reader of {source} images")
-            readings = [train_reader(dump, source, seed, quick)[0](dump.p_test)[:, 0] for seed in seeds]
-            utility[f"{source}_to_protected"] = accuracy_figure(dump.ep_test, readings, dump.clip_test)
-        return {"privacy": privacy, "utility": utility}, {}
+        return {"privacy": privacy, "utility": utility.utility_figures(dump, seeds, quick, progress)[0]}, {}
 
     with threadpool_limits(1, "blas"):
         return Notebook(folder, dump, settings, progress).part("figures", measure)[0]
@@ -171,47 +207,6 @@ def evaluated(folder, settings):
     evaluation = json.loads(path.read_text(encoding="utf-8"))
     kind = {**settings, "target_policy": "uniform"}
     return evaluation if all(evaluation.get(key) == value for key, value in kind.items()) else None
-
-
-def point(name, series, evaluation):
-    """What the plot shows of an evaluation.
-
-    Returns:
-        {"name", "series", "identity": figure of the strongest attack with its "attacker" and "scenario",
-        "identity_from_images": likewise, latents left out, "expression": {"original" | "protected": figure of the
-        reader that learnt from such images}}.
-    """
-    attacks = [
-        {"attacker": attacker, "scenario": scenario, **figure}
-        for scenario, one in evaluation["privacy"].items()
-        if one
-        for attacker, figure in one["attackers"].items()
-    ]
-    on_images = [attack for attack in attacks if attack["scenario"] != LATENT_SCENARIO]
-    return {
-        "name": name,
-        "series": series,
-        "identity": max(attacks, key=lambda attack: attack["accuracy"]),
-        "identity_from_images": max(on_images, key=lambda attack: attack["accuracy"]),
-        "expression": {source: evaluation["utility"][f"{source}_to_protected"] for source in READERS},
-    }
-
-
-def write_table(path, points):
-    """Write the points as CSV: accuracies with the ends of their intervals, one row a point."""
-    rows = []
-    for one in points:
-        row = {"series": one["series"], "name": one["name"]}
-        figures = {"identity": one["identity"], "identity_from_images": one["identity_from_images"]}
-        figures |= {f"expression_by_reader_of_{source}": figure for source, figure in one["expression"].items()}
-        for title, figure in figures.items():
-            row |= {title: figure["accuracy"], f"{title}_low": figure["interval"][0]}
-            row |= {f"{title}_high": figure["interval"][1]}
-        rows.append({**row, "attacker": one["identity"]["attacker"], "scenario": one["identity"]["scenario"]})
-    with replacing(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
 
 
 def baseline_names(text):
@@ -251,12 +246,5 @@ def audit_baselines(sources, names, out, external=False, **options):
 
 
 def frontier_summary(result):
-    """The points as lines of text, the best kept first."""
-    reader = "expression (learnt from originals, from protected)"
-    lines = [f"  {'':<34} {'identity':>9}   {reader}"]
-    for one in sorted(result["points"], key=lambda one: one["identity"]["accuracy"]):
-        name = one["name"] if one["series"] in LADDERS or one["series"] == "runs" else f"{one['series']}={one['name']}"
-        kept = "   ".join(f"{one['expression'][source]['accuracy']:6.1%}" for source in READERS)
-        lines.append(f"  {name:<34} {one['identity']['accuracy']:9.1%}   {kept}")
-    levels = f"{result['chance']:.1%} and {result['chance_expression']:.1%}"
-    return "\n".join([*lines, f"  chance: {levels}; left out: {', '.join(result['left_out']) or 'nothing'}"])
+    """The table of the points, least identity first, as text."""
+    return markdown_table(result)

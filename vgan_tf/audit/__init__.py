@@ -138,7 +138,8 @@ PARTS = {
 
 def _evaluation(dump, seeds, quick, results):
     """What goes into `evaluation.json`, but for the time it took."""
-    identity, subverted = results["identity"], results["controls"]["subverted"]
+    identity, subverted = results["identity"], dict(results["controls"]["subverted"])
+    checks = {"usual_checks": subverted.pop("usual_checks")}
     # Without targets nothing is ruled out by them, whatever the policy was.
     policy = "unknown" if dump.c_test is None else dump.target_policy
     level = statistics.informed_chance(dump.id_test, len(dump.identities), policy)
@@ -171,7 +172,7 @@ def _evaluation(dump, seeds, quick, results):
         "seeds": seeds,
         "privacy": identity["privacy"],
         **attacks,
-        "controls": {"positive": positive, "negative": negative, "ok": controls_ok},
+        "controls": {"positive": positive | checks, "negative": negative, "ok": controls_ok},
         "utility": results["utility"]["figures"],
         "confusions": {**identity["confusions"], **results["utility"]["confusions"]},
         "not_attacked": [*_left_out(dump), *NEVER_ATTACKED],

@@ -31,15 +31,18 @@ def positive_control(dump, original_predictions, seed, quick=False, progress=pri
     classes = len(dump.identities)
     level = chance(dump.id_test, classes)
     required = level + (1 - level) / 2
-    kinds = {"originals": {name: accuracy_figure(dump.id_test, runs) for name, runs in original_predictions.items()}}
+
+    def figure(runs):
+        return accuracy_figure(dump.id_test, runs, dump.clip_test)
 
     def figures(chosen, learnt, read):
+        tests = {"test": read}
         return {
-            one.name: accuracy_figure(
-                dump.id_test, attack(one, learnt, dump.id_train, {"test": read}, classes, [seed], quick)["test"]
-            )
+            one.name: figure(attack(one, learnt, dump.id_train, tests, classes, [seed], quick)["test"])
             for one in chosen
         }
+
+    kinds = {"originals": {name: figure(runs) for name, runs in original_predictions.items()}}
 
     progress("positive control: identity hidden in the lowest bits")
     on_bits = [one for one in attackers.for_images(quick) if one in attackers.BIT_ATTACKERS]

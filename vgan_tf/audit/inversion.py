@@ -56,7 +56,7 @@ def inversion(dump, seeds, quick=False, progress=print):
         images = [model.inverse_transform(components).clip(0, 255).reshape(shape) for components in runs]
         pictures[name] = np.rint(images[0][shown]).astype(np.uint8)
         figures = {
-            reader: accuracy_figure(dump.id_test, [read(components) for components in runs])
+            reader: accuracy_figure(dump.id_test, [read(components) for components in runs], dump.clip_test)
             for reader, read in readers.items()
         }
         best = max(figures, key=lambda reader: figures[reader]["accuracy"])

@@ -3,13 +3,18 @@
 The attacker learns from images of known people (the train part, and fresh images where there are any) and is asked
 about images that trained nothing: of the same people ("test"), and of people whom neither generator nor attacker saw
 ("strangers").
+
+Tried on drawn faces, under a trained generator (two sets of strangers) and under five simple anonymizers: posteriors of
+a network over the known people linked these best of all where the generator had been trained on them, but strangers
+worse than whitened components or ridge regression, by 0.04 to 0.14 of area under the curve. The last hidden layer of a
+convolutional network linked nobody better, strangers worse by 0.02 to 0.16, and is not used.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 
-from vgan_tf.audit import attackers, embeddings
+from vgan_tf.audit import embeddings
 from vgan_tf.audit.embeddings import People
 from vgan_tf.audit.pairs import CONFIDENCE, FEWEST_PEOPLE, drawn_within, make_pairs, pair_figure
 from vgan_tf.audit.roc import table
@@ -66,7 +71,7 @@ def linkability(dump, seeds, quick=False, progress=print, embedded=None):
     Args:
         dump: `Dump`.
         seeds: ints, one training of each attacker for each; figures are means over them.
-        quick: cheaper attackers, no network on images.
+        quick: cheaper attackers.
         progress: called with one line of text at each step.
         embedded: what `embed` gives, or None to embed here.
 
@@ -74,10 +79,10 @@ def linkability(dump, seeds, quick=False, progress=print, embedded=None):
         {"chance": 0.5, "test": part, "strangers": part or None}, where a part is {"images": kind, "latents": kind or
         None, "people", "resampled"} and a kind is {"strongest": figure with "attacker", "attackers": {name: figure}};
         a part without a pair of either sort is None. A figure is {"auc", "interval" (95 %, bootstrap of the people
-        where there are 20 or more, else of the images of each: it then speaks of other images of these people, not of
-        other people), "eer", "tar_at_far_1_percent", "tar_at_far_0_1_percent" (None where too few pairs of two people
-        define it), "pairs", "auc_across_targets", "auc_same_target", "auc_across_expressions" (None where there are no
-        such pairs)}.
+        where there are 20 or more, else of the clips, or images, of each: it then speaks of other images of these
+        people, not of other people), "eer", "tar_at_far_1_percent", "tar_at_far_0_1_percent" (None where too few pairs
+        of two people define it), "pairs", "auc_across_targets", "auc_same_target", "auc_across_expressions" (None
+        where there are no such pairs)}.
     """
     embedded = embedded or embed(dump, seeds, quick, progress)
     replicates = QUICK_REPLICATES if quick else REPLICATES
@@ -89,7 +94,8 @@ def linkability(dump, seeds, quick=False, progress=print, embedded=None):
             continue
         progress(f"linking: pairs of {part}")
         count = len(np.unique(pairs.people))
-        result[part] = {"people": count, "resampled": "people" if count >= FEWEST_PEOPLE else "images"}
+        units = "people" if count >= FEWEST_PEOPLE else "images" if clip is None else "clips"
+        result[part] = {"people": count, "resampled": units}
         for kind, names in embedded.items():
             figures = {
                 name: [pair_figure(one[part], pairs, seeds[0], replicates) for one in runs]
@@ -185,31 +191,6 @@ def _views(dump, kind, seed, quick, progress):
         components = embeddings.fit_components(values.known.features, seed)
         methods = ("plain", "whitened", "network") if name == "pixels" else ("plain", "whitened")
         yield f"components of {name}", _described(values, components.transform), methods
-    if not quick:
-        progress("linking: CNN")
-        yield "CNN features", _cnn_features(gathered, len(dump.identities), seed), ("whitened", "network")
-
-
-def _cnn_features(gathered, classes, seed):
-    """The last hidden layer of a network that tells known people apart.
-
-    Likeness is learnt from the third of the known images that the network did not train on: on its own it has set them
-    apart already.
-    """
-    known = gathered.known
-    held_back = attackers.stratified_part(known.id, 1 / 3, seed)
-    fit_part, validation = (
-        attackers.Examples(known.features[rows], known.id[rows, None]) for rows in (~held_back, held_back)
-    )
-    _, describe = attackers.train_cnn(fit_part, validation, classes, seed, True)
-    rest = known._replace(
-        **{
-            field: None if values is None else values[held_back]
-            for field, values in zip(known._fields, known, strict=True)
-        }
-    )
-    described = _described(gathered._replace(known=rest), describe)
-    return _described(described, embeddings.fit_components(described.known.features, seed).transform)
 
 
 def _embedded(dump, kind, seed, quick, progress):
@@ -248,13 +229,6 @@ def _against_originals(dump, seed, quick, progress):
     yield "components of pixels, taken for originals", gallery, embed(as_originals.tests["strangers"].features)
     predict = embeddings.fit_regression(moved, embed(originals.known.features), seed, 1.0, LANDMARKS)
     yield "components of pixels, regression to originals", gallery, predict(probes)
-    if quick:
-        return
-    networks = [
-        embeddings.fit_network(originals.known._replace(features=features), seed)
-        for features in (originals.known.features, moved)
-    ]
-    yield "likeness to known people", networks[0](originals.tests["strangers"].features), networks[1](probes)
 
 
 def _rank_figure(gallery, probes, people, seed):
@@ -280,7 +254,7 @@ def _rank_figure(gallery, probes, people, seed):
         if len(names) >= FEWEST_PEOPLE:
             times = np.bincount(random.integers(0, len(names), len(names)), minlength=len(names))[people]
         else:
-            times = drawn_within(people, len(names), random)
+            times = drawn_within(people, np.arange(len(people)), random)
         seen = ~np.isnan(one)
         accuracies.append((one[seen] * times[seen]).sum() / max(1, times[seen].sum()))
     low, high = np.quantile(accuracies, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])

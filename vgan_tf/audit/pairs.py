@@ -14,13 +14,15 @@ FEWEST_PEOPLE = 20  # fewer stand for no others: their images are resampled, not
 class Pairs(NamedTuple):
     """Pairs of images of one part.
 
-    rows: int64 `(m,)` of the images used; people: `(m,)` their persons. first, second: int64 `(pairs,)` into rows;
-    same: bool, whether of one person; stratum: int64, which pair of targets and which expression; same_target: bool, or
-    None without targets. across: `(first, second, same)` of pairs of different expressions.
+    rows: int64 `(m,)` of the images used; people, clips: `(m,)` their persons and clips, one each where clips are not
+    known. first, second: int64 `(pairs,)` into rows; same: bool, whether of one person; stratum: int64, which pair of
+    targets and which expression; same_target: bool, or None without targets. across: `(first, second, same)` of pairs
+    of different expressions.
     """
 
     rows: np.ndarray
     people: np.ndarray
+    clips: np.ndarray
     first: np.ndarray
     second: np.ndarray
     same: np.ndarray
@@ -33,10 +35,10 @@ def make_pairs(people, clip, seed):
     """The pairs to be judged, or None where no stratum holds pairs of one person and of two."""
     rows = np.sort(np.random.default_rng(seed).permutation(len(people.id))[:MOST_IMAGES])
     person, expression = people.id[rows], people.ep[rows]
+    clips = np.arange(len(rows)) if clip is None else clip[rows]
     first, second = np.triu_indices(len(rows), 1)
-    if clip is not None:
-        apart = clip[rows][first] != clip[rows][second]
-        first, second = first[apart], second[apart]
+    apart = clips[first] != clips[second]
+    first, second = first[apart], second[apart]
     alike = expression[first] == expression[second]
     across = first[~alike], second[~alike], person[first[~alike]] == person[second[~alike]]
     first, second = first[alike], second[alike]
@@ -53,7 +55,7 @@ def make_pairs(people, clip, seed):
     if not kept.any():
         return None
     values = (first, second, same, stratum, same_target)
-    return Pairs(rows, person, *(None if value is None else value[kept] for value in values), across)
+    return Pairs(rows, person, clips, *(None if value is None else value[kept] for value in values), across)
 
 
 def pair_figure(embedded, pairs, seed, replicates):
@@ -62,9 +64,7 @@ def pair_figure(embedded, pairs, seed, replicates):
     scores = np.einsum("ij,ij->i", vectors[pairs.first], vectors[pairs.second])
     ranking = Ranking(scores, pairs.same)
     curve = ranking.curve(_matched(pairs, np.ones(len(scores))))
-    areas = [
-        area(ranking.curve(_matched(pairs, weights))) for weights in _resampled(pairs.people, pairs, seed, replicates)
-    ]
+    areas = [area(ranking.curve(_matched(pairs, weights))) for weights in _resampled(pairs, seed, replicates)]
     low, high = np.quantile(areas, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
     strangers = int((~pairs.same).sum())
     figure = {
@@ -97,10 +97,10 @@ def _matched(pairs, weights):
     return weights * np.where(pairs.same, usable, ratio[pairs.stratum])
 
 
-def _resampled(people, pairs, seed, replicates):
+def _resampled(pairs, seed, replicates):
     """Weights of the pairs in each bootstrap replicate."""
     random = np.random.default_rng(seed)
-    _, people = np.unique(people, return_inverse=True)
+    _, people = np.unique(pairs.people, return_inverse=True)
     count = people.max() + 1
     for _ in range(replicates):
         if count >= FEWEST_PEOPLE:
@@ -108,14 +108,15 @@ def _resampled(people, pairs, seed, replicates):
             # A person drawn twice is two people with the same pictures, whose mutual pairs say nothing.
             yield np.where(pairs.same, times[pairs.first], times[pairs.first] * times[pairs.second]).astype(float)
         else:
-            times = drawn_within(people, count, random)
+            times = drawn_within(people, pairs.clips, random)
             yield (times[pairs.first] * times[pairs.second]).astype(float)
 
 
-def drawn_within(people, count, random):
-    """How often each image is drawn when every person's images are drawn anew: int64 `(n,)`."""
+def drawn_within(people, clips, random):
+    """How often each image is drawn when every person's clips are drawn anew: int64 `(n,)`."""
     times = np.zeros(len(people), np.int64)
-    for person in range(count):
+    for person in np.unique(people):
         rows = np.flatnonzero(people == person)
-        times[rows] = np.bincount(random.integers(0, len(rows), len(rows)), minlength=len(rows))
+        names, clip_of = np.unique(clips[rows], return_inverse=True)
+        times[rows] = np.bincount(random.integers(0, len(names), len(names)), minlength=len(names))[clip_of]
     return times

@@ -171,8 +171,11 @@ def scenario_figures(truth, predictions, clusters=None):
 def averaging_attacks(dump, attacks, seeds, quick=False, progress=print):
     """Attack several pictures of one person at once: scores are summed over them, and latents averaged.
 
-    The test images of each person are put into groups at random, each image into one; the rest is left out. On latents
-    further attackers learn from the mean and the spread of many such groups of the training part.
+    The test images of each person are put into groups at random, each image into one; the rest is left out. Where clips
+    are known a group takes its pictures from different clips of a bundle, as far as they go: frames of one clip tell
+    little more than one of them. No clip is in two bundles, so the interval is over bundles, and speaks of other clips.
+    On latents further attackers learn from the mean and the spread of many groups of the training part, drawn from all
+    its images.
 
     Args:
         dump: `Dump`.
@@ -184,11 +187,12 @@ def averaging_attacks(dump, attacks, seeds, quick=False, progress=print):
     Returns:
         "images of 4 pictures", and with latents "latents of 4 pictures" -> figure of the strongest with "attacker",
         "attackers": {name: figure}, "groups": their number and "chance"; None where no person has so many test images.
+        With clips a figure's "clusters" counts bundles.
     """
     count = PICTURES_OF_ONE_PERSON
     progress(f"identity: from {count} pictures of one person")
     classes = len(dump.identities)
-    groups = groups_of(dump.id_test, count, seeds[0])
+    groups, bundles = groups_of(dump.id_test, count, seeds[0], dump.clip_test)
     if not len(groups):
         return None
     truth = dump.id_test[groups[:, 0]]
@@ -225,7 +229,7 @@ def averaging_attacks(dump, attacks, seeds, quick=False, progress=print):
             "chance": chance_of_groups(dump, groups),
         }
         for kind, by_attacker in predictions.items()
-        if (found := scenario_figures(truth, by_attacker))
+        if (found := scenario_figures(truth, by_attacker, bundles))
     }
 
 
@@ -241,13 +245,40 @@ def chance_of_groups(dump, groups):
     return max(level, float(np.mean(1 / np.array(remaining))))
 
 
-def groups_of(labels, count, seed):
-    """Put examples into groups of one label, each into one group at most: int `(groups, count)` indices."""
-    random, groups = np.random.default_rng(seed), []
+def groups_of(labels, count, seed, clips=None):
+    """Put examples into groups of one label, each into one group at most.
+
+    The clips of a label are dealt into bundles of `count`, or a few more, and a group takes examples of one bundle, of
+    as many of its clips as have any left.
+
+    Args:
+        labels: int `(n,)`.
+        count: examples of a group.
+        seed: of the groups.
+        clips: int `(n,)`, which clip each example is from, or None.
+
+    Returns:
+        Indices, int `(groups, count)`; and the bundle of each group, int `(groups,)`, None without clips.
+    """
+    random, groups, bundles = np.random.default_rng(seed), [], []
+    clip_of = np.zeros(len(labels)) if clips is None else clips
     for label in np.unique(labels):
         members = random.permutation(np.flatnonzero(labels == label))
-        groups.append(members[: len(members) // count * count].reshape(-1, count))
-    return np.concatenate(groups)
+        names = random.permutation(np.unique(clip_of[members]))
+        for bundle in np.array_split(names, max(1, len(names) // count)):
+            chosen = _in_turns(members[np.isin(clip_of[members], bundle)], clip_of)
+            groups.append(chosen[: len(chosen) // count * count].reshape(-1, count))
+            bundles.append(np.full(len(groups[-1]), len(bundles)))
+    return np.concatenate(groups), None if clips is None else np.concatenate(bundles)
+
+
+def _in_turns(members, clips):
+    """Indices in another order, one of each clip, then the next of each, and so on."""
+    turns = np.empty(len(members), np.int64)
+    for clip in np.unique(clips[members]):
+        rows = clips[members] == clip
+        turns[rows] = np.arange(rows.sum())
+    return members[np.argsort(turns, kind="stable")]
 
 
 def random_groups(labels, count, groups, seed):

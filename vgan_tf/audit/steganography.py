@@ -40,13 +40,14 @@ def controls(dump, attack, seed=0, quick=False, progress=print):
         progress: called with one line of text at each step.
 
     Returns:
-        {"subverted_generator": {attacker name: figure}, "hidden_in_latent": likewise, or None without latents}.
+        {"subverted_generator": {attacker name: figure}, "hidden_in_latent": likewise, or None without latents,
+        "usual_checks": what `usual_checks` sees of the subverted generator, None if quick}.
     """
 
     def figure(attacker, features, taught, tests):
         classes = len(dump.identities)
         runs = attack(attacker, features, taught, {"hidden": tests}, classes, [seed], quick)["hidden"]
-        return accuracy_figure(dump.id_test, runs)
+        return accuracy_figure(dump.id_test, runs, dump.clip_test)
 
     subverted = subvert(_fewer(dump, QUICK_TRAIN_IMAGES, seed) if quick else dump, seed, quick, progress)
     progress("positive control: reading the subverted generator's images")
@@ -56,6 +57,11 @@ def controls(dump, attack, seed=0, quick=False, progress=print):
     name = f"{attackers.PIXEL_RIDGE.name}, after JPEG of quality {JPEG_QUALITY}"
     generator[name] = figure(attackers.PIXEL_RIDGE, compressed[0], taught, compressed[1])
 
+    checks = None
+    if not quick:
+        progress("positive control: the usual checks of the subverted generator")
+        checks = usual_checks(dump, subverted, attack, seed)
+
     latent = None
     if any(getattr(dump, f"{name}_train") is not None for name in LATENTS):
         progress("positive control: reading an identity hidden in a latent")
@@ -64,7 +70,7 @@ def controls(dump, attack, seed=0, quick=False, progress=print):
             one.name: figure(one, hidden.mu_train, dump.id_train, hidden.mu_test)
             for one in attackers.for_latents(quick)
         }
-    return {"subverted_generator": generator, "hidden_in_latent": latent}
+    return {"subverted_generator": generator, "hidden_in_latent": latent, "usual_checks": checks}
 
 
 def usual_checks(dump, subverted, attack, seed=0, quick=True):
@@ -97,7 +103,7 @@ def usual_checks(dump, subverted, attack, seed=0, quick=True):
                 when: attack(attackers.CNN, one.p_train, taught, {when: one.p_test}, classes, [seed], quick)[when]
                 for when, one in (("before", dump), ("after", subverted))
             }
-        checks[title] = {when: accuracy_figure(truth, readings) for when, readings in runs.items()}
+        checks[title] = {when: accuracy_figure(truth, readings, dump.clip_test) for when, readings in runs.items()}
     change = np.abs(subverted.p_test.astype(np.int16) - dump.p_test)
     return {**checks, "largest_change": int(change.max()), "mean_change": float(change.mean())}
 

@@ -6,6 +6,7 @@ from sklearn.metrics.pairwise import rbf_kernel
 from sklearn.preprocessing import StandardScaler
 
 from vgan_tf.audit import attackers
+from vgan_tf.audit.baselines import Faces, label_only
 from vgan_tf.audit.quality import quality_figures
 from vgan_tf.audit.statistics import accuracy_figure, r_squared
 
@@ -35,9 +36,11 @@ def utility_figures(dump, seeds, quick=False, progress=print):
         {label: {"original_to_protected", "protected_to_protected", "original_to_original": figure}}; "agreement": how
         often a reader says the same of both versions ("reader_of_originals"), or each reader of its own
         ("a_reader_for_each"); "intensity_r2" and "pose_r2": {"yaw": ..., ...} of `trait_figures`, or None where the
-        truth is unknown; "quality" of `quality_figures`; "expression_from_latent" of `latent_expression`.
+        truth is unknown; "quality" of `quality_figures`; "expression_from_latent" of `latent_expression`; "ceiling":
+        {"expression": figure} of the reader of originals on the mean face of each true expression, from which nobody
+        can tell a person, None where an expression is not in the train part.
     """
-    predictions, target_readings, trait_readings = {}, [], {}
+    predictions, target_readings, trait_readings, ceiling = {}, [], {}, []
     tests = {name: getattr(dump, f"{key}_test") for name, key in SOURCES.items()}
     traits = _traits(dump, "train")
     quality = None
@@ -49,6 +52,8 @@ def utility_figures(dump, seeds, quick=False, progress=print):
             readings = {test: predict(test_images) for test, test_images in tests.items()}
             for test, columns in readings.items():
                 predictions.setdefault(f"{source}_to_{test}", []).append(columns[:, 0])
+            if source == "original" and np.isin(dump.ep_test, dump.ep_train).all():
+                ceiling.append(predict(_of_the_label_alone(dump))[:, 0])
             if source == "original" and dump.c_test is not None:
                 target_readings.append(readings["protected"][:, 1])
             if seed != seeds[0]:
@@ -70,7 +75,14 @@ def utility_figures(dump, seeds, quick=False, progress=print):
     )
     figures["quality"] = quality
     figures["expression_from_latent"] = latent_expression(dump, seeds, quick)
+    figures["ceiling"] = {"expression": accuracy_figure(dump.ep_test, ceiling, dump.clip_test)} if ceiling else None
     return figures, predictions
+
+
+def _of_the_label_alone(dump):
+    """Test images that show the mean face of their true expression."""
+    parts = [Faces(*(getattr(dump, f"{kind}_{part}") for kind in ("x", "id", "ep"))) for part in ("test", "train")]
+    return label_only(*parts)
 
 
 def train_reader(dump, source, seed, quick):

@@ -12,7 +12,15 @@ EXPRESSION_TESTS = {
     "protected_to_protected": "learnt from protected, reads protected",
     "protected_to_original": "learnt from protected, reads originals",
 }
+MOST_UNSEEN = 0.05  # by which what a check reads may differ before and after, if it passes
 UTILITY = {
+    "ceiling": (
+        "For comparison: one face for each expression",
+        "The same mean face for everybody who shows an expression, drawn from the name of the expression alone. It "
+        "cannot tell who was in front of the camera, and its expression is read as often as this. So privacy need not "
+        "cost the expression: an anonymizer that leaks earns its keep only by what such a drawing lacks, such as how "
+        "strong the expression is and where the head is turned.",
+    ),
     "target_success": (
         "The face that was put on",
         "How often a reader of originals takes a protected picture for the person whose face was to be put on.",
@@ -161,18 +169,29 @@ def _positive(positive):
     return (
         f"<h3>What is there is found{_state(positive)}</h3><ul>{texts}</ul>"
         f"{plots.dot_chart(rows, positive.get('required'), 'needed')}{missing}"
-        + "".join(_checks(node) for node in positive.values() if _is_before_and_after(node))
+        + "".join(_checks(node, positive) for node in positive.values() if _is_before_and_after(node))
     )
 
 
 def _is_before_and_after(node):
-    return isinstance(node, dict) and any(
-        isinstance(one, dict) and {"before", "after"} <= set(one) for one in node.values()
-    )
+    return isinstance(node, dict) and any(map(_is_pair, node.values()))
 
 
-def _checks(node):
+def _is_pair(node):
+    return isinstance(node, dict) and None not in (share(node.get("before")), share(node.get("after")))
+
+
+def _checks(node, positive):
     """What the usual checks see of an anonymizer that cheats: right answers before and after the name was hidden."""
+    pairs = {name: (share(one["before"]), share(one["after"])) for name, one in node.items() if _is_pair(one)}
+    named = max((after for name, (_, after) in pairs.items() if name.startswith("identity")), default=0.0)
+    caught = max((share(one) for _, _, _, one in figures(positive.get("subverted_generator"))), default=0.0)
+    verdict = ""
+    if max(abs(after - before) for before, after in pairs.values()) <= MOST_UNSEEN and named < caught / 2:
+        verdict = (
+            f"<p><b>The usual checks pass, yet the attackers above read the name in {percent(caught)} of its pictures."
+            "</b> An anonymizer that has only passed such checks may carry every name.</p>"
+        )
     rows = [
         (name, *(percent(share(one.get(when))) for when in ("before", "after")))
         for name, one in node.items()
@@ -181,8 +200,9 @@ def _checks(node):
     change = node.get("largest_change")
     text = f" No pixel changed by more than {change:g} of 255 levels." if is_number(change) else ""
     return (
-        f"<p>What the usual checks see of the anonymizer that cheats.{text}</p>"
-        f"{plots.table(('Usual check', 'Before', 'After the name was hidden'), rows)}"
+        "<h4>What a published check would have said of the anonymizer that cheats</h4><p>The usual check: one network "
+        "learns names, or expressions, and reads the pictures, here before and after the true name was hidden in them."
+        f"{text}</p>{plots.table(('Usual check', 'Before', 'After the name was hidden'), rows)}{verdict}"
     )
 
 
