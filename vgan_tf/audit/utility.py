@@ -104,7 +104,7 @@ def train_reader(dump, source, seed, quick):
     held_back = attackers.stratified_part(dump.ep_train, attackers.VALIDATION_SHARE, seed)
     parts = [attackers.Examples(images[rows], labels[rows]) for rows in (~held_back, held_back)]
     classes = max(len(dump.expressions), len(dump.identities))
-    return *attackers.train_cnn(*parts, classes, seed, quick), held_back
+    return *attackers.train_reader_cnn(*parts, classes, seed, quick), held_back
 
 
 def per_expression(dump, predictions):

@@ -39,7 +39,7 @@ from vgan_tf.audit.attackers.networks import (
     fit_mlp,
     fit_network,
     fit_small_cnn,
-    train_cnn,
+    train_reader_cnn,
 )
 
 __all__ = [
@@ -55,7 +55,7 @@ __all__ = [
     "shift_light_and_cover",
     "stratified_part",
     "train",
-    "train_cnn",
+    "train_reader_cnn",
     "train_scores",
 ]
 
@@ -85,7 +85,7 @@ IMAGE_ATTACKERS = (
 )
 LATENT_ATTACKERS = (LOGISTIC, MLP, KERNEL_RIDGE, BOOSTING, NEIGHBOURS)
 # The same kinds, each by its cheapest.
-QUICK_IMAGE_ATTACKERS = (CNN, PIXEL_RIDGE, LOWEST_BIT_RIDGE, COMPONENT_NEIGHBOURS)
+QUICK_IMAGE_ATTACKERS = (SMALL_CNN, PIXEL_RIDGE, LOWEST_BIT_RIDGE, COMPONENT_NEIGHBOURS)
 QUICK_LATENT_ATTACKERS = (LOGISTIC, KERNEL_RIDGE, NEIGHBOURS)
 # Those that also learn from fresh images, across targets, or from averages.
 FRESH_IMAGE_ATTACKERS = (CNN, PIXEL_RIDGE, COMPONENT_KERNEL_RIDGE)

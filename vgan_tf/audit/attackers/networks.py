@@ -15,6 +15,7 @@ SMALL_LAYERS = ((16, 5, 4), (32, 3, 2), (64, 3, 2))
 MEDIUM_LAYERS = ((32, 5, 4), (64, 3, 2), (128, 3, 2))
 LARGE_LAYERS = ((64, 5, 4), (128, 3, 2), (192, 3, 2))
 BIT_LAYERS = ((32, 4, 4), (64, 3, 2), (64, 3, 2))
+READER_LAYERS = ((24, 3, 2), (48, 3, 2), (96, 3, 2), (128, 3, 2))
 LEARNING_RATE = 2e-3
 RESTARTS = 2  # from the best weights, each at a quarter of the learning rate
 
@@ -34,13 +35,17 @@ def fit_large_cnn(train, validation, classes, seed, quick):
     return _fit_cnn(train, validation, classes, seed, quick, LARGE_LAYERS)[1]
 
 
-def train_cnn(train, validation, classes, seed, quick):
-    """Train the network of `fit_cnn`, for its hidden layer.
+def train_reader_cnn(train, validation, classes, seed, quick):
+    """Train a reader: a network with finer first layers than the attackers', and its hidden layer.
+
+    It reads expressions better than theirs, and forgives a protected image less.
 
     Returns:
         (predict: uint8 images -> int64 `(n, tasks)`, describe: uint8 images -> the hidden layer, float32 `(n, d)`).
     """
-    network, score = _fit_cnn(train, validation, classes, seed, quick, MEDIUM_LAYERS)
+    network = cnn(train.features.shape[1:], train.labels.shape[1] * classes, seed, READER_LAYERS)
+    epochs, patience = (5, 1) if quick else (20, 3)
+    score = fit_network(network, train, validation, seed, epochs, patience, augment=shift_light_and_cover)
     last_hidden = tf.function(keras.Model(network.input, network.layers[-3].output), reduce_retracing=True)
     return (
         lambda images: score(images).argmax(axis=2),
