@@ -233,7 +233,7 @@ def preset(name):
 def paper():
     """The authors' recipe: kernel 5, latent 128, RMSprop, one discriminator step and two generator steps.
 
-    Its 300 epochs are beyond a CPU; docs/results/paper.md has what a few of them gave.
+    Its 300 epochs are beyond a CPU; docs/results/faces.md has what a few of them gave.
     """
     return Config()
 
@@ -287,8 +287,8 @@ def edge():
 def demo():
     """`edge`, sized for `make demo`.
 
-    `make demo`, on drawn faces (630 test images): expression 87.5 % by a classifier of originals, target identity
-    100 %; identity 15.9 % in scenario I, 41.3 % in II, 50.5 % in III, where chance is 16.7 %. See docs/results/demo.md.
+    `make demo`, on drawn faces (630 test images): expression 82.4 % by a classifier of originals, target identity
+    97.0 %; identity 15.9 % in scenario I, 41.3 % in II, 54.4 % in III, where chance is 16.7 %. See docs/results/demo.md.
     """
     return edge().replace(preset="demo", data="avatars:identities=6,images=4200,seed=1", epochs=30)
 
