@@ -154,7 +154,7 @@ def example():
             "protected_to_protected": figure(0.993, 0.006),
             "protected_to_original": figure(0.673),
             "target_success": figure(1.0, 0.006),
-            "ceiling": {"expression": figure(1.0, 0.006)},
+            "ceiling": {"reader_of_originals": figure(1.0, 0.006), "reader_of_protected": figure(1.0, 0.006)},
             "per_expression": {name: figure(0.9, 0.06) for name in EXPRESSIONS},
             "intensity_r2": {
                 "original": 0.851,
@@ -272,7 +272,7 @@ def test_a_full_page_is_self_contained_escaped_and_says_everything():
         "KID",
         "An anonymizer that cheats",
         "The usual checks pass, yet the attackers above read the name in 97.0 % of its pictures.",
-        "one face for each expression",
+        "one picture for each expression",
         "512.3",
         "87.7 %",
         "3 of 255",

@@ -15,10 +15,10 @@ EXPRESSION_TESTS = {
 MOST_UNSEEN = 0.05  # by which what a check reads may differ before and after, if it passes
 UTILITY = {
     "ceiling": (
-        "For comparison: one face for each expression",
-        "The same mean face for everybody who shows an expression, drawn from the name of the expression alone. It "
-        "cannot tell who was in front of the camera, and its expression is read as often as this. So privacy need not "
-        "cost the expression: an anonymizer that leaks earns its keep only by what such a drawing lacks, such as how "
+        "For comparison: one picture for each expression",
+        "If an anonymizer only wrote down the name of the expression, and then showed one and the same picture for it, "
+        "under each face that can be put on, nobody could tell who was in front of the camera. The expression would be "
+        "read as often as this. So an anonymizer that leaks must be worth it by what such a picture lacks, such as how "
         "strong the expression is and where the head is turned.",
     ),
     "target_success": (
