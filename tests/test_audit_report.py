@@ -163,9 +163,12 @@ def example():
                 "by_expression_alone": 0.742,
             },
             "pose_r2": {"yaw": 0.64, "pitch": 0.31, "roll": 0.72},
-            "quality": {"kid": 0.0123, "interval": [0.011, 0.0136]},
+            "quality": {
+                "kid": {"protected_against_originals": {"value": 0.0123, "interval": [0.011, 0.0136]}},
+                "extractor": "a network of another kind, described at length",
+                "diversity_over_targets": {"between_targets": {"value": 0.83, "interval": [0.82, 0.84]}},
+            },
             "agreement": figure(0.93),
-            "diversity": 0.21,
             "expression_from_latent": {"logistic on mean": figure(1.0, 0.006)},
         },
         "not_attacked": ["faces in video, frame after frame", "attackers with a hundred times the computing"],
@@ -269,7 +272,7 @@ def test_a_full_page_is_self_contained_escaped_and_says_everything():
         "50.5 %",
         "46.5 to 54.5 %",
         "frame after frame",
-        "KID",
+        "distance, protected against originals 0.0123 [0.011, 0.0136]",
         "An anonymizer that cheats",
         "The usual checks pass, yet the attackers above read the name in 97.0 % of its pictures.",
         "one picture for each expression",
@@ -277,6 +280,7 @@ def test_a_full_page_is_self_contained_escaped_and_says_everything():
         "87.7 %",
         "3 of 255",
         "yaw",
+        "between targets 0.83 [0.82, 0.84]",
         "guessing 50.0 %; people: 6; resampled: images.",
     ):
         assert said.lower() in text.lower()
