@@ -6,7 +6,6 @@ from sklearn.metrics.pairwise import rbf_kernel
 from sklearn.preprocessing import StandardScaler
 
 from vgan_tf.audit import attackers
-from vgan_tf.audit.baselines import Faces, label_only
 from vgan_tf.audit.quality import quality_figures
 from vgan_tf.audit.statistics import accuracy_figure, r_squared
 
@@ -37,12 +36,12 @@ def utility_figures(dump, seeds, quick=False, progress=print):
         often a reader says the same of both versions ("reader_of_originals"), or each reader of its own
         ("a_reader_for_each"); "intensity_r2" and "pose_r2": {"yaw": ..., ...} of `trait_figures`, or None where the
         truth is unknown; "quality" of `quality_figures`; "expression_from_latent" of `latent_expression`; "ceiling":
-        {"expression": figure} of the reader of originals on the mean face of each true expression, from which nobody
-        can tell a person, None where an expression is not in the train part.
+        {"reader_of_originals", "reader_of_protected": figure} of the expression on pictures `from_labels_alone`, over
+        those pictures, or None.
     """
-    predictions, target_readings, trait_readings, ceiling = {}, [], {}, []
+    predictions, target_readings, trait_readings, drawn_readings = {}, [], {}, {}
     tests = {name: getattr(dump, f"{key}_test") for name, key in SOURCES.items()}
-    traits = _traits(dump, "train")
+    traits, drawn = _traits(dump, "train"), from_labels_alone(dump)
     quality = None
     for source, key in SOURCES.items():
         images = getattr(dump, f"{key}_train")
@@ -52,8 +51,8 @@ def utility_figures(dump, seeds, quick=False, progress=print):
             readings = {test: predict(test_images) for test, test_images in tests.items()}
             for test, columns in readings.items():
                 predictions.setdefault(f"{source}_to_{test}", []).append(columns[:, 0])
-            if source == "original" and np.isin(dump.ep_test, dump.ep_train).all():
-                ceiling.append(predict(_of_the_label_alone(dump))[:, 0])
+            if drawn is not None:
+                drawn_readings.setdefault(source, []).append(predict(drawn[0])[:, 0])
             if source == "original" and dump.c_test is not None:
                 target_readings.append(readings["protected"][:, 1])
             if seed != seeds[0]:
@@ -75,14 +74,40 @@ def utility_figures(dump, seeds, quick=False, progress=print):
     )
     figures["quality"] = quality
     figures["expression_from_latent"] = latent_expression(dump, seeds, quick)
-    figures["ceiling"] = {"expression": accuracy_figure(dump.ep_test, ceiling, dump.clip_test)} if ceiling else None
+    figures["ceiling"] = None
+    if drawn is not None:
+        figures["ceiling"] = {
+            reader: accuracy_figure(dump.ep_test, drawn_readings[source], drawn[1], over="pictures")
+            for source, reader in (("original", "reader_of_originals"), ("protected", "reader_of_protected"))
+        }
     return figures, predictions
 
 
-def _of_the_label_alone(dump):
-    """Test images that show the mean face of their true expression."""
-    parts = [Faces(*(getattr(dump, f"{kind}_{part}") for kind in ("x", "id", "ep"))) for part in ("test", "train")]
-    return label_only(*parts)
+def from_labels_alone(dump):
+    """One and the same protected picture for all test images of an expression and a target: it can tell no person.
+
+    It is the training picture nearest to the mean of those of this expression and target (of this expression, where
+    there is none of the target, or where targets are not known).
+
+    Returns:
+        uint8 `(n_test, height, width, 3)` and the row of the training part each is, int64 `(n_test,)`; or None where
+        an expression is not in the training part.
+    """
+    if not np.isin(dump.ep_test, dump.ep_train).all():
+        return None
+    target_train, target_test = (
+        np.zeros_like(labels) if targets is None else targets
+        for labels, targets in ((dump.ep_train, dump.c_train), (dump.ep_test, dump.c_test))
+    )
+    chosen = np.empty(len(dump.ep_test), np.int64)
+    for expression, target in np.unique(np.stack([dump.ep_test, target_test]), axis=1).T:
+        of_expression = dump.ep_train == expression
+        alike = of_expression & (target_train == target)
+        rows = np.flatnonzero(alike if alike.any() else of_expression)
+        pictures = dump.p_train[rows].astype(np.float32)
+        nearest = rows[np.square(pictures - pictures.mean(axis=0)).sum(axis=(1, 2, 3)).argmin()]
+        chosen[(dump.ep_test == expression) & (target_test == target)] = nearest
+    return dump.p_train[chosen], chosen
 
 
 def train_reader(dump, source, seed, quick):

@@ -60,7 +60,7 @@ def _section(family, evaluation, inversion):
         name = "informed guessing" if words.is_informed(mark, evaluation) else "guessing"
         parts.append(plots.dot_chart([_row(result) for result in results[:MOST_ROWS]], mark, name))
         if len(results) > MOST_ROWS:
-            parts.append(f"<p class='soft'>{len(results) - MOST_ROWS} weaker ones: in the appendix.</p>")
+            parts.append(f"<p class='soft'>Weaker ones, in the appendix: {len(results) - MOST_ROWS}.</p>")
         parts.append(_rates(results[0]))
     if inversion:
         rows = [(PICTURE_ROWS.get(name, plain(name)), images) for name, images in inversion.items()]

@@ -15,10 +15,10 @@ EXPRESSION_TESTS = {
 MOST_UNSEEN = 0.05  # by which what a check reads may differ before and after, if it passes
 UTILITY = {
     "ceiling": (
-        "For comparison: one face for each expression",
-        "The same mean face for everybody who shows an expression, drawn from the name of the expression alone. It "
-        "cannot tell who was in front of the camera, and its expression is read as often as this. So privacy need not "
-        "cost the expression: an anonymizer that leaks earns its keep only by what such a drawing lacks, such as how "
+        "For comparison: one picture for each expression",
+        "If an anonymizer only wrote down the name of the expression, and then showed one and the same picture for it, "
+        "under each face that can be put on, nobody could tell who was in front of the camera. The expression would be "
+        "read as often as this. So an anonymizer that leaks must be worth it by what such a picture lacks, such as how "
         "strong the expression is and where the head is turned.",
     ),
     "target_success": (
@@ -46,15 +46,19 @@ UTILITY = {
     ),
     "diversity": (
         "Do different targets look different?",
-        "How far the versions of one picture under different targets lie apart.",
+        "How far protected pictures lie apart as the same network sees them, where 1 is the mean distance of originals "
+        "of different people. Between targets it is near 1 where the targets look as different as people do.",
     ),
     "expression_from_latent": ("Expression, read from the latent code", "For whoever works on the codes alone."),
 }
-READERS = {
+NAMES = {
     "original": "learnt from originals, reads originals",
     "protected_by_original": "learnt from originals, reads protected",
     "protected": "learnt from protected, reads protected",
     "by_expression_alone": "only the true expression, no picture",
+    "kid": "distance",
+    "images": "pictures on each side",
+    "subset_images": "pictures of a subset",
 }
 POSITIVE = {
     "originals": (
@@ -85,6 +89,9 @@ def utility_section(evaluation):
     if not utility:
         return "<p class='none'>Not measured: this audit did not run it.</p>"
     tests = [(title, utility[key]) for key, title in EXPRESSION_TESTS.items() if share(utility.get(key)) is not None]
+    if "diversity_over_targets" in (utility.get("quality") or {}):
+        quality = dict(utility["quality"])
+        utility = {**utility, "diversity": quality.pop("diversity_over_targets"), "quality": quality}
     parts = []
     if tests:
         parts.append(
@@ -116,11 +123,14 @@ def _measure(key, node, run):
 
 
 def numbers(node, name=""):
-    """The numbers in nested dicts, as they stand in a table: yield (name, text)."""
-    if isinstance(node, dict):
+    """The numbers in nested dicts, as they stand in a table: yield (name, text); texts are left out."""
+    if isinstance(node, dict) and set(node) == {"value", "interval"}:
+        ends = ", ".join(f"{end:.3g}" for end in node["interval"])
+        yield name, f"{node['value']:.3g} [{ends}]"
+    elif isinstance(node, dict):
         for key, child in node.items():
             yield from (
-                (f"{READERS.get(key, plain(key))}{', ' if rest else ''}{rest}", text) for rest, text in numbers(child)
+                (f"{NAMES.get(key, plain(key))}{', ' if rest else ''}{rest}", text) for rest, text in numbers(child)
             )
     elif is_number(node):
         yield name, f"{node:.4g}"
@@ -128,8 +138,6 @@ def numbers(node, name=""):
         yield name, " to ".join(f"{one:.4g}" for one in node)
     elif node is None:
         yield name, "-"
-    else:
-        yield name, str(node)
 
 
 def controls_section(evaluation):
