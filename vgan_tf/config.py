@@ -288,7 +288,7 @@ def demo():
     """`edge`, sized for `make demo`.
 
     `make demo`, on drawn faces (630 test images): expression 82.4 % by a classifier of originals, target identity
-    97.0 %; identity 15.9 % in scenario I, 41.3 % in II, 54.4 % in III, where chance is 16.7 %. See docs/results/demo.md.
+    97.0 %; identity 15.9 % in scenario I, 41.3 % in II, 54.4 % in III; chance is 16.7 %. See docs/results/demo.md.
     """
     return edge().replace(preset="demo", data="avatars:identities=6,images=4200,seed=1", epochs=30)
 
