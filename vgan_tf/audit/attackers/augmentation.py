@@ -18,16 +18,21 @@ def shift_light_and_cover(images, random):
         float32, same shape, about [-1, 1].
     """
     count, height, width, _ = images.shape
-    rows = np.arange(height) + random.integers(-(height // 16), height // 16 + 1, (count, 1))
-    columns = np.arange(width) + random.integers(-(width // 16), width // 16 + 1, (count, 1))
-    shifted = images[
-        np.arange(count)[:, None, None],
-        rows.clip(0, height - 1)[:, :, None],
-        columns.clip(0, width - 1)[:, None, :],
-    ]
+    most_down, most_right = height // 16, width // 16
+    downs = random.integers(-most_down, most_down + 1, (count, 1))[:, 0] + most_down
+    rights = random.integers(-most_right, most_right + 1, (count, 1))[:, 0] + most_right
+    padded = np.pad(images, [(0, 0), (most_down, most_down), (most_right, most_right), (0, 0)], "edge")
+    shifted = np.stack(
+        [
+            image[down : down + height, right : right + width]
+            for image, down, right in zip(padded, downs, rights, strict=True)
+        ]
+    )
     contrast = random.uniform(0.9, 1.1, (count, 1, 1, 1)).astype(np.float32)
     brightness = random.uniform(-0.1, 0.1, (count, 1, 1, 1)).astype(np.float32)
-    lit = to_float(shifted) * contrast + brightness
+    lit = to_float(shifted)
+    lit *= contrast
+    lit += brightness
     side = max(1, height // 5)
     tops, lefts = random.integers(0, height - side + 1, count), random.integers(0, width - side + 1, count)
     for index in np.flatnonzero(random.random(count) < COVERED_SHARE):
