@@ -8,8 +8,8 @@ from pathlib import Path
 
 import keras
 import numpy as np
-import tensorflow as tf
 
+from vgan_tf import backends
 from vgan_tf.data import load_faces, split
 from vgan_tf.data.pipeline import evaluation_batches, training_batches
 from vgan_tf.errors import InputError
@@ -88,7 +88,7 @@ def train(run, faces, tensorboard=False):
         InputError: the data is not the run's.
         FloatingPointError: a loss is no longer finite.
     """
-    tf.config.experimental.enable_op_determinism()
+    backends.make_deterministic()
     training, validation, _ = partition(faces, run.config)
     model = run.build_model()
     model.compile(total_steps=run.config.epochs * run.steps_per_epoch)
@@ -134,7 +134,10 @@ def train_expression_classifier(run, model, training, validation):
     classifier = run.build_classifier()
     schedule = keras.optimizers.schedules.CosineDecay(CLASSIFIER_LEARNING_RATE, steps * config.classifier_epochs)
     classifier.compile(
-        keras.optimizers.Adam(schedule), "sparse_categorical_crossentropy", metrics=["accuracy"], jit_compile=False
+        keras.optimizers.Adam(schedule),
+        "sparse_categorical_crossentropy",
+        metrics=["accuracy"],
+        jit_compile=backends.JIT_COMPILE,
     )
     print("expression classifier")
     classifier.fit(
