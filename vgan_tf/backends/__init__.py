@@ -15,4 +15,12 @@ elif keras.backend.backend() == "jax":
 else:
     raise InputError(f"KERAS_BACKEND={keras.backend.backend()}: must be tensorflow or jax")
 
-__all__ = ["JIT_COMPILE", "VERSION", "descend", "make_deterministic", "step"]
+__all__ = ["JIT_COMPILE", "VERSION", "descend", "make_deterministic", "require_tensorflow", "step"]
+
+
+def require_tensorflow(what):
+    """Raise InputError where Keras runs on another backend than TensorFlow."""
+    if keras.backend.backend() != "tensorflow":
+        raise InputError(
+            f"{what} needs TensorFlow: start Python with KERAS_BACKEND=tensorflow; it reads any run folder"
+        )
