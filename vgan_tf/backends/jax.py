@@ -33,14 +33,31 @@ def descend(model, optimizer, variables, loss):
     current = [(variable, variable.value) for variable in state]
 
     def stateless(values):
-        with keras.StatelessScope([*current, *zip(variables, values, strict=True)]) as scope:
+        with _Assignments([*current, *zip(variables, values, strict=True)]) as scope:
             value = loss()
-        return value, [scope.get_current_value(variable) for variable in state]
+        return value, {n: scope.get_current_value(v) for n, v in enumerate(state) if id(v) in scope.assigned}
 
-    gradients, changed = jax.grad(stateless, has_aux=True)([variable.value for variable in variables])
-    for variable, value in zip(state, changed, strict=True):
-        variable.assign(value)
+    gradients, assigned = jax.grad(stateless, has_aux=True)([variable.value for variable in variables])
+    # The others must stay as they are, or a loss around this one would lose its gradients.
+    for number, value in assigned.items():
+        state[number].assign(value)
     optimizer.apply(gradients, variables)
+
+
+class _Assignments(keras.StatelessScope):
+    """As on TensorFlow, no gradient flows through what was assigned.
+
+    Else the cycle's pass through the encoder would also train it by way of the moving statistics.
+    """
+
+    def __init__(self, state_mapping):
+        super().__init__(state_mapping)
+        self.assigned = set()
+
+    def add_update(self, update):
+        variable, value = update
+        self.assigned.add(id(variable))
+        super().add_update((variable, jax.lax.stop_gradient(value)))
 
 
 def make_deterministic():
