@@ -257,12 +257,12 @@ class PPRLVGAN(keras.Model):
         Returns:
             float32 `(n, latent_dim)`.
         """
-        images = _as_float_images(images)
+        _check_images(images)
         means, log_vars = (
             np.concatenate(parts)
             for parts in zip(
                 *(
-                    [ops.convert_to_numpy(part) for part in self.encoder(images[i : i + batch_size], training=False)]
+                    map(ops.convert_to_numpy, self.encoder(_as_floats(images[i : i + batch_size]), training=False))
                     for i in range(0, len(images), batch_size)
                 ),
                 strict=True,
@@ -292,7 +292,8 @@ class PPRLVGAN(keras.Model):
 
     def read_identity(self, images):
         """The identity that D2 sees in images: int64 `(n,)`; images as for `encode`."""
-        _, identity_logits, *_ = self.discriminator(_as_float_images(images), training=False)
+        _check_images(images)
+        _, identity_logits, *_ = self.discriminator(_as_floats(images), training=False)
         return ops.convert_to_numpy(identity_logits).argmax(axis=-1)
 
     def protect(self, images, target="random", seed=0):
@@ -309,7 +310,7 @@ class PPRLVGAN(keras.Model):
         Raises:
             InputError: unknown target, or images of another shape or type.
         """
-        images = _as_float_images(images)
+        _check_images(images)
         targets = self.resolve_targets(target, len(images), seed)
         return self.decode(self.encode_for_protection(images, seed), targets)
 
@@ -356,10 +357,15 @@ def _optimizer(config, learning_rate, total_steps):
     return keras.optimizers.RMSprop(schedule)
 
 
-def _as_float_images(images):
+def _check_images(images):
+    if np.ndim(images) != 4 or np.shape(images)[1:] != (IMAGE_SIZE, IMAGE_SIZE, 3) or not len(images):
+        raise InputError(
+            f"images of shape {np.shape(images)}: expected (n, {IMAGE_SIZE}, {IMAGE_SIZE}, 3), n at least 1"
+        )
+
+
+def _as_floats(images):
     images = np.asarray(images)
-    if images.ndim != 4 or images.shape[1:] != (IMAGE_SIZE, IMAGE_SIZE, 3) or not len(images):
-        raise InputError(f"images of shape {images.shape}: expected (n, {IMAGE_SIZE}, {IMAGE_SIZE}, 3), n at least 1")
     if images.dtype == np.uint8:
         return to_float(images)
     if not np.issubdtype(images.dtype, np.floating):

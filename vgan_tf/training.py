@@ -12,6 +12,7 @@ import numpy as np
 from vgan_tf import backends
 from vgan_tf.data import load_faces, split
 from vgan_tf.data.pipeline import evaluation_batches, training_batches
+from vgan_tf.data.stored import BLOCK, StoredImages, write_beside
 from vgan_tf.errors import InputError
 from vgan_tf.images import tile, write_image
 from vgan_tf.run import Run, open_run
@@ -126,7 +127,7 @@ def train_expression_classifier(run, model, training, validation):
     """
     config = run.config
     learnt, watched = (
-        faces.concatenate(dataclasses.replace(faces, images=model.protect(faces.images, seed=config.seed)))
+        faces.concatenate(dataclasses.replace(faces, images=_protected(model, faces.images, config.seed)))
         for faces in (training, validation)
     )
     config = config.replace(batch_size=CLASSIFIER_BATCH_SIZE)
@@ -149,6 +150,16 @@ def train_expression_classifier(run, model, training, validation):
         shuffle=False,
     )
     return classifier
+
+
+def _protected(model, images, seed):
+    """What `model.protect` makes of images; where these are stored, the result is, too."""
+    if not isinstance(images, StoredImages):
+        return model.protect(images, seed=seed)
+    latents = model.encode_for_protection(images, seed)
+    targets = model.resolve_targets("random", len(images), seed)
+    rows = (slice(first, first + BLOCK) for first in range(0, len(images), BLOCK))
+    return write_beside(images, (model.decode(latents[part], targets[part]) for part in rows))
 
 
 def _with_expressions(batches):
@@ -191,7 +202,7 @@ class RunRecorder(keras.callbacks.Callback):
         self.rows = run.read_history(first_epoch)
         self.seconds = float(self.rows[-1]["seconds"]) if self.rows else 0.0
         columns = np.linspace(0, len(validation) - 1, min(SAMPLE_COLUMNS, len(validation))).astype(int)
-        self.inputs = validation.images[columns]
+        self.inputs = np.asarray(validation.images[columns])
 
     def on_epoch_begin(self, epoch, logs=None):
         self.started = time.perf_counter()
