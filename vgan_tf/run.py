@@ -77,10 +77,10 @@ class Run:
             },
         )
 
-    def build_model(self):
-        """A freshly initialised model, its weights decided by the configuration's seed."""
+    def build_model(self, kind=PPRLVGAN):
+        """A freshly initialised model of class `kind`, its weights decided by the configuration's seed."""
         keras.utils.set_random_seed(self.config.seed)
-        return PPRLVGAN(self.config, self.identities, self.expressions)
+        return kind(self.config, self.identities, self.expressions)
 
     def build_classifier(self):
         """A freshly initialised expression classifier, its weights decided by the configuration's seed."""

@@ -95,13 +95,30 @@ def train(run, faces, tensorboard=False):
     model.compile(total_steps=run.config.epochs * run.steps_per_epoch)
     run.save_config()
     first_epoch = run.restore_checkpoint(model)
-    callbacks = [RunRecorder(run, validation, first_epoch), StopOnNaN()]
+    fit(
+        run,
+        model,
+        first_epoch,
+        training_batches(training, run.config, first_step=first_epoch * run.steps_per_epoch),
+        evaluation_batches(validation, EVALUATION_BATCH_SIZE),
+        None,
+        [RunRecorder(run, validation, first_epoch), StopOnNaN()],
+        tensorboard,
+    )
+    if not run.classifier_path.exists():
+        run.save_classifier(train_expression_classifier(run, model, training, validation))
+    return model
+
+
+def fit(run, model, first_epoch, batches, validation_batches, validation_steps, callbacks, tensorboard=False):
+    """The epochs of `train` from `first_epoch` on; `validation_steps` is None for all batches there are."""
     if tensorboard:
-        callbacks.append(keras.callbacks.TensorBoard(run.folder / "tensorboard", profile_batch=0))
+        callbacks = [*callbacks, keras.callbacks.TensorBoard(run.folder / "tensorboard", profile_batch=0)]
     if first_epoch < run.config.epochs:
         model.fit(
-            training_batches(training, run.config, first_step=first_epoch * run.steps_per_epoch),
-            validation_data=evaluation_batches(validation, EVALUATION_BATCH_SIZE),
+            batches,
+            validation_data=validation_batches,
+            validation_steps=validation_steps,
             steps_per_epoch=run.steps_per_epoch,
             initial_epoch=first_epoch,
             epochs=run.config.epochs,
@@ -109,9 +126,6 @@ def train(run, faces, tensorboard=False):
             verbose=1 if sys.stdout.isatty() else 2,
             shuffle=False,
         )
-    if not run.classifier_path.exists():
-        run.save_classifier(train_expression_classifier(run, model, training, validation))
-    return model
 
 
 def train_expression_classifier(run, model, training, validation):

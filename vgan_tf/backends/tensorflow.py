@@ -24,7 +24,8 @@ def descend(model, optimizer, variables, loss):
     # What does not depend on the variables is not recorded: an inner descent costs no more than one outside.
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch([variable.value for variable in variables])
-        value = loss()
+        # The optimizer adds up the gradients of the replicas, of which each has an equal share of the batch.
+        value = loss() / tf.distribute.get_strategy().num_replicas_in_sync
     optimizer.apply(tape.gradient(value, variables), variables)
 
 

@@ -4,6 +4,8 @@ The order of the images and every random augmentation are functions of (seed, it
 after any epoch and go on as if it had not.
 """
 
+import functools
+
 import keras
 import numpy as np
 
@@ -34,26 +36,32 @@ class Batches(keras.utils.PyDataset):
         return Batches(lambda number: change(*self.load(number)), self.count)
 
 
-def training_batches(faces, config, first_step=0):
+def training_batches(faces, config, first_step=0, share=(0, 1)):
     """An endless dataset of augmented training batches.
 
     Args:
         faces: FaceSet of the training part.
         config: Config; its batch_size, seed and augment_* are used.
         first_step: iterations already trained; the batches go on from there.
+        share: (number, count), for the part with this number of each batch that is cut into so many.
 
     Returns:
         Batches of `(images, {"identity", "expression"})`: float32 `(batch, 64, 64, 3)` in [-1, 1], int32.
     """
     batch_size = min(config.batch_size, len(faces))
     per_pass = len(faces) // batch_size
+    part = _part(batch_size, share)
+
+    @functools.lru_cache(maxsize=2)
+    def order(one_pass):
+        # One permutation a pass; what does not fill a batch is left out of that pass.
+        return np.random.default_rng((config.seed, one_pass)).permutation(len(faces))
 
     def load(number):
         one_pass, position = divmod(first_step + number, per_pass)
-        # One permutation a pass; what does not fill a batch is left out of that pass.
-        order = np.random.default_rng((config.seed, one_pass)).permutation(len(faces))
-        images, labels = _take(faces, order[position * batch_size : (position + 1) * batch_size])
-        return augment(images, config, np.random.default_rng((config.seed, first_step + number, 1))), labels
+        batch = order(one_pass)[position * batch_size : (position + 1) * batch_size]
+        images, labels = _take(faces, batch[part])
+        return augment(images, config, np.random.default_rng((config.seed, first_step + number, 1)), share), labels
 
     return Batches(load)
 
@@ -66,18 +74,23 @@ def evaluation_batches(faces, batch_size):
     )
 
 
-def augment(images, config, random):
+def augment(images, config, random, share=(0, 1)):
     """Shift and mirror the images and change their light, as configured.
 
     Args:
         images: float32 `(batch, 64, 64, 3)` in [-1, 1].
         config: Config.
         random: numpy.random.Generator.
+        share: (number, count), where the images are one part of a batch: it is changed as in the whole batch.
 
     Returns:
         the same shape and range.
     """
-    batch_size, size = images.shape[:2]
+    batch_size, size = len(images) * share[1], images.shape[1]
+
+    def draw(low, high):
+        return random.uniform(low, high, (batch_size, 1, 1, 1))[_part(batch_size, share)].astype(np.float32)
+
     if config.augment_shift_px:
         # One shift for the whole batch: as good over many batches.
         shift = config.augment_shift_px
@@ -85,14 +98,17 @@ def augment(images, config, random):
         padded = np.pad(images, [(0, 0), (shift, shift), (shift, shift), (0, 0)], "symmetric")
         images = padded[:, top : top + size, left : left + size]
     if config.augment_flip:
-        flip = random.random((batch_size, 1, 1, 1)) < 0.5
-        images = np.where(flip, images[:, :, ::-1], images)
+        images = np.where(draw(0, 1) < 0.5, images[:, :, ::-1], images)
     if config.augment_light:
         limit = config.augment_light
-        contrast = random.uniform(1 - limit, 1 + limit, (batch_size, 1, 1, 1)).astype(np.float32)
-        brightness = random.uniform(-limit, limit, (batch_size, 1, 1, 1)).astype(np.float32)
+        contrast, brightness = draw(1 - limit, 1 + limit), draw(-limit, limit)
         images = np.clip(images * contrast + brightness, -1.0, 1.0)
     return images
+
+
+def _part(length, share):
+    number, count = share
+    return slice(number * length // count, (number + 1) * length // count)
 
 
 def _take(faces, index):
