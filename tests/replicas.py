@@ -54,7 +54,8 @@ def main(kind, out):
         tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
     replicas = Replicas(kind)
     assert replicas.count == 2
-    replicas.train(dataclasses.replace(run, config=config.replace(epochs=FIRST)), faces)
+    if kind == "multi-worker":
+        replicas.train(dataclasses.replace(run, config=config.replace(epochs=FIRST)), faces)
     replicas.train(run, faces)
 
 
