@@ -2,10 +2,9 @@
 
 import keras
 import numpy as np
-import tensorflow as tf
 from keras import ops
 
-from vgan_tf import losses
+from vgan_tf import backends, losses
 from vgan_tf.config import Config
 from vgan_tf.errors import InputError
 from vgan_tf.images import IMAGE_SIZE, to_float, to_uint8
@@ -17,7 +16,7 @@ from vgan_tf.targets import resolve_targets, target_codes
 class PPRLVGAN(keras.Model):
     """PPRL-VGAN (Chen, Konrad, Ishwar, CVPR Workshops 2018, arXiv 1803.07100).
 
-    Trained with `compile` and `fit` on a `tf.data.Dataset` of `(images, {"identity": ..., "expression": ...})`:
+    Trained with `compile` and `fit` on batches of `(images, {"identity": ..., "expression": ...})`:
     images float32 `(batch, 64, 64, 3)`, RGB in [-1, 1]; labels int `(batch,)`, indices into the label lists.
 
     Deviations from the authors' code: the discriminator learns from real and protected images in one step, not two; it
@@ -48,6 +47,7 @@ class PPRLVGAN(keras.Model):
         self.config = config
         self.identities = tuple(identities)
         self.expressions = tuple(expressions)
+        self.discriminator_optimizer = None
         self.seed_generator = keras.random.SeedGenerator(config.seed)
 
         # Metric trackers
@@ -83,7 +83,7 @@ class PPRLVGAN(keras.Model):
             total_steps: iterations that a "cosine" schedule spans; needed for that schedule only.
             kwargs: passed to `keras.Model.compile`.
         """
-        kwargs.setdefault("jit_compile", False)  # XLA convolutions are four times slower on CPU.
+        kwargs.setdefault("jit_compile", backends.JIT_COMPILE)
         config = self.config
         generator_optimizer = generator_optimizer or _optimizer(
             config, config.learning_rate, None if total_steps is None else total_steps * config.generator_steps
@@ -103,6 +103,12 @@ class PPRLVGAN(keras.Model):
         if self.config.latent_expression_weight:
             variables = variables + self.latent_expression_head.trainable_variables
         return variables
+
+    @property
+    def non_trainable_variables(self):
+        """With the discriminator's optimizer: on JAX `fit` carries along what it finds here and in `optimizer`."""
+        optimizer = self.discriminator_optimizer
+        return super().non_trainable_variables + (optimizer.variables if optimizer else [])
 
     @property
     def metrics(self):
@@ -203,29 +209,32 @@ class PPRLVGAN(keras.Model):
         _track_accuracies(self.protected_accuracy_trackers, (targets, expression), (identity_logits, expression_logits))
         return ops.mean(loss)
 
+    @backends.step
     def train_step(self, data):
         """One discriminator step and `generator_steps` generator steps on one batch."""
         images, labels = data
-        for step in range(self.config.generator_steps):
-            targets = self.draw_targets(labels["identity"], seed=self.seed_generator)
-            with tf.GradientTape() as tape:
-                synthesis = self.synthesize(images, targets, seed=self.seed_generator, training=True)
-                if step == 0:
-                    with tape.stop_recording():
-                        self._discriminator_step(images, labels, tf.stop_gradient(synthesis[0]))
-                loss = self.generator_loss(
-                    images, synthesis, targets, **labels, seed=self.seed_generator, training=True
-                )
-            variables = self.generator_variables
-            self.generator_optimizer.apply(tape.gradient(loss, variables), variables)
+        for number in range(self.config.generator_steps):
+            self._generator_step(images, labels, after_discriminator=number == 0)
         return {metric.name: metric.result() for metric in self.metrics}
 
-    def _discriminator_step(self, images, labels, protected):
-        with tf.GradientTape() as tape:
-            loss = self.discriminator_loss(images, protected, **labels, seed=self.seed_generator, training=True)
-        variables = self.discriminator.trainable_variables
-        self.discriminator_optimizer.apply(tape.gradient(loss, variables), variables)
+    def _generator_step(self, images, labels, after_discriminator):
+        targets = self.draw_targets(labels["identity"], seed=self.seed_generator)
 
+        def loss():
+            synthesis = self.synthesize(images, targets, seed=self.seed_generator, training=True)
+            if after_discriminator:
+                self._discriminator_step(images, labels, ops.stop_gradient(synthesis[0]))
+            return self.generator_loss(images, synthesis, targets, **labels, seed=self.seed_generator, training=True)
+
+        backends.descend(self, self.generator_optimizer, self.generator_variables, loss)
+
+    def _discriminator_step(self, images, labels, protected):
+        def loss():
+            return self.discriminator_loss(images, protected, **labels, seed=self.seed_generator, training=True)
+
+        backends.descend(self, self.discriminator_optimizer, self.discriminator.trainable_variables, loss)
+
+    @backends.step
     def test_step(self, data):
         """The same losses and accuracies in inference mode; targets and noise are the same at each call."""
         images, labels = data
@@ -248,12 +257,12 @@ class PPRLVGAN(keras.Model):
         Returns:
             float32 `(n, latent_dim)`.
         """
-        images = _as_float_images(images)
+        _check_images(images)
         means, log_vars = (
             np.concatenate(parts)
             for parts in zip(
                 *(
-                    [ops.convert_to_numpy(part) for part in self.encoder(images[i : i + batch_size], training=False)]
+                    map(ops.convert_to_numpy, self.encoder(_as_floats(images[i : i + batch_size]), training=False))
                     for i in range(0, len(images), batch_size)
                 ),
                 strict=True,
@@ -283,7 +292,8 @@ class PPRLVGAN(keras.Model):
 
     def read_identity(self, images):
         """The identity that D2 sees in images: int64 `(n,)`; images as for `encode`."""
-        _, identity_logits, *_ = self.discriminator(_as_float_images(images), training=False)
+        _check_images(images)
+        _, identity_logits, *_ = self.discriminator(_as_floats(images), training=False)
         return ops.convert_to_numpy(identity_logits).argmax(axis=-1)
 
     def protect(self, images, target="random", seed=0):
@@ -300,7 +310,7 @@ class PPRLVGAN(keras.Model):
         Raises:
             InputError: unknown target, or images of another shape or type.
         """
-        images = _as_float_images(images)
+        _check_images(images)
         targets = self.resolve_targets(target, len(images), seed)
         return self.decode(self.encode_for_protection(images, seed), targets)
 
@@ -347,10 +357,15 @@ def _optimizer(config, learning_rate, total_steps):
     return keras.optimizers.RMSprop(schedule)
 
 
-def _as_float_images(images):
+def _check_images(images):
+    if np.ndim(images) != 4 or np.shape(images)[1:] != (IMAGE_SIZE, IMAGE_SIZE, 3) or not len(images):
+        raise InputError(
+            f"images of shape {np.shape(images)}: expected (n, {IMAGE_SIZE}, {IMAGE_SIZE}, 3), n at least 1"
+        )
+
+
+def _as_floats(images):
     images = np.asarray(images)
-    if images.ndim != 4 or images.shape[1:] != (IMAGE_SIZE, IMAGE_SIZE, 3) or not len(images):
-        raise InputError(f"images of shape {images.shape}: expected (n, {IMAGE_SIZE}, {IMAGE_SIZE}, 3), n at least 1")
     if images.dtype == np.uint8:
         return to_float(images)
     if not np.issubdtype(images.dtype, np.floating):
