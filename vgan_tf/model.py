@@ -1,5 +1,7 @@
 """`PPRLVGAN`: the game between encoder, generator and discriminator, as a Keras model."""
 
+from typing import Any, NamedTuple
+
 import keras
 import numpy as np
 from keras import ops
@@ -12,12 +14,30 @@ from vgan_tf.networks import build, latent_classifier, sample_latent
 from vgan_tf.targets import resolve_targets, target_codes
 
 
+class Synthesis(NamedTuple):
+    """Protected images and what they were made from; all float.
+
+    protected: `(batch, 64, 64, 3)` in [-1, 1]. latent: `(batch, latent_dim)`.
+    z_mean, z_log_var: `(encoded, latent_dim)`, of all images encoded: the first `batch` are those of `latent`.
+    style_mean, style_log_var: `(batch, style_dim)`, or None.
+    """
+
+    protected: Any
+    latent: Any
+    z_mean: Any
+    z_log_var: Any
+    style_mean: Any = None
+    style_log_var: Any = None
+
+
 @keras.saving.register_keras_serializable("vgan_tf")
 class PPRLVGAN(keras.Model):
     """PPRL-VGAN (Chen, Konrad, Ishwar, CVPR Workshops 2018, arXiv 1803.07100).
 
     Trained with `compile` and `fit` on batches of `(images, {"identity": ..., "expression": ...})`:
-    images float32 `(batch, 64, 64, 3)`, RGB in [-1, 1]; labels int `(batch,)`, indices into the label lists.
+    images float32 `(batch, 64, 64, 3)`, RGB in [-1, 1]; labels int `(batch,)`, indices into the label lists. Where
+    `config.dependence_images` is above 0 the game is played with the first `config.batch_size` images of a batch; the
+    others are encoded only.
 
     Deviations from the authors' code: the discriminator learns from real and protected images in one step, not two; it
     sees protected images that the generator made in training mode; its step and the first generator step share one
@@ -40,7 +60,8 @@ class PPRLVGAN(keras.Model):
                 f"{len(identities)} identities and {len(expressions)} expressions: the game needs at least two of each"
             )
         # Networks
-        self.encoder, self.generator, self.discriminator = build(config, len(identities), len(expressions))
+        networks = build(config, len(identities), len(expressions))
+        self.encoder, self.generator, self.discriminator, self.style_encoder, self.styled_generator = networks
         self.latent_expression_head = latent_classifier(config.latent_dim, len(expressions))
 
         # Settings
@@ -62,6 +83,8 @@ class PPRLVGAN(keras.Model):
                 "cycle",
                 "latent_expression",
                 "latent_dependence",
+                "style_kl",
+                "style_dependence",
             )
         }
         self.real_accuracy_trackers = [
@@ -99,7 +122,11 @@ class PPRLVGAN(keras.Model):
     @property
     def generator_variables(self):
         """What the generator step trains: encoder, generator and, where it has weight, the latent's expression head."""
-        variables = self.encoder.trainable_variables + self.generator.trainable_variables
+        variables = self.encoder.trainable_variables
+        if self.config.style_dim:
+            variables = variables + self.style_encoder.trainable_variables + self.styled_generator.trainable_variables
+        else:
+            variables = variables + self.generator.trainable_variables
         if self.config.latent_expression_weight:
             variables = variables + self.latent_expression_head.trainable_variables
         return variables
@@ -136,12 +163,27 @@ class PPRLVGAN(keras.Model):
             targets = ops.where(keep, identity, targets)
         return targets
 
-    def synthesize(self, images, targets, seed, training):
-        """Encode, sample, generate: returns (protected images, latent, z_mean, z_log_var)."""
+    def synthesize(self, images, targets, same, seed, training):
+        """Encode, sample, generate; where there are more images than targets, the last ones are encoded only.
+
+        With a style, images of the true identity (`same`, float `(batch,)`, 1 there) are given that of the input,
+        so that they can be compared with it; all others one drawn from the prior.
+
+        Returns:
+            Synthesis.
+        """
         z_mean, z_log_var = self.encoder(images, training=training)
-        latent = sample_latent(z_mean, z_log_var, seed=seed)
+        count = ops.shape(targets)[0]
+        latent = sample_latent(z_mean[:count], z_log_var[:count], seed=seed)
         code = ops.one_hot(targets, len(self.identities), dtype="float32")
-        return self.generator([latent, code], training=training), latent, z_mean, z_log_var
+        if not self.config.style_dim:
+            return Synthesis(self.generator([latent, code], training=training), latent, z_mean, z_log_var)
+        style_mean, style_log_var = self.style_encoder(images[:count], training=training)
+        own_style = sample_latent(style_mean, style_log_var, seed=seed)
+        drawn_style = keras.random.normal(ops.shape(own_style), seed=seed)
+        style = ops.where(same[:, None] > 0, own_style, drawn_style)
+        protected = self.styled_generator([latent, code, style], training=training)
+        return Synthesis(protected, latent, z_mean, z_log_var, style_mean, style_log_var)
 
     def discriminate(self, images, seed, training):
         """D's logits of real, identity and expression, and its feature maps, for noisy images.
@@ -171,10 +213,12 @@ class PPRLVGAN(keras.Model):
 
     def generator_loss(self, images, synthesis, targets, identity, expression, seed, training):
         """L_G (Chen et al. 2018, section 3) and the additions that the configuration gives weight, averaged."""
-        config = self.config
-        protected, latent, z_mean, z_log_var = synthesis
+        config, protected = self.config, synthesis.protected
+        count = ops.shape(targets)[0]
+        encoded_identity, identity = identity, identity[:count]
+        images, expression = images[:count], expression[:count]
         real_logits, identity_logits, expression_logits, *fake_maps = self.discriminate(protected, seed, training)
-        kl = losses.kl_divergence(z_mean, z_log_var)
+        kl = losses.kl_divergence(synthesis.z_mean[:count], synthesis.z_log_var[:count])
         loss = (
             config.adversarial_weight * losses.real_fake(real_logits, ops.ones_like(kl))
             + config.identity_weight * losses.classification(identity_logits, targets)
@@ -182,7 +226,7 @@ class PPRLVGAN(keras.Model):
             + config.kl_weight * kl
         )
         self._track_loss("kl", kl)
-        same = ops.cast(ops.equal(targets, identity), "float32")
+        same = _same(targets, identity)
         if config.reconstruction_weight:
             error = losses.reconstruction(images, protected)
             self._track_loss("reconstruction", error, sample_weight=same)
@@ -194,17 +238,23 @@ class PPRLVGAN(keras.Model):
             loss = loss + config.feature_weight * same * error
         if config.cycle_weight:
             # In inference mode, or the moving statistics would mix those of real and protected images.
-            error = losses.latent_cycle(latent, self.encoder(protected, training=False)[0])
+            error = losses.latent_cycle(synthesis.latent, self.encoder(protected, training=False)[0])
             self._track_loss("cycle", error)
             loss = loss + config.cycle_weight * error
         if config.latent_expression_weight:
-            error = losses.classification(self.latent_expression_head(latent, training=training), expression)
+            error = losses.classification(self.latent_expression_head(synthesis.latent, training=training), expression)
             self._track_loss("latent_expression", error)
             loss = loss + config.latent_expression_weight * error
         if config.latent_dependence_weight:
-            dependence = losses.identity_dependence(z_mean, identity)
+            dependence = losses.identity_dependence(synthesis.z_mean, encoded_identity)
             self._track_loss("latent_dependence", dependence)
-            loss = loss + config.latent_dependence_weight * dependence
+            loss = loss + config.latent_dependence_weight * ops.mean(dependence)
+        if config.style_dim:
+            kl = losses.kl_divergence(synthesis.style_mean, synthesis.style_log_var)
+            dependence = losses.identity_dependence(synthesis.style_mean, identity)
+            self._track_loss("style_kl", kl, sample_weight=same)
+            self._track_loss("style_dependence", dependence)
+            loss = loss + config.style_kl_weight * same * kl + config.style_dependence_weight * dependence
         self._track_loss("generator_loss", loss)
         _track_accuracies(self.protected_accuracy_trackers, (targets, expression), (identity_logits, expression_logits))
         return ops.mean(loss)
@@ -218,12 +268,15 @@ class PPRLVGAN(keras.Model):
         return {metric.name: metric.result() for metric in self.metrics}
 
     def _generator_step(self, images, labels, after_discriminator):
-        targets = self.draw_targets(labels["identity"], seed=self.seed_generator)
+        players = slice(self.config.batch_size if self.config.dependence_images else None)
+        played = {name: values[players] for name, values in labels.items()}
+        targets = self.draw_targets(played["identity"], seed=self.seed_generator)
+        same = _same(targets, played["identity"])
 
         def loss():
-            synthesis = self.synthesize(images, targets, seed=self.seed_generator, training=True)
+            synthesis = self.synthesize(images, targets, same, seed=self.seed_generator, training=True)
             if after_discriminator:
-                self._discriminator_step(images, labels, ops.stop_gradient(synthesis[0]))
+                self._discriminator_step(images[players], played, ops.stop_gradient(synthesis.protected))
             return self.generator_loss(images, synthesis, targets, **labels, seed=self.seed_generator, training=True)
 
         backends.descend(self, self.generator_optimizer, self.generator_variables, loss)
@@ -240,8 +293,9 @@ class PPRLVGAN(keras.Model):
         images, labels = data
         seed = self.config.seed
         targets = self.draw_targets(labels["identity"], seed=seed)
-        synthesis = self.synthesize(images, targets, seed=seed, training=False)
-        self.discriminator_loss(images, synthesis[0], **labels, seed=seed, training=False)
+        same = _same(targets, labels["identity"])
+        synthesis = self.synthesize(images, targets, same, seed=seed, training=False)
+        self.discriminator_loss(images, synthesis.protected, **labels, seed=seed, training=False)
         self.generator_loss(images, synthesis, targets, **labels, seed=seed, training=False)
         return {metric.name: metric.result() for metric in self.metrics}
 
@@ -336,6 +390,11 @@ class PPRLVGAN(keras.Model):
 
     def _track_loss(self, name, values, sample_weight=None):
         self.loss_trackers[name].update_state(values, sample_weight=sample_weight)
+
+
+def _same(targets, identity):
+    """float `(batch,)`: 1 where the target is the true identity, else 0."""
+    return ops.cast(ops.equal(ops.cast(targets, "int32"), ops.cast(identity, "int32")), "float32")
 
 
 def _track_accuracies(trackers, labels, logits):

@@ -41,14 +41,15 @@ def training_batches(faces, config, first_step=0, share=(0, 1)):
 
     Args:
         faces: FaceSet of the training part.
-        config: Config; its batch_size, seed and augment_* are used.
+        config: Config; its batch_size, dependence_images, seed and augment_* are used. A batch holds
+            batch_size + dependence_images images, at most all there are.
         first_step: iterations already trained; the batches go on from there.
         share: (number, count), for the part with this number of each batch that is cut into so many.
 
     Returns:
         Batches of `(images, {"identity", "expression"})`: float32 `(batch, 64, 64, 3)` in [-1, 1], int32.
     """
-    batch_size = min(config.batch_size, len(faces))
+    batch_size = min(config.batch_size + config.dependence_images, len(faces))
     per_pass = len(faces) // batch_size
     part = _part(batch_size, share)
 
