@@ -1,6 +1,7 @@
 """Audit a run, or any anonymizer: `python evaluate.py runs/first`."""
 
 import argparse
+import os
 from pathlib import Path
 
 from vgan_tf.commands import run_command
@@ -48,6 +49,7 @@ def parse():
 
 def main():
     arguments = parse()
+    os.environ["KERAS_BACKEND"] = "tensorflow"  # On which the attackers train; it reads the runs of either backend.
     run_command(lambda: evaluate(arguments))
 
 

@@ -17,6 +17,11 @@ def parse():
     parser.add_argument("--seed", type=int)
     parser.add_argument("--set", metavar="KEY=VALUE", nargs="+", action="extend", default=[], help="change any setting")
     parser.add_argument("--resume", action="store_true", help="go on with the run in --out from its last checkpoint")
+    parser.add_argument(
+        "--distribute",
+        choices=("mirrored", "multi-worker"),
+        help="on all GPUs of this machine, or on the machines that TF_CONFIG names; see docs/scale.md",
+    )
     parser.add_argument("--tensorboard", action="store_true", help="also write TensorBoard logs into the run folder")
     parser.add_argument("--dry-run", action="store_true", help="load the data, print the configuration, train nothing")
     return parser.parse_args()
@@ -33,13 +38,19 @@ def train(arguments):
     from vgan_tf.errors import InputError
     from vgan_tf.run import require_new
 
+    replicas = None
+    if arguments.distribute:
+        from vgan_tf.distribution import Replicas
+
+        replicas = Replicas(arguments.distribute)
     if arguments.resume:
         for flag in ("preset", "data", "steps", "batch_size", "seed", "set"):
             if getattr(arguments, flag) not in (None, []):
                 raise InputError(f"--{flag.replace('_', '-')} with --resume: a run goes on with its own configuration")
         run, faces = training.plan_resumption(arguments.out, arguments.epochs)
     else:
-        require_new(arguments.out)
+        if not replicas or replicas.is_chief:
+            require_new(arguments.out)
         flags = {key: getattr(arguments, key) for key in ("data", "epochs", "batch_size", "seed")}
         changes = {key: value for key, value in flags.items() if value is not None}
         config = preset(arguments.preset or "edge").replace(**{**changes, **parse_assignments(arguments.set)})
@@ -50,7 +61,10 @@ def train(arguments):
         print(f"skipped: {line}")
     if arguments.dry_run:
         return
-    training.train(run, faces, tensorboard=arguments.tensorboard)
+    if replicas:
+        replicas.train(run, faces, tensorboard=arguments.tensorboard)
+    else:
+        training.train(run, faces, tensorboard=arguments.tensorboard)
     print(f"trained: {run.folder}  (python evaluate.py {run.folder} audits it)")
 
 

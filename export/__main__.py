@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import os
 
 from vgan_tf.commands import run_command
 
@@ -17,6 +18,7 @@ def parse():
 
 def main():
     arguments = parse()
+    os.environ["KERAS_BACKEND"] = "tensorflow"  # It makes the files, from the runs of either backend.
     run_command(lambda: export(arguments))
 
 

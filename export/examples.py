@@ -21,7 +21,7 @@ def draw_examples(model, faces, count, seed):
     """
     random = np.random.default_rng(seed)
     chosen = np.sort(random.permutation(len(faces))[:count])
-    images = faces.images[chosen]
+    images = np.asarray(faces.images[chosen])
     identities = len(model.identities)
     return {
         "image": to_float(images),

@@ -5,6 +5,7 @@ The way of a file: parts -> convert, or quantization_aware -> metadata -> verifi
 
 from pathlib import Path
 
+from vgan_tf.backends import require_tensorflow
 from vgan_tf.data import load_faces
 from vgan_tf.errors import InputError, VerificationError
 from vgan_tf.images import IMAGE_SIZE
@@ -48,6 +49,7 @@ def export_run(folder, out, recipes=RECIPES, data=None, progress=print, score=Tr
         VerificationError: some files failed a check. They are listed in `export.json` under "refused", and not
             written; the others are.
     """
+    require_tensorflow("the export")
     check_recipes(recipes)
     run, model, classifier = open_run(folder), load_run(folder), load_expression_classifier(folder)
     faces = _load_faces(run, data)

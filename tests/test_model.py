@@ -14,6 +14,7 @@ from vgan_tf.data.pipeline import evaluation_batches
 from vgan_tf.errors import InputError
 from vgan_tf.losses import kl_divergence
 
+STYLED = {"style_dim": 3, "style_kl_weight": 0.1, "style_dependence_weight": 1.0}
 BOTH = pytest.mark.parametrize("make_config", [tiny_config, small_paper_config])
 
 
@@ -70,6 +71,35 @@ def test_each_step_leaves_the_other_side_alone(make_config, resting):
     assert all(unchanged(before[resting], sides[resting]))
     moving = "generator" if resting == "discriminator" else "discriminator"
     assert not all(unchanged(before[moving], sides[moving]))
+
+
+def test_the_styles_networks_learn_and_the_latent_expression_head_with_them():
+    model = make_model(tiny_config(**STYLED))
+    learning = [*model.style_encoder.trainable_variables, *model.styled_generator.trainable_variables]
+    before = values_of(learning)
+    logs = model.train_step(noise_batch())
+    assert not any(unchanged(before, learning)) and float(logs["style_kl"]) > 0
+
+
+def test_further_images_are_encoded_and_no_more(monkeypatch):
+    model = make_model(tiny_config(batch_size=4, dependence_images=4, **STYLED))
+    seen = {}
+    for name in ("encoder", "style_encoder", "styled_generator", "discriminator"):
+        sizes = seen.setdefault(name, set())
+        spy_on(
+            getattr(model, name),
+            "call",
+            monkeypatch,
+            lambda x, *_, s=sizes, **__: s.add(keras.tree.flatten(x)[0].shape[0]),
+        )
+    logs = model.train_step(noise_batch(8))
+    # The cycle's pass, too, is for the game alone.
+    assert seen == {"encoder": {8, 4}, "style_encoder": {4}, "styled_generator": {4}, "discriminator": {4}}
+    images, labels = noise_batch(8)
+    changed = {**labels, "identity": keras.ops.concatenate([labels["identity"][:4], 2 - labels["identity"][4:]])}
+    again = make_model(model.config).train_step((images, changed))
+    assert logs["latent_dependence"] != again["latent_dependence"]
+    assert logs["discriminator_loss"] == again["discriminator_loss"] and logs["kl"] == again["kl"]
 
 
 def test_two_generator_steps_for_each_discriminator_step():

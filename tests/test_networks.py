@@ -21,7 +21,7 @@ def dense(units_in, units_out):
 @pytest.mark.parametrize("kernel_size", [5, 8])
 def test_the_papers_networks_have_the_published_sizes(kernel_size):
     k = kernel_size
-    encoder, generator, discriminator = build(preset("paper").replace(kernel_size=k), 6, 7)
+    encoder, generator, discriminator, *_ = build(preset("paper").replace(kernel_size=k), 6, 7)
     four = convolution(k, 3, 32) + convolution(k, 32, 64) + convolution(k, 64, 128) + convolution(k, 128, 256)
     batch_norm = 4 * (32 + 64 + 128 + 256)
     assert encoder.count_params() == four + batch_norm + 2 * dense(4 * 4 * 256, 128)
@@ -42,7 +42,7 @@ def test_the_papers_networks_have_the_published_sizes(kernel_size):
 @pytest.mark.parametrize("name", PRESETS)
 def test_every_preset_builds_networks_that_take_any_batch_size(name):
     config = preset(name)
-    encoder, generator, discriminator = build(config, 4, 7)
+    encoder, generator, discriminator, *_ = build(config, 4, 7)
     assert [network.name for network in (encoder, generator, discriminator)] == [
         "encoder",
         "generator",
@@ -58,8 +58,28 @@ def test_every_preset_builds_networks_that_take_any_batch_size(name):
         assert first_map.shape[1:3] == (16, 16) and last_map.shape[1:3] == (4, 4)
 
 
+def test_a_style_of_zero_is_the_generator_itself():
+    _, generator, _, style_encoder, styled_generator = build(tiny_config(style_dim=3), 4, 7)
+    random = np.random.default_rng(0)
+    mean, log_var = style_encoder(random.uniform(-1, 1, (4, 64, 64, 3)).astype(np.float32))
+    assert mean.shape == log_var.shape == (4, 3)
+    latents, codes = random.standard_normal((4, 8)).astype(np.float32), np.eye(4, dtype=np.float32)
+    plain = ops.convert_to_numpy(generator([latents, codes]))
+    unstyled, styled = (styled_generator([latents, codes, np.full((4, 3), x, np.float32)]) for x in (0, 1))
+    np.testing.assert_allclose(unstyled, plain, atol=1e-6)
+    assert abs(ops.convert_to_numpy(styled) - plain).max() > 0.01
+
+
+def test_a_style_is_too_coarse_to_show_details():
+    style_encoder = build(tiny_config(style_dim=3), 4, 7).style_encoder
+    coarse = np.random.default_rng(0).uniform(-0.5, 0.5, (2, 8, 8, 3))
+    checks = np.indices((64, 64)).sum(axis=0)[:, :, None] % 2 - 0.5
+    smooth = np.kron(coarse, np.ones((1, 8, 8, 1)))
+    np.testing.assert_allclose(style_encoder(smooth)[0], style_encoder(smooth + 0.5 * checks)[0], atol=1e-5)
+
+
 def posterior_std(config, images):
-    encoder, _, _ = build(config, 3, 7)
+    encoder = build(config, 3, 7).encoder
     layer = encoder.get_layer("z_log_var_raw")
     layer.kernel.assign(layer.kernel * 100)
     return np.exp(0.5 * ops.convert_to_numpy(encoder(images)[1]))

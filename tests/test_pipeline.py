@@ -4,7 +4,6 @@ import itertools
 
 import numpy as np
 import pytest
-import tensorflow as tf
 from helpers import noise_faces, tiny_config
 
 from vgan_tf.data.pipeline import augment, evaluation_batches, training_batches
@@ -13,10 +12,7 @@ PLAIN = {"augment_shift_px": 0, "augment_light": 0.0, "augment_flip": False}
 
 
 def take(dataset, count):
-    return [
-        (images.numpy(), labels["identity"].numpy(), labels["expression"].numpy())
-        for images, labels in itertools.islice(dataset, count)
-    ]
+    return [(images, labels["identity"], labels["expression"]) for images, labels in itertools.islice(dataset, count)]
 
 
 def equal(first, second):
@@ -62,9 +58,9 @@ def test_evaluation_batches_show_the_images_in_order_and_unchanged():
     np.testing.assert_array_equal(expression, faces.expression)
 
 
-def augmented(changes, seed=(0, 0)):
+def augmented(changes, seed=0):
     images = np.random.default_rng(1).uniform(-1, 1, (8, 64, 64, 3)).astype(np.float32)
-    return images, augment(tf.constant(images), tiny_config(**{**PLAIN, **changes}), tf.constant(seed)).numpy()
+    return images, augment(images, tiny_config(**{**PLAIN, **changes}), np.random.default_rng(seed))
 
 
 def test_each_augmentation_does_what_it_says_and_no_more():
@@ -78,7 +74,7 @@ def test_each_augmentation_does_what_it_says_and_no_more():
 
     offsets = set()
     for seed in range(12):
-        images, shifted = augmented({"augment_shift_px": 2}, (0, seed))
+        images, shifted = augmented({"augment_shift_px": 2}, seed)
         y, x = next(
             (y, x)
             for y in range(-2, 3)

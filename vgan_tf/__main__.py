@@ -1,4 +1,4 @@
-"""The verbs: `python -m vgan_tf protect|recognize|morph|complete|synthesize ...`."""
+"""The verbs: `python -m vgan_tf protect|recognize|morph|complete|synthesize|shards ...`."""
 
 import argparse
 from pathlib import Path
@@ -72,6 +72,12 @@ def parse():
     synthesize.add_argument("--seed", type=int, default=0)
     synthesize.add_argument("-o", dest="out", metavar="DIR|FILE.png", required=True)
     synthesize.set_defaults(command=run_synthesize)
+
+    shards = verbs.add_parser("shards", help="copy a data set into TFRecord shards, which train.py --data reads")
+    shards.add_argument("source", metavar="SOURCE", help="as for train.py --data; see docs/data.md")
+    shards.add_argument("-o", dest="out", metavar="DIR", required=True)
+    shards.add_argument("--per-shard", type=int, default=8192, metavar="N", help="images in a file")
+    shards.set_defaults(command=run_shards)
     return parser.parse_args()
 
 
@@ -130,6 +136,18 @@ def run_synthesize(arguments):
         for name, images in faces.items():
             _write_numbered(out, name, images)
     print(f"wrote {out}: {arguments.count} faces for each of {len(targets)} targets")
+
+
+def run_shards(arguments):
+    """Write a data set as TFRecord shards; imports no TensorFlow."""
+    from vgan_tf.data import load_faces
+    from vgan_tf.data.shards import write_shards
+
+    faces = load_faces(arguments.source)
+    for line in faces.skipped:
+        print(f"skipped: {line}")
+    count = write_shards(faces, arguments.out, arguments.per_shard)
+    print(f"wrote {arguments.out}: {len(faces)} images in {count} shards")
 
 
 def write_gif(path, frames):

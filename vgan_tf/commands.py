@@ -20,6 +20,10 @@ def run_command(command):
         _fail(1, "interrupted; nothing half-written was left")
     except OSError as error:
         _fail(1, f"{error.filename or 'file'}: {error.strerror or error}; what was written before is whole")
+    except ModuleNotFoundError as error:
+        if error.name not in ("tensorflow", "jax"):
+            raise
+        _fail(1, f"{error.name} is not installed; training and protecting also work on JAX: KERAS_BACKEND=jax")
     except VerificationError as error:
         _fail(1, *str(error).splitlines())
     except (FloatingPointError, MemoryError) as error:

@@ -46,6 +46,10 @@ class Config:
         latent_expression_weight: cross-entropy of a linear expression head on the latent, in L_G; not in the paper.
         feature_weight: mean absolute error of the discriminator's feature maps, likewise; in L_G, not in the paper.
         latent_dependence_weight: dependence of the latent's mean on the identity; in L_G, not in the paper.
+        dependence_images: further images an iteration that are encoded only, for a better estimate of that dependence.
+        style_dim: length of the style, what of an image is neither expression nor identity (light, background, pose);
+            training reconstructs images with their style, protection leaves it out. 0 for none; not in the paper.
+        style_kl_weight, style_dependence_weight: KL of the style's posterior, and its dependence on the identity.
         true_target_fraction: share of the training targets set to the true identity beyond those drawn uniformly.
         target_policy: "uniform" over all identities, the true one included, or "exclude-true".
         real_label_range, fake_label_range: the discriminator's smoothed real/fake targets are drawn from these ranges.
@@ -91,6 +95,10 @@ class Config:
     latent_expression_weight: float = 0.0
     feature_weight: float = 0.0
     latent_dependence_weight: float = 0.0
+    dependence_images: int = 0
+    style_dim: int = 0
+    style_kl_weight: float = 0.0
+    style_dependence_weight: float = 0.0
     true_target_fraction: float = 0.0
     target_policy: str = "uniform"
     real_label_range: tuple = (0.9, 1.0)
@@ -126,6 +134,8 @@ class Config:
             "epochs",
             "steps_per_epoch",
             "seed",
+            "dependence_images",
+            "style_dim",
             "augment_shift_px",
             "augment_light",
             "protection_noise",
@@ -144,6 +154,8 @@ class Config:
             filters = getattr(self, name)
             if not filters or not all(type(count) is int and count >= 1 for count in filters):
                 raise InputError(f"{name}={filters}: must be whole numbers of at least 1")
+        if self.style_dim and self.architecture == "paper":
+            raise InputError(f"style_dim={self.style_dim}: the paper's generator has no style; must be 0")
         stages = {"paper": 3, "edge": 4}[self.architecture]
         if len(self.generator_filters) != stages:
             raise InputError(

@@ -136,7 +136,7 @@ def make_dump(model, faces, target_policy="uniform", most_images=None, fresh=Non
 def _protect(model, faces, target_policy, seed):
     targets = draw_targets(model, faces, target_policy, seed)
     return {
-        "x": faces.images,
+        "x": np.asarray(faces.images),
         "p": model.protect(faces.images, targets, seed=seed),
         "mu": model.encode(faces.images),
         "z": model.encode(faces.images, seed=seed),

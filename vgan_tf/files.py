@@ -32,6 +32,11 @@ def replacing(path):
         temporary.unlink(missing_ok=True)
 
 
+def cache_folder():
+    """Folder of what can be made again: drawn faces, decoded images."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "vgan_tf"
+
+
 def write_text(path, text):
     """Write a UTF-8 text file atomically."""
     with replacing(path) as temporary:

@@ -6,6 +6,8 @@ Weighting and averaging over the batch happen once, in `PPRLVGAN.discriminator_l
 import numpy as np
 from keras import ops
 
+KERNEL_RATES = (0.5, 2.0, 8.0, 32.0)  # of exp(-rate * squared distance a dimension), latents of unit deviation
+
 
 def real_fake(logits, targets):
     """Binary cross-entropy of D1 (Chen et al. 2018, eq. 3 and 4).
@@ -91,8 +93,10 @@ def identity_dependence(z_mean, identity):
     """How much more alike the latents of one person are than those of different people.
 
     The expected value is the maximum mean discrepancy between the identities' latents (Gretton et al. 2012), here with
-    two Gaussian kernels and a linear one: 0 where the latent's distribution is the same for every identity. Unlike an
-    adversary's loss it cannot be outrun: there is no network that would have to keep up with the encoder.
+    Gaussian kernels of `KERNEL_RATES` and a linear one: 0 where the latent's distribution is the same for every
+    identity. Unlike an adversary's loss it cannot be outrun: there is no network that would have to keep up with the
+    encoder. Wide kernels see where a person's latents lie as a whole, narrow ones how they differ from others' within
+    one expression. The estimate is as good as the batch is large.
 
     Args:
         z_mean: float `(batch, latent_dim)`. Each dimension is scaled to unit deviation first: an attacker would do so.
@@ -106,7 +110,7 @@ def identity_dependence(z_mean, identity):
     inner = ops.matmul(z, ops.transpose(z)) / z.shape[-1]  # (batch, batch)
     squares = ops.diagonal(inner)
     distances = squares[:, None] + squares[None, :] - 2.0 * inner
-    kernel = ops.exp(-2.0 * distances) + ops.exp(-0.5 * distances) + inner
+    kernel = inner + sum(ops.exp(-rate * distances) for rate in KERNEL_RATES)
     same = ops.cast(ops.equal(identity[:, None], identity[None, :]), z.dtype)
     alike = same - ops.eye(ops.shape(z)[0], dtype=z.dtype)
     return _mean_over_pairs(kernel, alike) - _mean_over_pairs(kernel, 1.0 - same)

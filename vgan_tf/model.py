@@ -1,11 +1,12 @@
 """`PPRLVGAN`: the game between encoder, generator and discriminator, as a Keras model."""
 
+from typing import Any, NamedTuple
+
 import keras
 import numpy as np
-import tensorflow as tf
 from keras import ops
 
-from vgan_tf import losses
+from vgan_tf import backends, losses
 from vgan_tf.config import Config
 from vgan_tf.errors import InputError
 from vgan_tf.images import IMAGE_SIZE, to_float, to_uint8
@@ -13,12 +14,30 @@ from vgan_tf.networks import build, latent_classifier, sample_latent
 from vgan_tf.targets import resolve_targets, target_codes
 
 
+class Synthesis(NamedTuple):
+    """Protected images and what they were made from; all float.
+
+    protected: `(batch, 64, 64, 3)` in [-1, 1]. latent: `(batch, latent_dim)`.
+    z_mean, z_log_var: `(encoded, latent_dim)`, of all images encoded: the first `batch` are those of `latent`.
+    style_mean, style_log_var: `(batch, style_dim)`, or None.
+    """
+
+    protected: Any
+    latent: Any
+    z_mean: Any
+    z_log_var: Any
+    style_mean: Any = None
+    style_log_var: Any = None
+
+
 @keras.saving.register_keras_serializable("vgan_tf")
 class PPRLVGAN(keras.Model):
     """PPRL-VGAN (Chen, Konrad, Ishwar, CVPR Workshops 2018, arXiv 1803.07100).
 
-    Trained with `compile` and `fit` on a `tf.data.Dataset` of `(images, {"identity": ..., "expression": ...})`:
-    images float32 `(batch, 64, 64, 3)`, RGB in [-1, 1]; labels int `(batch,)`, indices into the label lists.
+    Trained with `compile` and `fit` on batches of `(images, {"identity": ..., "expression": ...})`:
+    images float32 `(batch, 64, 64, 3)`, RGB in [-1, 1]; labels int `(batch,)`, indices into the label lists. Where
+    `config.dependence_images` is above 0 the game is played with the first `config.batch_size` images of a batch; the
+    others are encoded only.
 
     Deviations from the authors' code: the discriminator learns from real and protected images in one step, not two; it
     sees protected images that the generator made in training mode; its step and the first generator step share one
@@ -41,13 +60,15 @@ class PPRLVGAN(keras.Model):
                 f"{len(identities)} identities and {len(expressions)} expressions: the game needs at least two of each"
             )
         # Networks
-        self.encoder, self.generator, self.discriminator = build(config, len(identities), len(expressions))
+        networks = build(config, len(identities), len(expressions))
+        self.encoder, self.generator, self.discriminator, self.style_encoder, self.styled_generator = networks
         self.latent_expression_head = latent_classifier(config.latent_dim, len(expressions))
 
         # Settings
         self.config = config
         self.identities = tuple(identities)
         self.expressions = tuple(expressions)
+        self.discriminator_optimizer = None
         self.seed_generator = keras.random.SeedGenerator(config.seed)
 
         # Metric trackers
@@ -62,6 +83,8 @@ class PPRLVGAN(keras.Model):
                 "cycle",
                 "latent_expression",
                 "latent_dependence",
+                "style_kl",
+                "style_dependence",
             )
         }
         self.real_accuracy_trackers = [
@@ -83,7 +106,7 @@ class PPRLVGAN(keras.Model):
             total_steps: iterations that a "cosine" schedule spans; needed for that schedule only.
             kwargs: passed to `keras.Model.compile`.
         """
-        kwargs.setdefault("jit_compile", False)  # XLA convolutions are four times slower on CPU.
+        kwargs.setdefault("jit_compile", backends.JIT_COMPILE)
         config = self.config
         generator_optimizer = generator_optimizer or _optimizer(
             config, config.learning_rate, None if total_steps is None else total_steps * config.generator_steps
@@ -99,10 +122,20 @@ class PPRLVGAN(keras.Model):
     @property
     def generator_variables(self):
         """What the generator step trains: encoder, generator and, where it has weight, the latent's expression head."""
-        variables = self.encoder.trainable_variables + self.generator.trainable_variables
+        variables = self.encoder.trainable_variables
+        if self.config.style_dim:
+            variables = variables + self.style_encoder.trainable_variables + self.styled_generator.trainable_variables
+        else:
+            variables = variables + self.generator.trainable_variables
         if self.config.latent_expression_weight:
             variables = variables + self.latent_expression_head.trainable_variables
         return variables
+
+    @property
+    def non_trainable_variables(self):
+        """With the discriminator's optimizer: on JAX `fit` carries along what it finds here and in `optimizer`."""
+        optimizer = self.discriminator_optimizer
+        return super().non_trainable_variables + (optimizer.variables if optimizer else [])
 
     @property
     def metrics(self):
@@ -130,12 +163,27 @@ class PPRLVGAN(keras.Model):
             targets = ops.where(keep, identity, targets)
         return targets
 
-    def synthesize(self, images, targets, seed, training):
-        """Encode, sample, generate: returns (protected images, latent, z_mean, z_log_var)."""
+    def synthesize(self, images, targets, same, seed, training):
+        """Encode, sample, generate; where there are more images than targets, the last ones are encoded only.
+
+        With a style, images of the true identity (`same`, float `(batch,)`, 1 there) are given that of the input,
+        so that they can be compared with it; all others one drawn from the prior.
+
+        Returns:
+            Synthesis.
+        """
         z_mean, z_log_var = self.encoder(images, training=training)
-        latent = sample_latent(z_mean, z_log_var, seed=seed)
+        count = ops.shape(targets)[0]
+        latent = sample_latent(z_mean[:count], z_log_var[:count], seed=seed)
         code = ops.one_hot(targets, len(self.identities), dtype="float32")
-        return self.generator([latent, code], training=training), latent, z_mean, z_log_var
+        if not self.config.style_dim:
+            return Synthesis(self.generator([latent, code], training=training), latent, z_mean, z_log_var)
+        style_mean, style_log_var = self.style_encoder(images[:count], training=training)
+        own_style = sample_latent(style_mean, style_log_var, seed=seed)
+        drawn_style = keras.random.normal(ops.shape(own_style), seed=seed)
+        style = ops.where(same[:, None] > 0, own_style, drawn_style)
+        protected = self.styled_generator([latent, code, style], training=training)
+        return Synthesis(protected, latent, z_mean, z_log_var, style_mean, style_log_var)
 
     def discriminate(self, images, seed, training):
         """D's logits of real, identity and expression, and its feature maps, for noisy images.
@@ -165,10 +213,12 @@ class PPRLVGAN(keras.Model):
 
     def generator_loss(self, images, synthesis, targets, identity, expression, seed, training):
         """L_G (Chen et al. 2018, section 3) and the additions that the configuration gives weight, averaged."""
-        config = self.config
-        protected, latent, z_mean, z_log_var = synthesis
+        config, protected = self.config, synthesis.protected
+        count = ops.shape(targets)[0]
+        encoded_identity, identity = identity, identity[:count]
+        images, expression = images[:count], expression[:count]
         real_logits, identity_logits, expression_logits, *fake_maps = self.discriminate(protected, seed, training)
-        kl = losses.kl_divergence(z_mean, z_log_var)
+        kl = losses.kl_divergence(synthesis.z_mean[:count], synthesis.z_log_var[:count])
         loss = (
             config.adversarial_weight * losses.real_fake(real_logits, ops.ones_like(kl))
             + config.identity_weight * losses.classification(identity_logits, targets)
@@ -176,7 +226,7 @@ class PPRLVGAN(keras.Model):
             + config.kl_weight * kl
         )
         self._track_loss("kl", kl)
-        same = ops.cast(ops.equal(targets, identity), "float32")
+        same = _same(targets, identity)
         if config.reconstruction_weight:
             error = losses.reconstruction(images, protected)
             self._track_loss("reconstruction", error, sample_weight=same)
@@ -188,51 +238,64 @@ class PPRLVGAN(keras.Model):
             loss = loss + config.feature_weight * same * error
         if config.cycle_weight:
             # In inference mode, or the moving statistics would mix those of real and protected images.
-            error = losses.latent_cycle(latent, self.encoder(protected, training=False)[0])
+            error = losses.latent_cycle(synthesis.latent, self.encoder(protected, training=False)[0])
             self._track_loss("cycle", error)
             loss = loss + config.cycle_weight * error
         if config.latent_expression_weight:
-            error = losses.classification(self.latent_expression_head(latent, training=training), expression)
+            error = losses.classification(self.latent_expression_head(synthesis.latent, training=training), expression)
             self._track_loss("latent_expression", error)
             loss = loss + config.latent_expression_weight * error
         if config.latent_dependence_weight:
-            dependence = losses.identity_dependence(z_mean, identity)
+            dependence = losses.identity_dependence(synthesis.z_mean, encoded_identity)
             self._track_loss("latent_dependence", dependence)
-            loss = loss + config.latent_dependence_weight * dependence
+            loss = loss + config.latent_dependence_weight * ops.mean(dependence)
+        if config.style_dim:
+            kl = losses.kl_divergence(synthesis.style_mean, synthesis.style_log_var)
+            dependence = losses.identity_dependence(synthesis.style_mean, identity)
+            self._track_loss("style_kl", kl, sample_weight=same)
+            self._track_loss("style_dependence", dependence)
+            loss = loss + config.style_kl_weight * same * kl + config.style_dependence_weight * dependence
         self._track_loss("generator_loss", loss)
         _track_accuracies(self.protected_accuracy_trackers, (targets, expression), (identity_logits, expression_logits))
         return ops.mean(loss)
 
+    @backends.step
     def train_step(self, data):
         """One discriminator step and `generator_steps` generator steps on one batch."""
         images, labels = data
-        for step in range(self.config.generator_steps):
-            targets = self.draw_targets(labels["identity"], seed=self.seed_generator)
-            with tf.GradientTape() as tape:
-                synthesis = self.synthesize(images, targets, seed=self.seed_generator, training=True)
-                if step == 0:
-                    with tape.stop_recording():
-                        self._discriminator_step(images, labels, tf.stop_gradient(synthesis[0]))
-                loss = self.generator_loss(
-                    images, synthesis, targets, **labels, seed=self.seed_generator, training=True
-                )
-            variables = self.generator_variables
-            self.generator_optimizer.apply(tape.gradient(loss, variables), variables)
+        for number in range(self.config.generator_steps):
+            self._generator_step(images, labels, after_discriminator=number == 0)
         return {metric.name: metric.result() for metric in self.metrics}
 
-    def _discriminator_step(self, images, labels, protected):
-        with tf.GradientTape() as tape:
-            loss = self.discriminator_loss(images, protected, **labels, seed=self.seed_generator, training=True)
-        variables = self.discriminator.trainable_variables
-        self.discriminator_optimizer.apply(tape.gradient(loss, variables), variables)
+    def _generator_step(self, images, labels, after_discriminator):
+        players = slice(self.config.batch_size if self.config.dependence_images else None)
+        played = {name: values[players] for name, values in labels.items()}
+        targets = self.draw_targets(played["identity"], seed=self.seed_generator)
+        same = _same(targets, played["identity"])
 
+        def loss():
+            synthesis = self.synthesize(images, targets, same, seed=self.seed_generator, training=True)
+            if after_discriminator:
+                self._discriminator_step(images[players], played, ops.stop_gradient(synthesis.protected))
+            return self.generator_loss(images, synthesis, targets, **labels, seed=self.seed_generator, training=True)
+
+        backends.descend(self, self.generator_optimizer, self.generator_variables, loss)
+
+    def _discriminator_step(self, images, labels, protected):
+        def loss():
+            return self.discriminator_loss(images, protected, **labels, seed=self.seed_generator, training=True)
+
+        backends.descend(self, self.discriminator_optimizer, self.discriminator.trainable_variables, loss)
+
+    @backends.step
     def test_step(self, data):
         """The same losses and accuracies in inference mode; targets and noise are the same at each call."""
         images, labels = data
         seed = self.config.seed
         targets = self.draw_targets(labels["identity"], seed=seed)
-        synthesis = self.synthesize(images, targets, seed=seed, training=False)
-        self.discriminator_loss(images, synthesis[0], **labels, seed=seed, training=False)
+        same = _same(targets, labels["identity"])
+        synthesis = self.synthesize(images, targets, same, seed=seed, training=False)
+        self.discriminator_loss(images, synthesis.protected, **labels, seed=seed, training=False)
         self.generator_loss(images, synthesis, targets, **labels, seed=seed, training=False)
         return {metric.name: metric.result() for metric in self.metrics}
 
@@ -248,12 +311,12 @@ class PPRLVGAN(keras.Model):
         Returns:
             float32 `(n, latent_dim)`.
         """
-        images = _as_float_images(images)
+        _check_images(images)
         means, log_vars = (
             np.concatenate(parts)
             for parts in zip(
                 *(
-                    [ops.convert_to_numpy(part) for part in self.encoder(images[i : i + batch_size], training=False)]
+                    map(ops.convert_to_numpy, self.encoder(_as_floats(images[i : i + batch_size]), training=False))
                     for i in range(0, len(images), batch_size)
                 ),
                 strict=True,
@@ -283,7 +346,8 @@ class PPRLVGAN(keras.Model):
 
     def read_identity(self, images):
         """The identity that D2 sees in images: int64 `(n,)`; images as for `encode`."""
-        _, identity_logits, *_ = self.discriminator(_as_float_images(images), training=False)
+        _check_images(images)
+        _, identity_logits, *_ = self.discriminator(_as_floats(images), training=False)
         return ops.convert_to_numpy(identity_logits).argmax(axis=-1)
 
     def protect(self, images, target="random", seed=0):
@@ -300,7 +364,7 @@ class PPRLVGAN(keras.Model):
         Raises:
             InputError: unknown target, or images of another shape or type.
         """
-        images = _as_float_images(images)
+        _check_images(images)
         targets = self.resolve_targets(target, len(images), seed)
         return self.decode(self.encode_for_protection(images, seed), targets)
 
@@ -328,6 +392,11 @@ class PPRLVGAN(keras.Model):
         self.loss_trackers[name].update_state(values, sample_weight=sample_weight)
 
 
+def _same(targets, identity):
+    """float `(batch,)`: 1 where the target is the true identity, else 0."""
+    return ops.cast(ops.equal(ops.cast(targets, "int32"), ops.cast(identity, "int32")), "float32")
+
+
 def _track_accuracies(trackers, labels, logits):
     for tracker, true, predicted in zip(trackers, labels, logits, strict=True):
         tracker.update_state(true, predicted)
@@ -347,10 +416,15 @@ def _optimizer(config, learning_rate, total_steps):
     return keras.optimizers.RMSprop(schedule)
 
 
-def _as_float_images(images):
+def _check_images(images):
+    if np.ndim(images) != 4 or np.shape(images)[1:] != (IMAGE_SIZE, IMAGE_SIZE, 3) or not len(images):
+        raise InputError(
+            f"images of shape {np.shape(images)}: expected (n, {IMAGE_SIZE}, {IMAGE_SIZE}, 3), n at least 1"
+        )
+
+
+def _as_floats(images):
     images = np.asarray(images)
-    if images.ndim != 4 or images.shape[1:] != (IMAGE_SIZE, IMAGE_SIZE, 3) or not len(images):
-        raise InputError(f"images of shape {images.shape}: expected (n, {IMAGE_SIZE}, {IMAGE_SIZE}, 3), n at least 1")
     if images.dtype == np.uint8:
         return to_float(images)
     if not np.issubdtype(images.dtype, np.floating):

@@ -11,8 +11,8 @@ from pathlib import Path
 import keras
 import numpy as np
 import PIL
-import tensorflow as tf
 
+from vgan_tf import backends
 from vgan_tf.config import Config
 from vgan_tf.errors import InputError
 from vgan_tf.files import replacing, write_json
@@ -66,9 +66,10 @@ class Run:
                 "seed": self.config.seed,
                 "data_fingerprint": self.fingerprint,
                 "steps_per_epoch": self.steps_per_epoch,
+                "backend": keras.backend.backend(),
                 "versions": {
                     "python": platform.python_version(),
-                    "tensorflow": tf.__version__,
+                    keras.backend.backend(): backends.VERSION,
                     "keras": keras.__version__,
                     "numpy": np.__version__,
                     "pillow": PIL.__version__,
@@ -76,10 +77,10 @@ class Run:
             },
         )
 
-    def build_model(self):
-        """A freshly initialised model, its weights decided by the configuration's seed."""
+    def build_model(self, kind=PPRLVGAN):
+        """A freshly initialised model of class `kind`, its weights decided by the configuration's seed."""
         keras.utils.set_random_seed(self.config.seed)
-        return PPRLVGAN(self.config, self.identities, self.expressions)
+        return kind(self.config, self.identities, self.expressions)
 
     def build_classifier(self):
         """A freshly initialised expression classifier, its weights decided by the configuration's seed."""

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import keras
 import numpy as np
-import tensorflow as tf
 
+from vgan_tf import backends
 from vgan_tf.data import load_faces, split
 from vgan_tf.data.pipeline import evaluation_batches, training_batches
+from vgan_tf.data.stored import BLOCK, StoredImages, write_beside
 from vgan_tf.errors import InputError
 from vgan_tf.images import tile, write_image
 from vgan_tf.run import Run, open_run
@@ -88,19 +89,36 @@ def train(run, faces, tensorboard=False):
         InputError: the data is not the run's.
         FloatingPointError: a loss is no longer finite.
     """
-    tf.config.experimental.enable_op_determinism()
+    backends.make_deterministic()
     training, validation, _ = partition(faces, run.config)
     model = run.build_model()
     model.compile(total_steps=run.config.epochs * run.steps_per_epoch)
     run.save_config()
     first_epoch = run.restore_checkpoint(model)
-    callbacks = [RunRecorder(run, validation, first_epoch), StopOnNaN()]
+    fit(
+        run,
+        model,
+        first_epoch,
+        training_batches(training, run.config, first_step=first_epoch * run.steps_per_epoch),
+        evaluation_batches(validation, EVALUATION_BATCH_SIZE),
+        None,
+        [RunRecorder(run, validation, first_epoch), StopOnNaN()],
+        tensorboard,
+    )
+    if not run.classifier_path.exists():
+        run.save_classifier(train_expression_classifier(run, model, training, validation))
+    return model
+
+
+def fit(run, model, first_epoch, batches, validation_batches, validation_steps, callbacks, tensorboard=False):
+    """The epochs of `train` from `first_epoch` on; `validation_steps` is None for all batches there are."""
     if tensorboard:
-        callbacks.append(keras.callbacks.TensorBoard(run.folder / "tensorboard", profile_batch=0))
+        callbacks = [*callbacks, keras.callbacks.TensorBoard(run.folder / "tensorboard", profile_batch=0)]
     if first_epoch < run.config.epochs:
         model.fit(
-            training_batches(training, run.config, first_step=first_epoch * run.steps_per_epoch),
-            validation_data=evaluation_batches(validation, EVALUATION_BATCH_SIZE),
+            batches,
+            validation_data=validation_batches,
+            validation_steps=validation_steps,
             steps_per_epoch=run.steps_per_epoch,
             initial_epoch=first_epoch,
             epochs=run.config.epochs,
@@ -108,9 +126,6 @@ def train(run, faces, tensorboard=False):
             verbose=1 if sys.stdout.isatty() else 2,
             shuffle=False,
         )
-    if not run.classifier_path.exists():
-        run.save_classifier(train_expression_classifier(run, model, training, validation))
-    return model
 
 
 def train_expression_classifier(run, model, training, validation):
@@ -126,7 +141,7 @@ def train_expression_classifier(run, model, training, validation):
     """
     config = run.config
     learnt, watched = (
-        faces.concatenate(dataclasses.replace(faces, images=model.protect(faces.images, seed=config.seed)))
+        faces.concatenate(dataclasses.replace(faces, images=_protected(model, faces.images, config.seed)))
         for faces in (training, validation)
     )
     config = config.replace(batch_size=CLASSIFIER_BATCH_SIZE)
@@ -134,7 +149,10 @@ def train_expression_classifier(run, model, training, validation):
     classifier = run.build_classifier()
     schedule = keras.optimizers.schedules.CosineDecay(CLASSIFIER_LEARNING_RATE, steps * config.classifier_epochs)
     classifier.compile(
-        keras.optimizers.Adam(schedule), "sparse_categorical_crossentropy", metrics=["accuracy"], jit_compile=False
+        keras.optimizers.Adam(schedule),
+        "sparse_categorical_crossentropy",
+        metrics=["accuracy"],
+        jit_compile=backends.JIT_COMPILE,
     )
     print("expression classifier")
     classifier.fit(
@@ -146,6 +164,16 @@ def train_expression_classifier(run, model, training, validation):
         shuffle=False,
     )
     return classifier
+
+
+def _protected(model, images, seed):
+    """What `model.protect` makes of images; where these are stored, the result is, too."""
+    if not isinstance(images, StoredImages):
+        return model.protect(images, seed=seed)
+    latents = model.encode_for_protection(images, seed)
+    targets = model.resolve_targets("random", len(images), seed)
+    rows = (slice(first, first + BLOCK) for first in range(0, len(images), BLOCK))
+    return write_beside(images, (model.decode(latents[part], targets[part]) for part in rows))
 
 
 def _with_expressions(batches):
@@ -188,7 +216,7 @@ class RunRecorder(keras.callbacks.Callback):
         self.rows = run.read_history(first_epoch)
         self.seconds = float(self.rows[-1]["seconds"]) if self.rows else 0.0
         columns = np.linspace(0, len(validation) - 1, min(SAMPLE_COLUMNS, len(validation))).astype(int)
-        self.inputs = validation.images[columns]
+        self.inputs = np.asarray(validation.images[columns])
 
     def on_epoch_begin(self, epoch, logs=None):
         self.started = time.perf_counter()

@@ -23,6 +23,7 @@ from vgan_tf.audit import (
 from vgan_tf.audit.dump import Dump, Extra
 from vgan_tf.audit.notebook import Notebook
 from vgan_tf.audit.report import report_html
+from vgan_tf.backends import require_tensorflow
 from vgan_tf.files import write_json, write_text
 
 __all__ = ["Dump", "Extra", "audit"]
@@ -59,6 +60,7 @@ def audit(dump, out, seeds=1, quick=False, progress=print, seed=0, pictures=None
     Returns:
         dict as written to `evaluation.json`.
     """
+    require_tensorflow("the audit")
     start = time.monotonic()
     out, runs = Path(out), list(range(seed, seed + seeds))
     notebook = Notebook(out / "unfinished", dump, {"seeds": runs, "quick": quick}, progress)

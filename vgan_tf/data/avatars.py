@@ -16,7 +16,7 @@ from vgan_tf.data.appearance import HAIR_STYLES, Identity, Nuisance
 from vgan_tf.data.canvas import BLACK, WHITE, mix
 from vgan_tf.data.faces import FaceSet
 from vgan_tf.errors import InputError
-from vgan_tf.files import replacing
+from vgan_tf.files import cache_folder, replacing
 from vgan_tf.images import IMAGE_SIZE
 from vgan_tf.labels import EXPRESSIONS
 
@@ -196,11 +196,6 @@ def load(identities=6, images=4200, seed=1, first=0, cache=True, processes=None)
         part=np.full(images, "", dtype=str),
         truth={name: truth[:, column].copy() for column, name in enumerate(TRUTH)},
     )
-
-
-def cache_folder():
-    """Folder of the drawn sets."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "vgan_tf"
 
 
 def draw(seed, identities, start, stop):

@@ -1,9 +1,11 @@
-"""`FaceSet`: labelled faces in memory, the form in which every data source reaches training and audit."""
+"""`FaceSet`: labelled faces, the form in which every data source reaches training and audit."""
 
 import dataclasses
 import hashlib
 
 import numpy as np
+
+from vgan_tf.data import stored
 
 
 @dataclasses.dataclass(frozen=True)
@@ -11,7 +13,7 @@ class FaceSet:
     """Labelled faces.
 
     Attributes:
-        images: uint8 `(n, size, size, 3)`, RGB.
+        images: uint8 `(n, size, size, 3)`, RGB; StoredImages where they would fill the memory.
         identity: int64 `(n,)`, indices into `identities`.
         expression: int64 `(n,)`, indices into `expressions`.
         identities: names of the identities, sorted.
@@ -55,8 +57,9 @@ class FaceSet:
         """This set followed by another one with the same label lists and the same kinds of truth."""
         joined = {
             name: np.concatenate([getattr(self, name), getattr(other, name)])
-            for name in ("images", "identity", "expression", "clip", "part")
+            for name in ("identity", "expression", "clip", "part")
         }
+        joined["images"] = stored.concatenate(self.images, other.images)
         truth = {name: np.concatenate([values, other.truth[name]]) for name, values in self.truth.items()}
         return dataclasses.replace(self, **joined, paths=self.paths + other.paths, truth=truth)
 
@@ -71,6 +74,8 @@ class FaceSet:
     def fingerprint(self):
         """SHA-256 (hex) of images, labels and label names: the same data has the same fingerprint."""
         digest = hashlib.sha256(repr((self.identities, self.expressions, self.images.shape)).encode())
-        for array in (self.images, self.identity, self.expression):
-            digest.update(np.ascontiguousarray(array).tobytes())
+        for first in range(0, len(self), stored.BLOCK):
+            digest.update(np.ascontiguousarray(self.images[first : first + stored.BLOCK]))
+        for array in (self.identity, self.expression):
+            digest.update(np.ascontiguousarray(array))
         return digest.hexdigest()

@@ -1,93 +1,117 @@
-"""From a `FaceSet` to the batches that `fit` takes.
+"""From a `FaceSet` to the batches that `fit` takes, in NumPy.
 
 The order of the images and every random augmentation are functions of (seed, iteration), so that training may stop
 after any epoch and go on as if it had not.
 """
 
+import functools
+
+import keras
 import numpy as np
-import tensorflow as tf
+
+from vgan_tf.images import to_float
 
 
-def training_batches(faces, config, first_step=0):
+class Batches(keras.utils.PyDataset):
+    """Batches made as they are asked for.
+
+    Args:
+        load: number of a batch -> `(images, labels)`.
+        count: how many there are; None for no end.
+    """
+
+    def __init__(self, load, count=None):
+        super().__init__()
+        self.load, self.count = load, count
+
+    @property
+    def num_batches(self):
+        return self.count
+
+    def __getitem__(self, number):
+        return self.load(number)
+
+    def map(self, change):
+        """The same batches as `change(images, labels)` makes them."""
+        return Batches(lambda number: change(*self.load(number)), self.count)
+
+
+def training_batches(faces, config, first_step=0, share=(0, 1)):
     """An endless dataset of augmented training batches.
 
     Args:
         faces: FaceSet of the training part.
-        config: Config; its batch_size, seed and augment_* are used.
+        config: Config; its batch_size, dependence_images, seed and augment_* are used. A batch holds
+            batch_size + dependence_images images, at most all there are.
         first_step: iterations already trained; the batches go on from there.
+        share: (number, count), for the part with this number of each batch that is cut into so many.
 
     Returns:
-        tf.data.Dataset of `(images, {"identity", "expression"})`: float32 `(batch, 64, 64, 3)` in [-1, 1], int32.
+        Batches of `(images, {"identity", "expression"})`: float32 `(batch, 64, 64, 3)` in [-1, 1], int32.
     """
-    batch_size = min(config.batch_size, len(faces))
+    batch_size = min(config.batch_size + config.dependence_images, len(faces))
+    per_pass = len(faces) // batch_size
+    part = _part(batch_size, share)
 
-    def indices():
-        step = first_step
-        per_pass = len(faces) // batch_size
-        while True:
-            # One permutation a pass; what does not fill a batch is left out of that pass.
-            order = np.random.default_rng((config.seed, step // per_pass)).permutation(len(faces))
-            for position in range(step % per_pass, per_pass):
-                yield order[position * batch_size : (position + 1) * batch_size], step
-                step += 1
+    @functools.lru_cache(maxsize=2)
+    def order(one_pass):
+        # One permutation a pass; what does not fill a batch is left out of that pass.
+        return np.random.default_rng((config.seed, one_pass)).permutation(len(faces))
 
-    batches = tf.data.Dataset.from_generator(
-        indices,
-        output_signature=(tf.TensorSpec((batch_size,), tf.int64), tf.TensorSpec((), tf.int64)),
-    )
-    take = _gatherer(faces)
+    def load(number):
+        one_pass, position = divmod(first_step + number, per_pass)
+        batch = order(one_pass)[position * batch_size : (position + 1) * batch_size]
+        images, labels = _take(faces, batch[part])
+        return augment(images, config, np.random.default_rng((config.seed, first_step + number, 1)), share), labels
 
-    def load(index, step):
-        images, labels = take(index)
-        return augment(images, config, tf.stack([tf.cast(config.seed, tf.int64), step])), labels
-
-    return batches.map(load, num_parallel_calls=1).prefetch(4)
+    return Batches(load)
 
 
 def evaluation_batches(faces, batch_size):
     """The images once, in order, not augmented; same elements as `training_batches`, the last batch may be smaller."""
-    take = _gatherer(faces)
-    return tf.data.Dataset.range(len(faces)).batch(batch_size).map(take).prefetch(2)
+    return Batches(
+        lambda number: _take(faces, slice(number * batch_size, (number + 1) * batch_size)),
+        count=-(-len(faces) // batch_size),
+    )
 
 
-def augment(images, config, seed):
+def augment(images, config, random, share=(0, 1)):
     """Shift and mirror the images and change their light, as configured.
 
     Args:
         images: float32 `(batch, 64, 64, 3)` in [-1, 1].
         config: Config.
-        seed: int64 `(2,)`.
+        random: numpy.random.Generator.
+        share: (number, count), where the images are one part of a batch: it is changed as in the whole batch.
 
     Returns:
         the same shape and range.
     """
-    seeds = tf.unstack(tf.random.split(tf.cast(seed, tf.int32), 4))
-    batch_size, size = tf.shape(images)[0], images.shape[1]
+    batch_size, size = len(images) * share[1], images.shape[1]
+
+    def draw(low, high):
+        return random.uniform(low, high, (batch_size, 1, 1, 1))[_part(batch_size, share)].astype(np.float32)
+
     if config.augment_shift_px:
-        # One shift for the whole batch: as good over many batches, and a slice is much cheaper than a gather.
+        # One shift for the whole batch: as good over many batches.
         shift = config.augment_shift_px
-        padded = tf.pad(images, [[0, 0], [shift, shift], [shift, shift], [0, 0]], "SYMMETRIC")
-        top_left = tf.random.stateless_uniform((2,), seeds[0], 0, 2 * shift + 1, tf.int32)
-        images = padded[:, top_left[0] : top_left[0] + size, top_left[1] : top_left[1] + size]
-        images = tf.ensure_shape(images, (None, size, size, 3))
+        top, left = random.integers(0, 2 * shift + 1, 2)
+        padded = np.pad(images, [(0, 0), (shift, shift), (shift, shift), (0, 0)], "symmetric")
+        images = padded[:, top : top + size, left : left + size]
     if config.augment_flip:
-        flip = tf.random.stateless_uniform((batch_size, 1, 1, 1), seeds[1]) < 0.5
-        images = tf.where(flip, images[:, :, ::-1], images)
+        images = np.where(draw(0, 1) < 0.5, images[:, :, ::-1], images)
     if config.augment_light:
         limit = config.augment_light
-        contrast = tf.random.stateless_uniform((batch_size, 1, 1, 1), seeds[2], 1 - limit, 1 + limit)
-        brightness = tf.random.stateless_uniform((batch_size, 1, 1, 1), seeds[3], -limit, limit)
-        images = tf.clip_by_value(images * contrast + brightness, -1.0, 1.0)
+        contrast, brightness = draw(1 - limit, 1 + limit), draw(-limit, limit)
+        images = np.clip(images * contrast + brightness, -1.0, 1.0)
     return images
 
 
-def _gatherer(faces):
-    images = tf.constant(faces.images)
-    identity = tf.constant(faces.identity, tf.int32)
-    expression = tf.constant(faces.expression, tf.int32)
+def _part(length, share):
+    number, count = share
+    return slice(number * length // count, (number + 1) * length // count)
 
-    def take(index):
-        batch = tf.cast(tf.gather(images, index), tf.float32) / 127.5 - 1.0
-        return batch, {"identity": tf.gather(identity, index), "expression": tf.gather(expression, index)}
 
-    return take
+def _take(faces, index):
+    labels = {"identity": faces.identity[index], "expression": faces.expression[index]}
+    return to_float(faces.images[index]), {name: values.astype(np.int32) for name, values in labels.items()}

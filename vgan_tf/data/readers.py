@@ -7,16 +7,16 @@ import os
 import zipfile
 from pathlib import Path
 
-import numpy as np
-
 from vgan_tf.data.assembly import assemble, expression_name, resize
 from vgan_tf.data.containers import read_hdf5, read_npz
 from vgan_tf.data.layouts import LAYOUTS, check_no_empty_class, list_images, read_layout, recognise_layout
+from vgan_tf.data.shards import INDEX, read_shards
+from vgan_tf.data.stored import hold, stamp
 from vgan_tf.data.tables import REQUIRED_COLUMNS, read_table, table_columns
 from vgan_tf.errors import InputError
 from vgan_tf.images import IMAGE_SIZE, read_image
 
-FORMATS = (*LAYOUTS, "csv", "npz", "hdf5")
+FORMATS = (*LAYOUTS, "csv", "npz", "hdf5", "shards")
 LARGEST_UNREADABLE_SHARE = 0.05
 AVATAR_OPTIONS = {"identities": 6, "images": 4200, "seed": 1, "first": 0}
 # Of each person, what an audit draws beyond the data: whole rounds of the seven expressions.
@@ -29,8 +29,9 @@ def load_faces(source, size=IMAGE_SIZE):
     """Read labelled faces.
 
     Args:
-        source: `avatars` (with options: `avatars:identities=6,images=4200,seed=1`), a folder, an .npz, HDF5, .mat or
-            CSV file, or `FORMAT:PATH` with one of `FORMATS`, where the content does not tell the format.
+        source: `avatars` (with options: `avatars:identities=6,images=4200,seed=1`), a folder of images or of shards,
+            an .npz, HDF5, .mat or CSV file, or `FORMAT:PATH` with one of `FORMATS`, where the content does not tell
+            the format.
         size: side of the images in pixels; other sizes are cropped to their central square and scaled.
 
     Returns:
@@ -47,6 +48,8 @@ def load_faces(source, size=IMAGE_SIZE):
     if not path.exists():
         hint = f"; FORMAT:PATH knows {', '.join(FORMATS)}" if colon and not name else ""
         raise InputError(f"{path}: no such file or folder{hint}")
+    if path.is_dir() and name in ("", "shards") and (path / INDEX).is_file():
+        return read_shards(path, size)
     if path.is_dir():
         return _read_folder(path, name, size)
     name = name or _recognise_file(path)
@@ -56,7 +59,7 @@ def load_faces(source, size=IMAGE_SIZE):
         return read_hdf5(path, size)
     if name == "csv":
         return _read_rows(path, path.parent, read_table(path), [], size)
-    raise InputError(f"{path}: the format {name} is a folder of images, this is a file")
+    raise InputError(f"{path}: the format {name} is a folder, this is a file")
 
 
 def companions(source):
@@ -122,6 +125,8 @@ def _recognise_file(path):
 def _read_folder(root, name, size):
     table = root / "labels.csv"
     has_table = table.is_file() and set(REQUIRED_COLUMNS) <= set(table_columns(table))
+    if name == "shards":
+        raise InputError(f"{root}: no {INDEX}; python -m vgan_tf shards writes such a folder")
     if name in ("npz", "hdf5") or (name == "csv" and not has_table):
         wanted = "labels.csv with the columns path, identity, expression" if name == "csv" else f"{name} file"
         raise InputError(f"{root}: a folder, in which no {wanted} is read; name the file itself")
@@ -164,18 +169,20 @@ def _read_rows(source, root, rows, left_out, size):
     for row in rows:
         if not (root / row.path).is_file():
             raise InputError(f"{source}: {row.path} does not exist; correct the path or remove it")
-    images = np.empty((len(rows), size, size, 3), np.uint8)
 
-    def decode(index):
-        path = root / rows[index].path
-        try:
-            images[index] = read_image(path, size)
-        except InputError as error:
-            return f"{rows[index].path}: {str(error).removeprefix(f'{path}: ')}"
-        return ""
+    def decode(first, block):
+        def one(index):
+            path = root / rows[first + index].path
+            try:
+                block[index] = read_image(path, size)
+            except InputError as error:
+                return f"{rows[first + index].path}: {str(error).removeprefix(f'{path}: ')}"
+            return ""
 
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        failures = list(pool.map(decode, range(len(rows))))
+        with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+            return list(pool.map(one, range(len(block))))
+
+    images, failures = hold(len(rows), size, decode, lambda: (stamp((root / row.path).absolute()) for row in rows))
     kept = [index for index, failure in enumerate(failures) if not failure]
     unreadable = [failure for failure in failures if failure]
     if unreadable:

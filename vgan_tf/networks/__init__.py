@@ -1,28 +1,55 @@
 """Builders of encoder, generator and discriminator, of the heads on the latent and of the expression classifier."""
 
+from typing import NamedTuple
+
+import keras
+
 from vgan_tf.networks import edge, paper
 from vgan_tf.networks.expression import expression_classifier
 from vgan_tf.networks.layers import latent_classifier, sample_latent
 
-__all__ = ["build", "expression_classifier", "latent_classifier", "sample_latent"]
+__all__ = ["Networks", "build", "expression_classifier", "latent_classifier", "sample_latent"]
+
+
+class Networks(NamedTuple):
+    """The networks of the game, functional `keras.Model`s.
+
+    encoder: image `(batch, 64, 64, 3)` in [-1, 1] -> z_mean, z_log_var, each `(batch, latent_dim)`.
+    generator: latent `(batch, latent_dim)`, one-hot target `(batch, identities)` -> image in [-1, 1].
+    discriminator: image -> logits of real `(batch, 1)`, identity and expression, then its inner feature maps.
+    style_encoder: image -> mean and log-variance of the style, each `(batch, style_dim)`; None without a style.
+    styled_generator: latent, target, style -> image; the generator's layers, and the generator itself at style 0; None
+        without a style.
+    """
+
+    encoder: keras.Model
+    generator: keras.Model
+    discriminator: keras.Model
+    style_encoder: keras.Model | None = None
+    styled_generator: keras.Model | None = None
 
 
 def build(config, identity_count, expression_count):
-    """Build the three networks that `config.architecture` names.
+    """Build the networks that `config.architecture` names.
 
     Args:
         config: Config.
         identity_count, expression_count: classes of D2 and D3; the first is also the length of the target code.
 
     Returns:
-        (encoder, generator, discriminator), functional `keras.Model`s:
-        encoder: image `(batch, 64, 64, 3)` in [-1, 1] -> z_mean, z_log_var, each `(batch, latent_dim)`;
-        generator: latent `(batch, latent_dim)`, one-hot target `(batch, identity_count)` -> image in [-1, 1];
-        discriminator: image -> logits of real `(batch, 1)`, identity and expression, then its inner feature maps.
+        Networks.
     """
-    networks = paper if config.architecture == "paper" else edge
-    return (
-        networks.encoder(config),
-        networks.generator(config, identity_count),
-        networks.discriminator(config, identity_count, expression_count),
+    if config.architecture == "paper":
+        return Networks(
+            paper.encoder(config),
+            paper.generator(config, identity_count),
+            paper.discriminator(config, identity_count, expression_count),
+        )
+    generator, styled_generator = edge.generators(config, identity_count)
+    return Networks(
+        edge.encoder(config),
+        generator,
+        edge.discriminator(config, identity_count, expression_count),
+        edge.style_encoder(config) if config.style_dim else None,
+        styled_generator,
     )

@@ -9,29 +9,52 @@ from keras import layers
 
 from vgan_tf.networks.layers import IMAGE_SHAPE, discriminator_heads, posterior_heads
 
+STYLE_CELLS = 8  # side of the copy of the image that the style is read from
+
 
 def encoder(config):
     """Image -> mean and log-variance: convolutions of stride 2."""
     image = x = keras.Input(IMAGE_SHAPE, name="image")
     for filters in config.encoder_filters:  # 64 -> 32 -> 16 -> 8 -> 4
-        x = _convolve(x, filters, config, strides=2)
+        x = _through(_convolution(filters, config, strides=2), x)
     x = layers.Dropout(config.dropout, seed=config.seed)(layers.Flatten()(x))
-    return keras.Model(image, posterior_heads(x, config), name="encoder")
+    return keras.Model(image, posterior_heads(x, config.latent_dim, config.bounded_posterior), name="encoder")
 
 
-def generator(config, identity_count):
-    """Latent and target code -> image: a dense layer, then upsampling and convolution."""
+def style_encoder(config):
+    """Image -> mean and log-variance of its style, from a coarse copy: too coarse to show an expression."""
+    image = keras.Input(IMAGE_SHAPE, name="image")
+    x = layers.Flatten()(layers.AveragePooling2D(IMAGE_SHAPE[0] // STYLE_CELLS)(image))
+    x = layers.BatchNormalization(momentum=config.batch_norm_momentum)(layers.Dense(96, use_bias=False)(x))
+    return keras.Model(image, posterior_heads(layers.LeakyReLU(0.2)(x), config.style_dim), name="style_encoder")
+
+
+def generators(config, identity_count):
+    """Two generators of the same layers: a dense layer, then upsampling and convolution.
+
+    Returns:
+        (generator, styled generator): latent, target code -> image; and, with a style as third input, the same image
+        where the style is 0. None for the second without a style.
+    """
     latent = keras.Input((config.latent_dim,), name="latent")
     target = keras.Input((identity_count,), name="target")
     first, *others = config.generator_filters
-    x = layers.Concatenate()([latent, target])
-    x = layers.Dense(4 * 4 * first, use_bias=False)(x)
-    x = layers.LeakyReLU(0.2)(layers.BatchNormalization(momentum=config.batch_norm_momentum)(x))
-    x = layers.Reshape((4, 4, first))(x)
+    stages = [
+        layers.BatchNormalization(momentum=config.batch_norm_momentum),
+        layers.LeakyReLU(0.2),
+        layers.Reshape((4, 4, first)),
+    ]
     for filters in others:  # 4 -> 8 -> 16 -> 32
-        x = _convolve(layers.UpSampling2D()(x), filters, config)
-    x = layers.Conv2D(3, 3, padding="same")(layers.UpSampling2D()(x))  # 32 -> 64
-    return keras.Model([latent, target], layers.Activation("tanh", name="protected")(x), name="generator")
+        stages += [layers.UpSampling2D(), *_convolution(filters, config)]
+    stages += [layers.UpSampling2D(), layers.Conv2D(3, 3, padding="same")]  # 32 -> 64
+    stages += [layers.Activation("tanh", name="protected")]
+    x = layers.Dense(4 * 4 * first, use_bias=False)(layers.Concatenate()([latent, target]))
+    plain = keras.Model([latent, target], _through(stages, x), name="generator")
+    if not config.style_dim:
+        return plain, None
+    style = keras.Input((config.style_dim,), name="style")
+    x = layers.Add()([x, layers.Dense(4 * 4 * first, use_bias=False, name="style_in")(style)])
+    return plain, keras.Model([latent, target, style], _through(stages, x), name="styled_generator")
 
 
 def discriminator(config, identity_count, expression_count):
@@ -51,7 +74,15 @@ def discriminator(config, identity_count, expression_count):
     return keras.Model(image, [*heads, *maps[1:]], name="discriminator")
 
 
-def _convolve(x, filters, config, strides=1):
-    x = layers.Conv2D(filters, 3, strides=strides, padding="same", use_bias=False)(x)
-    x = layers.BatchNormalization(momentum=config.batch_norm_momentum)(x)
-    return layers.LeakyReLU(0.2)(x)
+def _convolution(filters, config, strides=1):
+    return [
+        layers.Conv2D(filters, 3, strides=strides, padding="same", use_bias=False),
+        layers.BatchNormalization(momentum=config.batch_norm_momentum),
+        layers.LeakyReLU(0.2),
+    ]
+
+
+def _through(stages, x):
+    for layer in stages:
+        x = layer(x)
+    return x

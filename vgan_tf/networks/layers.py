@@ -25,12 +25,12 @@ def sample_latent(z_mean, z_log_var, seed, noise=1.0):
     return z_mean + noise * ops.exp(0.5 * z_log_var) * epsilon
 
 
-def posterior_heads(features, config):
-    """Dense mean and log-variance of the posterior: two `(batch, latent_dim)` tensors."""
-    z_mean = layers.Dense(config.latent_dim, name="z_mean")(features)
-    z_log_var = layers.Dense(config.latent_dim, name="z_log_var_raw")(features)
+def posterior_heads(features, size, bounded=False):
+    """Dense mean and log-variance of a posterior: two `(batch, size)` tensors."""
+    z_mean = layers.Dense(size, name="z_mean")(features)
+    z_log_var = layers.Dense(size, name="z_log_var_raw")(features)
     # The second form only keeps exp(log-variance) finite, whatever the weights do.
-    return z_mean, ops.sigmoid(z_log_var) if config.bounded_posterior else 6.0 * ops.tanh(z_log_var / 6.0)
+    return z_mean, ops.sigmoid(z_log_var) if bounded else 6.0 * ops.tanh(z_log_var / 6.0)
 
 
 def discriminator_heads(features, identity_count, expression_count):

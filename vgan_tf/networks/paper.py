@@ -17,7 +17,8 @@ def encoder(config):
         x = layers.BatchNormalization(momentum=config.batch_norm_momentum)(x)
         x = layers.Dropout(config.dropout, seed=config.seed)(x)
         x = layers.LeakyReLU(0.2)(x)
-    return keras.Model(image, posterior_heads(layers.Flatten()(x), config), name="encoder")
+    posterior = posterior_heads(layers.Flatten()(x), config.latent_dim, config.bounded_posterior)
+    return keras.Model(image, posterior, name="encoder")
 
 
 def generator(config, identity_count):

@@ -1,0 +1,63 @@
+"""What test_distribution.py starts: a short training in this process alone, or as one of several replicas.
+
+    python tests/replicas.py alone|mirrored|multi-worker RUN
+
+Nothing random is left in it but the images' order, so that all ways to train must agree: no noise, no dropout, each
+target the true identity. Gradient descent without a memory tells a gradient from twice the gradient; Adam would not.
+"""
+
+import dataclasses
+import sys
+from pathlib import Path
+
+import keras
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from helpers import noise_faces, tiny_config
+
+import vgan_tf.model
+from vgan_tf import training
+from vgan_tf.run import Run
+
+STEPS_PER_EPOCH = 4
+FIRST, ALL = 2, 5  # epochs
+QUIET = {
+    "true_target_fraction": 0.999999,
+    "discriminator_noise": 0.0,
+    "discriminator_dropout": 0.0,
+    "real_label_range": (1.0, 1.0),
+    "fake_label_range": (0.0, 0.0),
+    "latent_dependence_weight": 0.0,  # It compares the images of one replica.
+    "augment_flip": True,
+    "augment_light": 0.1,
+}
+
+
+def main(kind, out):
+    vgan_tf.model.sample_latent = lambda z_mean, *_, **__: z_mean
+    vgan_tf.model._optimizer = lambda *_: keras.optimizers.SGD(0.05)
+    training.sample_grid = lambda model, inputs: inputs[0]
+    training.train_expression_classifier = lambda run, *_: run.build_classifier()
+    faces = noise_faces(per_cell=4)
+    config = tiny_config(**QUIET, batch_size=16, steps_per_epoch=STEPS_PER_EPOCH, epochs=ALL)
+    run = Run(Path(out), config, faces.identities, faces.expressions, faces.fingerprint(), config.steps_per_epoch)
+    if kind == "alone":
+        training.train(run, faces)
+        return
+    import tensorflow as tf
+
+    from vgan_tf.distribution import Replicas
+
+    if kind == "mirrored":
+        cpu = tf.config.list_physical_devices("CPU")[0]
+        tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+    replicas = Replicas(kind)
+    assert replicas.count == 2
+    if kind == "multi-worker":
+        replicas.train(dataclasses.replace(run, config=config.replace(epochs=FIRST)), faces)
+    replicas.train(run, faces)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

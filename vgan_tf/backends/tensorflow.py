@@ -1,0 +1,34 @@
+"""Steps on TensorFlow: variables change in place, and a tape records what a loss did with them."""
+
+import tensorflow as tf
+
+JIT_COMPILE = False  # XLA convolutions are four times slower on CPU.
+VERSION = tf.__version__
+
+
+def step(function):
+    """`train_step` or `test_step` of a model, `(model, data)` -> logs: on TensorFlow what `fit` calls."""
+    return function
+
+
+def descend(model, optimizer, variables, loss):
+    """Take one step of an optimizer.
+
+    Args:
+        model: the PPRLVGAN whose variables `loss` reads and changes.
+        optimizer: keras.optimizers.Optimizer.
+        variables: list of the variables to train.
+        loss: function without arguments -> scalar. It may itself descend on other variables, if what it does there
+            depends on `variables` through `ops.stop_gradient` alone.
+    """
+    # What does not depend on the variables is not recorded: an inner descent costs no more than one outside.
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch([variable.value for variable in variables])
+        # The optimizer adds up the gradients of the replicas, of which each has an equal share of the batch.
+        value = loss() / tf.distribute.get_strategy().num_replicas_in_sync
+    optimizer.apply(tape.gradient(value, variables), variables)
+
+
+def make_deterministic():
+    """Have the same seed give the same weights on one machine."""
+    tf.config.experimental.enable_op_determinism()
