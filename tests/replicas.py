@@ -29,6 +29,8 @@ QUIET = {
     "real_label_range": (1.0, 1.0),
     "fake_label_range": (0.0, 0.0),
     "latent_dependence_weight": 0.0,  # It compares the images of one replica.
+    "dependence_images": 8,
+    "style_dim": 2,
     "augment_flip": True,
     "augment_light": 0.1,
 }

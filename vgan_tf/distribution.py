@@ -60,9 +60,15 @@ class Replicas:
         """
         backends.make_deterministic()
         learnt, watched, _ = training.partition(faces, run.config)
-        batch_size = min(run.config.batch_size, len(learnt))
-        if batch_size % self.count:
-            raise InputError(f"batch_size={batch_size}: not divisible by the {self.count} replicas; see --batch-size")
+        config = run.config
+        for name, count in (("batch_size", config.batch_size), ("dependence_images", config.dependence_images)):
+            if count % self.count:
+                raise InputError(f"{name}={count}: not divisible by the {self.count} replicas")
+        if config.batch_size + config.dependence_images > len(learnt):
+            raise InputError(
+                f"batch_size={config.batch_size} and dependence_images={config.dependence_images}: more than the "
+                f"{len(learnt)} training images, so the batch cannot be cut into equal parts"
+            )
         with self.strategy.scope():
             model = run.build_model(ReplicatedVGAN)
             model.compile(total_steps=run.config.epochs * run.steps_per_epoch)
@@ -165,10 +171,14 @@ class ReplicatedVGAN(PPRLVGAN):
 
     def __init__(self, *arguments, **options):
         super().__init__(*arguments, **options)
-        for network in (self.encoder, self.generator, self.discriminator):
-            for layer in network.layers:
-                if isinstance(layer, keras.layers.BatchNormalization):
-                    layer.synchronized = True
+        networks = (self.encoder, self.generator, self.discriminator, self.style_encoder)
+        for layer in (layer for network in networks if network for layer in network.layers):
+            if isinstance(layer, keras.layers.BatchNormalization):
+                layer.synchronized = True
+
+    @property
+    def players(self):
+        return self.config.batch_size // self.distribute_strategy.num_replicas_in_sync
 
     def train_step(self, data):
         return self._reducible(super().train_step(data))

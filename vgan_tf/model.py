@@ -132,6 +132,11 @@ class PPRLVGAN(keras.Model):
         return variables
 
     @property
+    def players(self):
+        """Images of a batch that the game is played with; the others are encoded only."""
+        return self.config.batch_size
+
+    @property
     def non_trainable_variables(self):
         """With the discriminator's optimizer: on JAX `fit` carries along what it finds here and in `optimizer`."""
         optimizer = self.discriminator_optimizer
@@ -268,7 +273,7 @@ class PPRLVGAN(keras.Model):
         return {metric.name: metric.result() for metric in self.metrics}
 
     def _generator_step(self, images, labels, after_discriminator):
-        players = slice(self.config.batch_size if self.config.dependence_images else None)
+        players = slice(self.players if self.config.dependence_images else None)
         played = {name: values[players] for name, values in labels.items()}
         targets = self.draw_targets(played["identity"], seed=self.seed_generator)
         same = _same(targets, played["identity"])

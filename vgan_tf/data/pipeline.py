@@ -44,14 +44,16 @@ def training_batches(faces, config, first_step=0, share=(0, 1)):
         config: Config; its batch_size, dependence_images, seed and augment_* are used. A batch holds
             batch_size + dependence_images images, at most all there are.
         first_step: iterations already trained; the batches go on from there.
-        share: (number, count), for the part with this number of each batch that is cut into so many.
+        share: (number, count), for the part with this number of each batch that is cut into so many, equal in images
+            that are played with and in those that are encoded only.
 
     Returns:
         Batches of `(images, {"identity", "expression"})`: float32 `(batch, 64, 64, 3)` in [-1, 1], int32.
     """
     batch_size = min(config.batch_size + config.dependence_images, len(faces))
     per_pass = len(faces) // batch_size
-    part = _part(batch_size, share)
+    players = min(config.batch_size, batch_size)
+    part = np.concatenate([_part(0, players, share), _part(players, batch_size, share)])
 
     @functools.lru_cache(maxsize=2)
     def order(one_pass):
@@ -62,7 +64,8 @@ def training_batches(faces, config, first_step=0, share=(0, 1)):
         one_pass, position = divmod(first_step + number, per_pass)
         batch = order(one_pass)[position * batch_size : (position + 1) * batch_size]
         images, labels = _take(faces, batch[part])
-        return augment(images, config, np.random.default_rng((config.seed, first_step + number, 1)), share), labels
+        random = np.random.default_rng((config.seed, first_step + number, 1))
+        return augment(images, config, random, batch_size, part), labels
 
     return Batches(load)
 
@@ -75,22 +78,23 @@ def evaluation_batches(faces, batch_size):
     )
 
 
-def augment(images, config, random, share=(0, 1)):
+def augment(images, config, random, batch_size=None, part=slice(None)):
     """Shift and mirror the images and change their light, as configured.
 
     Args:
         images: float32 `(batch, 64, 64, 3)` in [-1, 1].
         config: Config.
         random: numpy.random.Generator.
-        share: (number, count), where the images are one part of a batch: it is changed as in the whole batch.
+        batch_size, part: where the images are one part of a batch, its size and the part's places in it: they are
+            changed as in the whole batch.
 
     Returns:
         the same shape and range.
     """
-    batch_size, size = len(images) * share[1], images.shape[1]
+    batch_size, size = batch_size or len(images), images.shape[1]
 
     def draw(low, high):
-        return random.uniform(low, high, (batch_size, 1, 1, 1))[_part(batch_size, share)].astype(np.float32)
+        return random.uniform(low, high, (batch_size, 1, 1, 1))[part].astype(np.float32)
 
     if config.augment_shift_px:
         # One shift for the whole batch: as good over many batches.
@@ -107,9 +111,9 @@ def augment(images, config, random, share=(0, 1)):
     return images
 
 
-def _part(length, share):
+def _part(first, end, share):
     number, count = share
-    return slice(number * length // count, (number + 1) * length // count)
+    return np.arange(first + number * (end - first) // count, first + (number + 1) * (end - first) // count)
 
 
 def _take(faces, index):

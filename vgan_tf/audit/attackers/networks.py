@@ -44,7 +44,7 @@ def train_reader_cnn(train, validation, classes, seed, quick):
         (predict: uint8 images -> int64 `(n, tasks)`, describe: uint8 images -> the hidden layer, float32 `(n, d)`).
     """
     network = cnn(train.features.shape[1:], train.labels.shape[1] * classes, seed, READER_LAYERS)
-    epochs, patience = (4, 1) if quick else (20, 3)
+    epochs, patience = (5, 1) if quick else (20, 3)
     score = fit_network(network, train, validation, seed, epochs, patience, augment=shift_light_and_cover)
     last_hidden = tf.function(keras.Model(network.input, network.layers[-3].output), reduce_retracing=True)
     return (
