@@ -71,7 +71,7 @@ def workplace(tmp_path_factory, faces):
     for network in (model.encoder, model.generator):  # Strong enough that outputs differ by face and by target.
         for layer in network.layers:
             if hasattr(layer, "kernel"):
-                layer.kernel.assign(4 * layer.kernel)
+                layer.kernel.assign(2 * layer.kernel)
     parts = build_parts(model, expression_classifier(config, len(model.expressions)))
     images = to_float(faces.images[:24]).copy()
     images[0, 0, 0] = -1, 1, 0
