@@ -260,9 +260,9 @@ def edge():
     return Config(
         preset="edge",
         architecture="edge",
-        latent_dim=16,
+        latent_dim=8,
         encoder_filters=(24, 48, 96, 128),
-        generator_filters=(128, 64, 48, 32),
+        generator_filters=(128, 96, 64, 32),
         discriminator_filters=(16, 32, 64, 128),
         dropout=0.0,
         discriminator_dropout=0.3,
@@ -280,7 +280,11 @@ def edge():
         feature_weight=5.0,
         cycle_weight=1.0,
         latent_expression_weight=1.0,
-        latent_dependence_weight=5.0,
+        latent_dependence_weight=15.0,
+        dependence_images=96,
+        style_dim=8,
+        style_kl_weight=0.02,
+        style_dependence_weight=1.0,
         true_target_fraction=0.5,
         discriminator_noise=0.2,
         generator_steps=1,
@@ -302,7 +306,8 @@ def demo():
     `make demo`, on drawn faces (630 test images): expression 82.4 % by a classifier of originals, target identity
     97.0 %; identity 15.9 % in scenario I, 41.3 % in II, 54.4 % in III; chance is 16.7 %. See docs/results/demo.md.
     """
-    return edge().replace(preset="demo", data="avatars:identities=6,images=4200,seed=1", epochs=30)
+    data = "avatars:identities=6,images=4200,seed=1"
+    return edge().replace(preset="demo", data=data, dependence_images=64, epochs=26)
 
 
 def tiny():
@@ -310,7 +315,8 @@ def tiny():
     return edge().replace(
         preset="tiny",
         data="avatars:identities=3,images=210,seed=1",
-        latent_dim=8,
+        dependence_images=0,
+        style_dim=0,
         encoder_filters=(4, 8, 8, 8),
         generator_filters=(8, 8, 8, 8),
         discriminator_filters=(4, 8, 8, 8),
