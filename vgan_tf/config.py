@@ -253,9 +253,9 @@ def paper():
 def edge():
     """Ours, for phones, and the default.
 
-    First version, measured through `demo` only. Its additions to the game (reconstruction and feature matching where
-    the target is the true identity, the latent's cycle, expression head and dependence penalty) are each a weight; 0
-    switches one off.
+    Measured through `demo` so far (docs/results/demo.md, edge.md). Its additions to the game (reconstruction and feature
+    matching where the target is the true identity, the style, the latent's cycle, expression head and dependence penalty)
+    are each a weight; 0 switches one off.
     """
     return Config(
         preset="edge",
@@ -303,8 +303,8 @@ def edge():
 def demo():
     """`edge`, sized for `make demo`.
 
-    `make demo`, on drawn faces (630 test images): expression 82.4 % by a classifier of originals, target identity
-    97.0 %; identity 15.9 % in scenario I, 41.3 % in II, 54.4 % in III; chance is 16.7 %. See docs/results/demo.md.
+    `make demo`, on drawn faces (630 test images): expression 84.4 % by a classifier of originals, target identity
+    98.9 %; identity 21.0 % in scenario I, 25.2 % in II, 31.4 % in III; chance is 16.7 %. See docs/results/demo.md.
     """
     data = "avatars:identities=6,images=4200,seed=1"
     return edge().replace(preset="demo", data=data, dependence_images=64, epochs=26)
