@@ -253,9 +253,9 @@ def paper():
 def edge():
     """Ours, for phones, and the default.
 
-    Measured through `demo` so far (docs/results/demo.md, edge.md). Its additions to the game (reconstruction and feature
-    matching where the target is the true identity, the style, the latent's cycle, expression head and dependence penalty)
-    are each a weight; 0 switches one off.
+    Measured through `demo` so far (docs/results/demo.md, edge.md). Its additions to the game are each a weight or a
+    size; 0 switches one off: reconstruction and feature matching where the target is the true identity, the style, and
+    the latent's cycle, expression head and dependence penalty.
     """
     return Config(
         preset="edge",
