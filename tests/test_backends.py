@@ -1,6 +1,5 @@
 """The same model on TensorFlow and on JAX: the same first steps, and runs that either reads."""
 
-import importlib.util
 import json
 import shutil
 import subprocess
@@ -13,8 +12,6 @@ from helpers import ROOT, noise_faces
 
 from vgan_tf import load_run
 from vgan_tf.run import load_expression_classifier, open_run
-
-pytestmark = pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="JAX is not installed")
 
 
 @pytest.fixture(scope="module")

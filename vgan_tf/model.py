@@ -121,7 +121,10 @@ class PPRLVGAN(keras.Model):
 
     @property
     def generator_variables(self):
-        """What the generator step trains: encoder, generator and, where it has weight, the latent's expression head."""
+        """What the generator step trains: encoder, generator, the style's networks and the latent's expression head.
+
+        The last two where the configuration has a style, and a weight for that head.
+        """
         variables = self.encoder.trainable_variables
         if self.config.style_dim:
             variables = variables + self.style_encoder.trainable_variables + self.styled_generator.trainable_variables

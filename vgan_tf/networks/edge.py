@@ -1,8 +1,7 @@
 """Networks shaped for phones: small convolutions of kernel 3, batch norm where it folds into a convolution.
 
-Deviations from the paper: kernel 3, fewer channels, transposed convolutions of kernel 4 (one that the stride divides
-leaves no checkerboard; it learns faces in half the steps of upsampling and convolution), batch norm before the
-activation, a small latent.
+Deviations from the paper: kernel 3, fewer channels, transposed convolutions of kernel 4 (they learn faces in about half
+the steps of upsampling and convolution: docs/results/edge.md), batch norm before the activation, a small latent.
 """
 
 import keras
@@ -23,7 +22,7 @@ def encoder(config):
 
 
 def style_encoder(config):
-    """Image -> mean and log-variance of its style, from a coarse copy: too coarse to show an expression."""
+    """Image -> mean and log-variance of its style, from a copy too coarse for the details of an expression."""
     image = keras.Input(IMAGE_SHAPE, name="image")
     x = layers.Flatten()(layers.AveragePooling2D(IMAGE_SHAPE[0] // STYLE_CELLS)(image))
     x = layers.BatchNormalization(momentum=config.batch_norm_momentum)(layers.Dense(96, use_bias=False)(x))

@@ -19,8 +19,8 @@ def shift_light_and_cover(images, random):
     """
     count, height, width, _ = images.shape
     most_down, most_right = height // 16, width // 16
-    downs = random.integers(-most_down, most_down + 1, (count, 1))[:, 0] + most_down
-    rights = random.integers(-most_right, most_right + 1, (count, 1))[:, 0] + most_right
+    downs = random.integers(-most_down, most_down + 1, count) + most_down
+    rights = random.integers(-most_right, most_right + 1, count) + most_right
     padded = np.pad(images, [(0, 0), (most_down, most_down), (most_right, most_right), (0, 0)], "edge")
     shifted = np.stack(
         [
