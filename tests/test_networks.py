@@ -58,6 +58,31 @@ def test_every_preset_builds_networks_that_take_any_batch_size(name):
         assert first_map.shape[1:3] == (16, 16) and last_map.shape[1:3] == (4, 4)
 
 
+@pytest.mark.parametrize("make_config", [tiny_config, small_paper_config])
+def test_bfloat16_computes_inside_and_leaves_weights_outputs_and_other_models_alone(make_config):
+    wide, narrow = (build(make_config(precision=precision), 4, 7) for precision in ("float32", "bfloat16"))
+    assert keras.config.dtype_policy().name == "float32"
+    image = np.random.default_rng(0).uniform(-1, 1, (2, 64, 64, 3)).astype(np.float32)
+    outputs = {}
+    for networks in (wide, narrow):
+        for network in networks[:3]:
+            network.set_weights(wide[networks.index(network)].get_weights())
+            assert {variable.dtype for variable in network.variables if "seed" not in variable.path} == {"float32"}
+        latent, _ = networks.encoder(image)
+        protected = networks.generator([latent, ops.eye(4)[:2]])
+        outputs[networks is wide] = [latent, protected, *networks.discriminator(image)[:3]]
+        inside = "float32" if networks is wide else "bfloat16"
+        for network in networks[:3]:
+            layer = next(
+                layer for layer in network.layers if isinstance(layer, keras.layers.Conv2D | keras.layers.Dense)
+            )
+            assert layer.compute_dtype == inside
+    for full, short in zip(outputs[True], outputs[False], strict=True):
+        assert keras.backend.standardize_dtype(short.dtype) == "float32"
+        full, short = ops.convert_to_numpy(full), ops.convert_to_numpy(short)
+        assert 0 < abs(full - short).max() < 0.05 * max(1, abs(full).max())
+
+
 def test_a_style_of_zero_is_the_generator_itself():
     _, generator, _, style_encoder, styled_generator = build(tiny_config(style_dim=3), 4, 7)
     random = np.random.default_rng(0)

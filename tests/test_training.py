@@ -47,6 +47,14 @@ def test_a_seed_fixes_the_weights_and_only_the_training_part_is_trained_on(tmp_p
     assert sum(map(len, parts)) == len(set.union(*parts)) == 42
 
 
+def test_a_run_trained_in_bfloat16_computes_in_float32_when_loaded(tmp_path, eagerly):
+    trained = training.train(*new_run(tmp_path / "run", precision="bfloat16", style_dim=3))
+    assert trained.encoder.layers[1].compute_dtype == "bfloat16"
+    loaded = load_run(tmp_path / "run")
+    assert same(trained, loaded)
+    assert {layer.compute_dtype for layer in loaded.encoder.layers} == {"float32"}
+
+
 def test_the_classifier_learns_originals_and_protected_images_and_goes_with_the_weights(tmp_path, eagerly, monkeypatch):
     run, faces = new_run(tmp_path / "run", classifier_epochs=1)
     learnt = []

@@ -15,6 +15,7 @@ CHOICES = {
     "optimizer": ("rmsprop", "adam"),
     "learning_rate_schedule": ("inverse_time", "cosine"),
     "target_policy": ("uniform", "exclude-true"),
+    "precision": ("float32", "bfloat16"),
 }
 
 
@@ -61,6 +62,8 @@ class Config:
         optimizer, learning_rate, discriminator_learning_rate, learning_rate_decay, adam_beta_1: optimisation; the decay
             belongs to the "inverse_time" schedule, lr / (1 + decay * step).
         learning_rate_schedule: "inverse_time", or "cosine" from learning_rate to 0 over the run.
+        precision: of the networks' convolutions while they train; weights, losses and a trained run stay "float32".
+            "bfloat16" pays on GPUs and on CPUs that compute in it (avx512_bf16), and is slow on others.
         batch_size, epochs: of training. steps_per_epoch: batches in an epoch; 0 for one pass over the training part.
         seed: of everything random.
     """
@@ -115,6 +118,7 @@ class Config:
     learning_rate_schedule: str = "inverse_time"
     learning_rate_decay: float = 1e-6
     adam_beta_1: float = 0.5
+    precision: str = "float32"
     batch_size: int = 256
     epochs: int = 300
     steps_per_epoch: int = 0

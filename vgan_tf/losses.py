@@ -72,7 +72,7 @@ def feature_matching(real_maps, fake_maps):
         float `(batch,)`.
     """
     return sum(
-        ops.mean(ops.abs(ops.stop_gradient(real) - fake), axis=(1, 2, 3))
+        ops.mean(ops.abs(ops.cast(ops.stop_gradient(real) - fake, "float32")), axis=(1, 2, 3))
         for real, fake in zip(real_maps, fake_maps, strict=True)
     )
 

@@ -196,12 +196,13 @@ def load_run(folder):
         folder: str or Path.
 
     Returns:
-        PPRLVGAN, with `config`, `identities` and `expressions` set.
+        PPRLVGAN, with `config`, `identities` and `expressions` set; it computes in float32 whatever it was trained in.
 
     Raises:
         InputError: no run there, or its weights are missing, truncated or of another model.
     """
     run = open_run(folder)
+    run = dataclasses.replace(run, config=run.config.replace(precision="float32"))
     return _with_weights(run.build_model(), run.weights_path, "the run has not finished an epoch")
 
 

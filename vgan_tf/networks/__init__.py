@@ -1,5 +1,6 @@
 """Builders of encoder, generator and discriminator, of the heads on the latent and of the expression classifier."""
 
+import contextlib
 from typing import NamedTuple
 
 import keras
@@ -30,7 +31,9 @@ class Networks(NamedTuple):
 
 
 def build(config, identity_count, expression_count):
-    """Build the networks that `config.architecture` names.
+    """Build the networks that `config.architecture` names, to compute in `config.precision`.
+
+    Their outputs are float32 in any case, but for the discriminator's feature maps.
 
     Args:
         config: Config.
@@ -39,17 +42,29 @@ def build(config, identity_count, expression_count):
     Returns:
         Networks.
     """
-    if config.architecture == "paper":
+    with _computing_in(config.precision):
+        if config.architecture == "paper":
+            return Networks(
+                paper.encoder(config),
+                paper.generator(config, identity_count),
+                paper.discriminator(config, identity_count, expression_count),
+            )
+        generator, styled_generator = edge.generators(config, identity_count)
         return Networks(
-            paper.encoder(config),
-            paper.generator(config, identity_count),
-            paper.discriminator(config, identity_count, expression_count),
+            edge.encoder(config),
+            generator,
+            edge.discriminator(config, identity_count, expression_count),
+            edge.style_encoder(config) if config.style_dim else None,
+            styled_generator,
         )
-    generator, styled_generator = edge.generators(config, identity_count)
-    return Networks(
-        edge.encoder(config),
-        generator,
-        edge.discriminator(config, identity_count, expression_count),
-        edge.style_encoder(config) if config.style_dim else None,
-        styled_generator,
-    )
+
+
+@contextlib.contextmanager
+def _computing_in(precision):
+    """Have the layers made inside compute in `precision`, their weights in float32."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16" if precision == "bfloat16" else precision)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)

@@ -51,7 +51,7 @@ def generators(config, identity_count):
             layers.LeakyReLU(0.2),
         ]
     stages += [layers.Conv2DTranspose(3, 4, strides=2, padding="same")]  # 32 -> 64
-    stages += [layers.Activation("tanh", name="protected")]
+    stages += [layers.Activation("tanh", name="protected", dtype="float32")]
     x = layers.Dense(4 * 4 * first, use_bias=False)(layers.Concatenate()([latent, target]))
     plain = keras.Model([latent, target], _through(stages, x), name="generator")
     if not config.style_dim:

@@ -27,8 +27,8 @@ def sample_latent(z_mean, z_log_var, seed, noise=1.0):
 
 def posterior_heads(features, size, bounded=False):
     """Dense mean and log-variance of a posterior: two `(batch, size)` tensors."""
-    z_mean = layers.Dense(size, name="z_mean")(features)
-    z_log_var = layers.Dense(size, name="z_log_var_raw")(features)
+    z_mean = layers.Dense(size, name="z_mean", dtype="float32")(features)
+    z_log_var = layers.Dense(size, name="z_log_var_raw", dtype="float32")(features)
     # The second form only keeps exp(log-variance) finite, whatever the weights do.
     return z_mean, ops.sigmoid(z_log_var) if bounded else 6.0 * ops.tanh(z_log_var / 6.0)
 
@@ -36,9 +36,9 @@ def posterior_heads(features, size, bounded=False):
 def discriminator_heads(features, identity_count, expression_count):
     """D1, D2 and D3 as logits: `(batch, 1)`, `(batch, identity_count)`, `(batch, expression_count)`."""
     return [
-        layers.Dense(1, name="real_logits")(features),
-        layers.Dense(identity_count, name="identity_logits")(features),
-        layers.Dense(expression_count, name="expression_logits")(features),
+        layers.Dense(1, name="real_logits", dtype="float32")(features),
+        layers.Dense(identity_count, name="identity_logits", dtype="float32")(features),
+        layers.Dense(expression_count, name="expression_logits", dtype="float32")(features),
     ]
 
 

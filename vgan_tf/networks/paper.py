@@ -31,8 +31,10 @@ def generator(config, identity_count):
     for filters in config.generator_filters:  # 4 -> 8 -> 16 -> 32
         x = layers.Conv2DTranspose(filters, config.kernel_size, strides=2, padding="same", activation="relu")(x)
         x = layers.BatchNormalization(momentum=config.batch_norm_momentum)(x)
-    x = layers.Conv2DTranspose(3, config.kernel_size, strides=2, padding="same", activation="tanh", name="protected")(x)
-    return keras.Model([latent, target], x, name="generator")
+    last = layers.Conv2DTranspose(
+        3, config.kernel_size, strides=2, padding="same", activation="tanh", name="protected", dtype="float32"
+    )
+    return keras.Model([latent, target], last(x), name="generator")
 
 
 def discriminator(config, identity_count, expression_count):
