@@ -29,7 +29,7 @@ from vgan_tf.run import Run, load_expression_classifier
 
 STEPS = 2
 # Half of a batch of eight is encoded only.
-SETTINGS = {"batch_size": 4, "dependence_images": 4, "style_dim": 3}
+SETTINGS = {"batch_size": 4, "dependence_images": 4, "style_dim": 3, "conditional_real_fake": True}
 
 
 class Draws:

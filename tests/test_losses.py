@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+import pytest
 from keras import ops
 
 from vgan_tf import losses
@@ -50,17 +51,13 @@ def test_feature_matching_sums_over_the_maps():
     check(losses.feature_matching(maps, [maps[0] + 0.5, maps[1] - 0.25]), [0.75, 0.75])
 
 
-def test_latent_cycle_averages_over_the_latent():
-    check(losses.latent_cycle(np.float32([[1, 2], [0, 0]]), np.float32([[1, 2], [1, -2]])), [0, 1.5])
-
-
 def mean_dependence(z, identity):
-    values = losses.identity_dependence(z.astype(np.float32), identity)
+    values = losses.label_dependence(z.astype(np.float32), identity)
     assert values.shape == (len(z),)
     return float(np.mean(values))
 
 
-def test_identity_dependence_is_zero_on_average_where_the_latent_ignores_the_identity():
+def test_label_dependence_is_zero_on_average_where_the_latent_ignores_the_identity():
     generator = np.random.default_rng(0)
     identity = generator.integers(0, 3, 64).astype(np.int32)
     chance = [mean_dependence(generator.standard_normal((64, 4)), identity) for _ in range(50)]
@@ -72,5 +69,42 @@ def test_identity_dependence_is_zero_on_average_where_the_latent_ignores_the_ide
         assert mean_dependence(dependent, identity) > 4 * np.std(chance)
 
 
-def test_identity_dependence_of_a_batch_without_pairs_is_finite():
+def test_label_dependence_within_groups_ignores_where_the_groups_lie():
+    generator = np.random.default_rng(0)
+    identity, expression = (generator.integers(0, 3, 256).astype(np.int32) for _ in range(2))
+
+    def dependence(codes):
+        return float(np.mean(losses.label_dependence(codes.astype(np.float32), identity, within=expression)))
+
+    chance = [dependence(generator.standard_normal((256, 4)) + 50 * expression[:, None]) for _ in range(30)]
+    assert abs(np.mean(chance)) < 3 * np.std(chance) / np.sqrt(30)
+    # Each person is off in another direction for each expression, by little beside the distance of the expressions.
+    apart = generator.standard_normal((256, 4)) + 50 * expression[:, None]
+    apart[:, 0] += (identity + expression) % 3
+    assert dependence(apart) > 4 * np.std(chance)
+    assert mean_dependence(apart, identity) < dependence(apart) / 4
+
+
+def test_dependence_of_a_batch_without_pairs_is_finite():
     assert np.isfinite(mean_dependence(np.ones((2, 3)), np.int32([0, 1])))
+    for count in (1, 2, 3):
+        codes = np.ones((count, 3), np.float32)
+        assert np.isfinite(losses.code_dependence(codes, codes)).all()
+
+
+def mean_code_dependence(first, second):
+    values = losses.code_dependence(first.astype(np.float32), second.astype(np.float32))
+    assert values.shape == (len(first),)
+    return float(np.mean(values))
+
+
+def test_code_dependence_is_zero_on_average_for_independent_codes_and_two_for_equal_ones():
+    generator = np.random.default_rng(0)
+    first = generator.standard_normal((256, 4))
+    chance = [mean_code_dependence(first, generator.standard_normal((256, 3))) for _ in range(50)]
+    assert abs(np.mean(chance)) < 3 * np.std(chance) / np.sqrt(50)
+    assert mean_code_dependence(first, 3 * first + 1) == pytest.approx(2, abs=1e-3)
+    linear = generator.standard_normal((256, 3)) + first[:, :1]
+    bent = np.cos(2 * first[:, :3])  # uncorrelated
+    for dependent in (linear, bent):
+        assert mean_code_dependence(first, dependent) > 4 * np.std(chance)

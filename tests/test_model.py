@@ -83,6 +83,8 @@ def test_the_styles_networks_learn_and_the_latent_expression_head_with_them():
 
 def test_further_images_are_encoded_and_no_more(monkeypatch):
     model = make_model(tiny_config(batch_size=4, dependence_images=4, **STYLED))
+    images, labels = noise_batch(8)
+    labels["expression"] = 0 * labels["expression"]  # The penalty compares people within one expression.
     seen = {}
     for name in ("encoder", "style_encoder", "styled_generator", "discriminator"):
         sizes = seen.setdefault(name, set())
@@ -92,10 +94,8 @@ def test_further_images_are_encoded_and_no_more(monkeypatch):
             monkeypatch,
             lambda x, *_, s=sizes, **__: s.add(keras.tree.flatten(x)[0].shape[0]),
         )
-    logs = model.train_step(noise_batch(8))
-    # The cycle's pass, too, is for the game alone.
-    assert seen == {"encoder": {8, 4}, "style_encoder": {4}, "styled_generator": {4}, "discriminator": {4}}
-    images, labels = noise_batch(8)
+    logs = model.train_step((images, labels))
+    assert seen == {"encoder": {8}, "style_encoder": {8}, "styled_generator": {4}, "discriminator": {4}}
     changed = {**labels, "identity": keras.ops.concatenate([labels["identity"][:4], 2 - labels["identity"][4:]])}
     again = make_model(model.config).train_step((images, changed))
     assert logs["latent_dependence"] != again["latent_dependence"]
@@ -112,8 +112,7 @@ def test_two_generator_steps_for_each_discriminator_step():
 
 @BOTH
 def test_every_network_runs_in_training_mode_in_train_step_alone(make_config, monkeypatch):
-    # The cycle's pass, through the encoder in inference mode, is left out.
-    model = make_model(make_config(dropout=0.3, cycle_weight=0.0))
+    model = make_model(make_config(dropout=0.3))
     modes = {}
 
     def record(layer, inputs, training=None, **_):
@@ -173,7 +172,6 @@ def test_the_kl_term_is_averaged_over_the_batch_by_its_weight():
         "expression",
         "reconstruction",
         "feature",
-        "cycle",
         "latent_expression",
         "latent_dependence",
     )
@@ -200,6 +198,26 @@ def test_real_is_one_and_fake_is_zero():
     assert losses_at(on_fake, 2.0)[0] > losses_at(on_fake, -2.0)[0]
 
 
+@BOTH
+def test_a_conditional_real_fake_head_is_asked_for_identity_and_expression(make_config):
+    certain = {"real_label_range": (1, 1), "fake_label_range": (0, 0)}
+    alone = dict.fromkeys(("discriminator_identity_weight", "discriminator_expression_weight"), 0.0)
+    model = make_model(make_config(conditional_real_fake=True, **certain, **alone))
+    head = model.discriminator.get_layer("real_logits")
+    parts = np.random.default_rng(0).standard_normal(head.bias.shape[0]).astype(np.float32)
+    head.kernel.assign(0 * head.kernel)
+    head.bias.assign(parts)
+    images, labels = noise_batch()
+    identity, expression = (np.asarray(labels[name]) for name in ("identity", "expression"))
+    targets = (identity + 1) % len(model.identities)
+    real, fake = (parts[0] + parts[1 + i] + parts[1 + len(model.identities) + expression] for i in (identity, targets))
+    config = model.config
+    expected = config.discriminator_real_weight * np.log1p(np.exp(-real))
+    expected = expected + config.discriminator_fake_weight * np.log1p(np.exp(fake))
+    loss = model.discriminator_loss(images, images, targets, **labels, seed=0, training=False)
+    assert float(loss) == pytest.approx(expected.mean(), rel=1e-5)
+
+
 def test_the_identity_and_expression_heads_learn_from_real_images_only():
     model = make_model(small_paper_config())
     images, labels = noise_batch()
@@ -208,7 +226,7 @@ def test_the_identity_and_expression_heads_learn_from_real_images_only():
 
     def gradients(protected):
         with tf.GradientTape() as tape:
-            loss = model.discriminator_loss(images, protected, **labels, seed=0, training=False)
+            loss = model.discriminator_loss(images, protected, labels["identity"], **labels, seed=0, training=False)
         return [ops.convert_to_numpy(gradient) for gradient in tape.gradient(loss, heads)]
 
     identity, expression, real = zip(gradients(noise_batch(seed=1)[0]), gradients(-images), strict=True)

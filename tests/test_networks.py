@@ -54,7 +54,8 @@ def test_every_preset_builds_networks_that_take_any_batch_size(name):
         images = generator([z_mean, ops.eye(4)[:count]])
         assert images.shape == (count, 64, 64, 3) and abs(ops.convert_to_numpy(images)).max() <= 1
         *logits, first_map, _, last_map = discriminator(images)
-        assert [head.shape for head in logits] == [(count, 1), (count, 4), (count, 7)]
+        conditions = 4 + 7 if config.conditional_real_fake else 0
+        assert [head.shape for head in logits] == [(count, 1 + conditions), (count, 4), (count, 7)]
         assert first_map.shape[1:3] == (16, 16) and last_map.shape[1:3] == (4, 4)
 
 

@@ -77,43 +77,78 @@ def feature_matching(real_maps, fake_maps):
     )
 
 
-def latent_cycle(latent, cycled):
-    """Mean absolute difference between a latent and what the encoder reads in the face made from it.
+def label_dependence(codes, labels, within=None):
+    """How much more alike the codes of one label are than those of different ones, as the latents of one person.
+
+    The expected value is the maximum mean discrepancy between the labels' codes (Gretton et al. 2012), here with
+    Gaussian kernels of `KERNEL_RATES` and a linear one: 0 where the code's distribution is the same for every label.
+    Unlike an adversary's loss it cannot be outrun: there is no network that would have to keep up with the encoder.
+    The estimate is as good as the batch is large.
+
+    With `within` only codes of the same such label are compared, and where their group lies does not count: people
+    are then told apart, or not, within one expression. What an attacker reads off the differences between people there
+    is small beside the distances between expressions, and drowns in an estimate over all of them.
 
     Args:
-        latent, cycled: float `(batch, latent_dim)`; no gradient flows into the first.
-
-    Returns:
-        float `(batch,)`.
-    """
-    return ops.mean(ops.abs(ops.stop_gradient(latent) - cycled), axis=-1)
-
-
-def identity_dependence(z_mean, identity):
-    """How much more alike the latents of one person are than those of different people.
-
-    The expected value is the maximum mean discrepancy between the identities' latents (Gretton et al. 2012), here with
-    Gaussian kernels of `KERNEL_RATES` and a linear one: 0 where the latent's distribution is the same for every
-    identity. Unlike an adversary's loss it cannot be outrun: there is no network that would have to keep up with the
-    encoder. Wide kernels see where a person's latents lie as a whole, narrow ones how they differ from others' within
-    one expression. The estimate is as good as the batch is large.
-
-    Args:
-        z_mean: float `(batch, latent_dim)`. Each dimension is scaled to unit deviation first: an attacker would do so.
-        identity: int `(batch,)`.
+        codes: float `(batch, size)`. Each dimension is scaled to unit deviation first: an attacker would do so.
+        labels: int `(batch,)`.
+        within: int `(batch,)`, or None.
 
     Returns:
         float `(batch,)`, whose mean over the batch is the estimate; it is unbiased and so may be negative.
     """
-    scale = ops.stop_gradient(ops.std(z_mean, axis=0)) + 1e-4
-    z = (z_mean - ops.mean(z_mean, axis=0)) / scale
-    inner = ops.matmul(z, ops.transpose(z)) / z.shape[-1]  # (batch, batch)
-    squares = ops.diagonal(inner)
-    distances = squares[:, None] + squares[None, :] - 2.0 * inner
+    same = _same(labels)
+    compared = ops.ones_like(same) if within is None else _same(within)
+    centres = ops.matmul(compared, codes) / ops.sum(compared, axis=-1, keepdims=True)
+    inner, distances = _inner_and_distances(codes - centres)
     kernel = inner + sum(ops.exp(-rate * distances) for rate in KERNEL_RATES)
-    same = ops.cast(ops.equal(identity[:, None], identity[None, :]), z.dtype)
-    alike = same - ops.eye(ops.shape(z)[0], dtype=z.dtype)
-    return _mean_over_pairs(kernel, alike) - _mean_over_pairs(kernel, 1.0 - same)
+    alike = compared * same - ops.eye(ops.shape(same)[0], dtype=same.dtype)
+    return _mean_over_pairs(kernel, alike) - _mean_over_pairs(kernel, compared * (1.0 - same))
+
+
+def code_dependence(first, second):
+    """How much of one code can be told from another: the alignment of their kernels (Kornblith et al. 2019).
+
+    That is the Hilbert-Schmidt independence criterion (Gretton et al. 2005) as a share of the most that it could be,
+    with a linear kernel and, added, a Gaussian one. Its estimate is centred without bias (Szekely and Rizzo 2014).
+
+    Args:
+        first, second: float `(batch, size)`, sizes may differ; each dimension is scaled to unit deviation first.
+
+    Returns:
+        float `(batch,)`, whose mean over the batch is the estimate: about 0 for independent codes, 2 for equal ones.
+    """
+    rows = 0.0
+    for one, other in zip(_centred_kernels(first), _centred_kernels(second), strict=True):
+        most = ops.sqrt(ops.sum(ops.square(one)) * ops.sum(ops.square(other))) + 1e-6
+        rows = rows + ops.sum(one * other, axis=-1) / most
+    return rows * ops.cast(ops.shape(rows)[0], rows.dtype)
+
+
+def _same(labels):
+    """float `(batch, batch)`: 1 for pairs of the same label."""
+    return ops.cast(ops.equal(labels[:, None], labels[None, :]), "float32")
+
+
+def _inner_and_distances(codes):
+    """Inner products and squared distances a dimension, `(batch, batch)`, of codes scaled to unit deviation."""
+    scale = ops.stop_gradient(ops.std(codes, axis=0)) + 1e-4
+    codes = (codes - ops.mean(codes, axis=0)) / scale
+    inner = ops.matmul(codes, ops.transpose(codes)) / codes.shape[-1]
+    squares = ops.diagonal(inner)
+    return inner, squares[:, None] + squares[None, :] - 2.0 * inner
+
+
+def _centred_kernels(codes):
+    inner, distances = _inner_and_distances(codes)
+    count = ops.shape(inner)[0]
+    between = 1.0 - ops.eye(count, dtype=inner.dtype)
+    count = ops.cast(count, inner.dtype)
+    for kernel in (inner, ops.exp(-0.5 * distances)):
+        kernel = kernel * between
+        rows = ops.sum(kernel, axis=-1, keepdims=True) / ops.maximum(count - 2.0, 1.0)
+        mean = ops.sum(rows) / ops.maximum(count - 1.0, 1.0)
+        yield (kernel - rows - ops.transpose(rows) + mean) * between
 
 
 def _mean_over_pairs(kernel, chosen):

@@ -19,7 +19,7 @@ class Synthesis(NamedTuple):
 
     protected: `(batch, 64, 64, 3)` in [-1, 1]. latent: `(batch, latent_dim)`.
     z_mean, z_log_var: `(encoded, latent_dim)`, of all images encoded: the first `batch` are those of `latent`.
-    style_mean, style_log_var: `(batch, style_dim)`, or None.
+    style_mean, style_log_var: `(encoded, style_dim)`, likewise, or None.
     """
 
     protected: Any
@@ -80,11 +80,11 @@ class PPRLVGAN(keras.Model):
                 "kl",
                 "reconstruction",
                 "features",
-                "cycle",
                 "latent_expression",
                 "latent_dependence",
                 "style_kl",
                 "style_dependence",
+                "latent_style_dependence",
             )
         }
         self.real_accuracy_trackers = [
@@ -186,29 +186,37 @@ class PPRLVGAN(keras.Model):
         code = ops.one_hot(targets, len(self.identities), dtype="float32")
         if not self.config.style_dim:
             return Synthesis(self.generator([latent, code], training=training), latent, z_mean, z_log_var)
-        style_mean, style_log_var = self.style_encoder(images[:count], training=training)
-        own_style = sample_latent(style_mean, style_log_var, seed=seed)
+        style_mean, style_log_var = self.style_encoder(images, training=training)
+        own_style = sample_latent(style_mean[:count], style_log_var[:count], seed=seed)
         drawn_style = keras.random.normal(ops.shape(own_style), seed=seed)
         style = ops.where(same[:, None] > 0, own_style, drawn_style)
         protected = self.styled_generator([latent, code, style], training=training)
         return Synthesis(protected, latent, z_mean, z_log_var, style_mean, style_log_var)
 
-    def discriminate(self, images, seed, training):
+    def discriminate(self, images, identity, expression, seed, training):
         """D's logits of real, identity and expression, and its feature maps, for noisy images.
 
-        The noise, absent from the paper, has D read only what is there to see.
+        Where D1 is conditional it is asked for a real face of the given identity and expression, int `(batch,)`. The
+        noise, absent from the paper, has D read only what is there to see.
         """
         if training and self.config.discriminator_noise:
             images = images + self.config.discriminator_noise * keras.random.normal(ops.shape(images), seed=seed)
-        return self.discriminator(images, training=training)
+        real_logits, *others = self.discriminator(images, training=training)
+        if self.config.conditional_real_fake:
+            codes = [ops.one_hot(identity, len(self.identities)), ops.one_hot(expression, len(self.expressions))]
+            asked = ops.concatenate([ops.ones_like(real_logits[:, :1]), *codes], axis=-1)
+            real_logits = ops.sum(asked * real_logits, axis=-1, keepdims=True)
+        return real_logits, *others
 
-    def discriminator_loss(self, images, protected, identity, expression, seed, training):
+    def discriminator_loss(self, images, protected, targets, identity, expression, seed, training):
         """L_D (Chen et al. 2018, section 3), averaged over the batch; D2 and D3 learn from real images alone."""
         config = self.config
         real_targets = keras.random.uniform(ops.shape(identity), *config.real_label_range, seed=seed)
         fake_targets = keras.random.uniform(ops.shape(identity), *config.fake_label_range, seed=seed)
-        real_logits, identity_logits, expression_logits, *_ = self.discriminate(images, seed, training)
-        fake_logits, *_ = self.discriminate(protected, seed, training)
+        real_logits, identity_logits, expression_logits, *_ = self.discriminate(
+            images, identity, expression, seed, training
+        )
+        fake_logits, *_ = self.discriminate(protected, targets, expression, seed, training)
         loss = (
             config.discriminator_real_weight * losses.real_fake(real_logits, real_targets)
             + config.discriminator_fake_weight * losses.real_fake(fake_logits, fake_targets)
@@ -223,9 +231,11 @@ class PPRLVGAN(keras.Model):
         """L_G (Chen et al. 2018, section 3) and the additions that the configuration gives weight, averaged."""
         config, protected = self.config, synthesis.protected
         count = ops.shape(targets)[0]
-        encoded_identity, identity = identity, identity[:count]
-        images, expression = images[:count], expression[:count]
-        real_logits, identity_logits, expression_logits, *fake_maps = self.discriminate(protected, seed, training)
+        encoded = {"identity": identity, "expression": expression}
+        images, identity, expression = images[:count], identity[:count], expression[:count]
+        real_logits, identity_logits, expression_logits, *fake_maps = self.discriminate(
+            protected, targets, expression, seed, training
+        )
         kl = losses.kl_divergence(synthesis.z_mean[:count], synthesis.z_log_var[:count])
         loss = (
             config.adversarial_weight * losses.real_fake(real_logits, ops.ones_like(kl))
@@ -240,29 +250,28 @@ class PPRLVGAN(keras.Model):
             self._track_loss("reconstruction", error, sample_weight=same)
             loss = loss + config.reconstruction_weight * same * error
         if config.feature_weight:
-            _, _, _, *real_maps = self.discriminate(images, seed, training)
+            _, _, _, *real_maps = self.discriminate(images, identity, expression, seed, training)
             error = losses.feature_matching(real_maps, fake_maps)
             self._track_loss("features", error, sample_weight=same)
             loss = loss + config.feature_weight * same * error
-        if config.cycle_weight:
-            # In inference mode, or the moving statistics would mix those of real and protected images.
-            error = losses.latent_cycle(synthesis.latent, self.encoder(protected, training=False)[0])
-            self._track_loss("cycle", error)
-            loss = loss + config.cycle_weight * error
         if config.latent_expression_weight:
             error = losses.classification(self.latent_expression_head(synthesis.latent, training=training), expression)
             self._track_loss("latent_expression", error)
             loss = loss + config.latent_expression_weight * error
         if config.latent_dependence_weight:
-            dependence = losses.identity_dependence(synthesis.z_mean, encoded_identity)
+            dependence = losses.label_dependence(synthesis.z_mean, encoded["identity"], within=encoded["expression"])
             self._track_loss("latent_dependence", dependence)
             loss = loss + config.latent_dependence_weight * ops.mean(dependence)
         if config.style_dim:
-            kl = losses.kl_divergence(synthesis.style_mean, synthesis.style_log_var)
-            dependence = losses.identity_dependence(synthesis.style_mean, identity)
+            kl = losses.kl_divergence(synthesis.style_mean[:count], synthesis.style_log_var[:count])
             self._track_loss("style_kl", kl, sample_weight=same)
+            loss = loss + config.style_kl_weight * same * kl
+            dependence = sum(losses.label_dependence(synthesis.style_mean, labels) for labels in encoded.values())
             self._track_loss("style_dependence", dependence)
-            loss = loss + config.style_kl_weight * same * kl + config.style_dependence_weight * dependence
+            loss = loss + config.style_dependence_weight * ops.mean(dependence)
+            dependence = losses.code_dependence(synthesis.z_mean, ops.stop_gradient(synthesis.style_mean))
+            self._track_loss("latent_style_dependence", dependence)
+            loss = loss + config.latent_style_dependence_weight * ops.mean(dependence)
         self._track_loss("generator_loss", loss)
         _track_accuracies(self.protected_accuracy_trackers, (targets, expression), (identity_logits, expression_logits))
         return ops.mean(loss)
@@ -284,14 +293,16 @@ class PPRLVGAN(keras.Model):
         def loss():
             synthesis = self.synthesize(images, targets, same, seed=self.seed_generator, training=True)
             if after_discriminator:
-                self._discriminator_step(images[players], played, ops.stop_gradient(synthesis.protected))
+                self._discriminator_step(images[players], played, ops.stop_gradient(synthesis.protected), targets)
             return self.generator_loss(images, synthesis, targets, **labels, seed=self.seed_generator, training=True)
 
         backends.descend(self, self.generator_optimizer, self.generator_variables, loss)
 
-    def _discriminator_step(self, images, labels, protected):
+    def _discriminator_step(self, images, labels, protected, targets):
         def loss():
-            return self.discriminator_loss(images, protected, **labels, seed=self.seed_generator, training=True)
+            return self.discriminator_loss(
+                images, protected, targets, **labels, seed=self.seed_generator, training=True
+            )
 
         backends.descend(self, self.discriminator_optimizer, self.discriminator.trainable_variables, loss)
 
@@ -303,7 +314,7 @@ class PPRLVGAN(keras.Model):
         targets = self.draw_targets(labels["identity"], seed=seed)
         same = _same(targets, labels["identity"])
         synthesis = self.synthesize(images, targets, same, seed=seed, training=False)
-        self.discriminator_loss(images, synthesis.protected, **labels, seed=seed, training=False)
+        self.discriminator_loss(images, synthesis.protected, targets, **labels, seed=seed, training=False)
         self.generator_loss(images, synthesis, targets, **labels, seed=seed, training=False)
         return {metric.name: metric.result() for metric in self.metrics}
 

@@ -47,7 +47,7 @@ def descend(model, optimizer, variables, loss):
 class _Assignments(keras.StatelessScope):
     """As on TensorFlow, no gradient flows through what was assigned.
 
-    Else the cycle's pass through the encoder would also train it by way of the moving statistics.
+    Else a pass in inference mode after one in training mode would also train by way of the moving statistics.
     """
 
     def __init__(self, state_mapping):

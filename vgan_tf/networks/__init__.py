@@ -17,7 +17,8 @@ class Networks(NamedTuple):
 
     encoder: image `(batch, 64, 64, 3)` in [-1, 1] -> z_mean, z_log_var, each `(batch, latent_dim)`.
     generator: latent `(batch, latent_dim)`, one-hot target `(batch, identities)` -> image in [-1, 1].
-    discriminator: image -> logits of real `(batch, 1)`, identity and expression, then its inner feature maps.
+    discriminator: image -> logits of real, identity and expression (`layers.discriminator_heads`), then its inner
+        feature maps.
     style_encoder: image -> mean and log-variance of the style, each `(batch, style_dim)`; None without a style.
     styled_generator: latent, target, style -> image; the generator's layers, and the generator itself at style 0; None
         without a style.

@@ -33,10 +33,15 @@ def posterior_heads(features, size, bounded=False):
     return z_mean, ops.sigmoid(z_log_var) if bounded else 6.0 * ops.tanh(z_log_var / 6.0)
 
 
-def discriminator_heads(features, identity_count, expression_count):
-    """D1, D2 and D3 as logits: `(batch, 1)`, `(batch, identity_count)`, `(batch, expression_count)`."""
+def discriminator_heads(features, identity_count, expression_count, conditional=False):
+    """D1, D2 and D3 as logits: `(batch, 1)`, `(batch, identity_count)`, `(batch, expression_count)`.
+
+    Where D1 is conditional its logits are `(batch, 1 + identity_count + expression_count)`: one for any face, then what
+    each identity and each expression adds to it (Miyato and Koyama 2018, a projection discriminator).
+    """
+    conditions = conditional * (identity_count + expression_count)
     return [
-        layers.Dense(1, name="real_logits", dtype="float32")(features),
+        layers.Dense(1 + conditions, name="real_logits", dtype="float32")(features),
         layers.Dense(identity_count, name="identity_logits", dtype="float32")(features),
         layers.Dense(expression_count, name="expression_logits", dtype="float32")(features),
     ]

@@ -47,5 +47,5 @@ def discriminator(config, identity_count, expression_count):
         maps.append(x)
     x = layers.LeakyReLU(0.2)(layers.Dense(256)(layers.Flatten()(x)))
     x = layers.Dropout(config.discriminator_dropout, seed=config.seed)(x)
-    heads = discriminator_heads(x, identity_count, expression_count)
+    heads = discriminator_heads(x, identity_count, expression_count, config.conditional_real_fake)
     return keras.Model(image, [*heads, *maps[1:]], name="discriminator")
