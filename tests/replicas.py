@@ -28,8 +28,9 @@ QUIET = {
     "discriminator_dropout": 0.0,
     "real_label_range": (1.0, 1.0),
     "fake_label_range": (0.0, 0.0),
-    "latent_dependence_weight": 0.0,  # These two compare the images of one replica.
+    "latent_dependence_weight": 0.0,  # These three compare the images of one replica.
     "style_dependence_weight": 0.0,
+    "latent_style_dependence_weight": 0.0,
     "dependence_images": 8,
     "style_dim": 2,
     "augment_flip": True,

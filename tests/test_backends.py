@@ -7,7 +7,7 @@ import sys
 
 import numpy as np
 import pytest
-from first_steps import first_steps, new_model
+from first_steps import STEPS, first_steps, new_model
 from helpers import ROOT, noise_faces
 
 from vgan_tf import load_run
@@ -33,7 +33,9 @@ def test_the_first_steps_are_the_same_on_both(on_jax):
     with np.load(on_jax / "first_steps.npz") as found:
         assert set(found.files) == set(expected) and found["iterations"] == 2
         for name, value in expected.items():
-            np.testing.assert_allclose(found[name], value, rtol=1e-4, atol=1e-5, err_msg=name)
+            # Adam divides by the size of a gradient: where it is tiny, its rounding shows, but is far from a whole step.
+            atol = 0.05 * STEPS * model.config.learning_rate if name.startswith("weights") else 1e-5
+            np.testing.assert_allclose(found[name], value, rtol=1e-4, atol=atol, err_msg=name)
 
 
 def test_either_backend_reads_the_runs_of_the_other_and_goes_on_with_its_own(on_jax, trained_model):

@@ -317,7 +317,7 @@ def demo():
     98.9 %; identity 21.0 % in scenario I, 25.2 % in II, 31.4 % in III; chance is 16.7 %. See docs/results/demo.md.
     """
     data = "avatars:identities=6,images=4200,seed=1"
-    return edge().replace(preset="demo", data=data, dependence_images=64, epochs=26)
+    return edge().replace(preset="demo", data=data, dependence_images=96, epochs=26)
 
 
 def tiny():
