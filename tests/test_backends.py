@@ -33,7 +33,7 @@ def test_the_first_steps_are_the_same_on_both(on_jax):
     with np.load(on_jax / "first_steps.npz") as found:
         assert set(found.files) == set(expected) and found["iterations"] == 2
         for name, value in expected.items():
-            # Adam divides by the size of a gradient: where it is tiny, its rounding shows, but is far from a whole step.
+            # Adam divides a gradient by its size: where it is tiny its rounding shows, far from a whole step.
             atol = 0.05 * STEPS * model.config.learning_rate if name.startswith("weights") else 1e-5
             np.testing.assert_allclose(found[name], value, rtol=1e-4, atol=atol, err_msg=name)
 
