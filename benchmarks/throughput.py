@@ -24,21 +24,23 @@ def main():
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--steps", type=int, default=20, help="timed iterations")
     parser.add_argument("--identities", type=int, default=6)
+    parser.add_argument("--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="change any setting")
     arguments = parser.parse_args()
-    print(json.dumps(measure(arguments.preset, arguments.batch_size, arguments.steps, arguments.identities)))
+    settings = (arguments.preset, arguments.batch_size, arguments.steps, arguments.identities, arguments.set)
+    print(json.dumps(measure(*settings)))
 
 
-def measure(preset_name, batch_size, steps, identities):
+def measure(preset_name, batch_size, steps, identities, assignments=()):
     """Time `steps` iterations of `fit`; the figure is that of the median iteration."""
     import keras
     import numpy as np
 
-    from vgan_tf.config import preset
+    from vgan_tf.config import parse_assignments, preset
     from vgan_tf.data import load_faces
     from vgan_tf.data.pipeline import training_batches
     from vgan_tf.model import PPRLVGAN
 
-    config = preset(preset_name).replace(batch_size=batch_size)
+    config = preset(preset_name).replace(batch_size=batch_size, **parse_assignments(assignments))
     faces = load_faces(f"avatars:identities={identities},images={max(420, 7 * identities, 2 * batch_size)},seed=1")
     model = PPRLVGAN(config, faces.identities, faces.expressions)
     model.compile(total_steps=WARM_UP_STEPS + steps)
@@ -62,6 +64,7 @@ def measure(preset_name, batch_size, steps, identities):
         "images_per_cpu_second": round(batch_size / float(np.median(cpu_seconds)), 2),
         "backend": keras.backend.backend(),
         "preset": preset_name,
+        "set": list(assignments),
         "batch_size": batch_size,
         "steps": steps,
         "parameters": model.count_params(),
