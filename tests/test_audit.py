@@ -1,8 +1,10 @@
 """The dump's checks, and whole audits of anonymizers whose leaks are known."""
 
 import dataclasses
+import itertools
 import json
 import re
+import threading
 
 import numpy as np
 import pytest
@@ -145,6 +147,27 @@ def test_an_interrupted_audit_goes_on(tmp_path, monkeypatch):
     monkeypatch.setattr(audit_module, "PARTS", {name: part(name) for name in ("first", "inversion")})
     audit(dump, tmp_path, quick=True, progress=silent)
     assert called[3:] == ["first", "inversion"], "other settings are another audit"
+
+
+def test_when_one_part_of_an_audit_fails_the_others_end(tmp_path, monkeypatch):
+    failing, ended, lines = threading.Event(), [], []
+
+    def endless(dump, seeds, quick, progress):
+        try:
+            for number in itertools.count():
+                progress(f"step {number}")
+                failing.set()
+        finally:
+            ended.append("endless")
+
+    def fails(*arguments):
+        failing.wait()
+        raise InputError("no room left")
+
+    monkeypatch.setattr(audit_module, "PARTS", {"endless": endless, "fails": fails})
+    with pytest.raises(InputError, match="no room left"):
+        audit(make_dump("rendered", 24, 12), tmp_path, progress=lines.append)
+    assert lines[0] == "step 0" and ended == ["endless"]
 
 
 def test_attackers_that_cannot_read_originals_fail_the_positive_control():

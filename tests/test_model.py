@@ -84,7 +84,7 @@ def test_the_styles_networks_learn_and_the_latent_expression_head_with_them():
 def test_further_images_are_encoded_and_no_more(monkeypatch):
     model = make_model(tiny_config(batch_size=4, dependence_images=4, **STYLED))
     images, labels = noise_batch(8)
-    labels["expression"] = 0 * labels["expression"]  # The penalty compares people within one expression.
+    labels["expression"] = 0 * labels["expression"]
     seen = {}
     for name in ("encoder", "style_encoder", "styled_generator", "discriminator"):
         sizes = seen.setdefault(name, set())
@@ -100,6 +100,32 @@ def test_further_images_are_encoded_and_no_more(monkeypatch):
     again = make_model(model.config).train_step((images, changed))
     assert logs["latent_dependence"] != again["latent_dependence"]
     assert logs["discriminator_loss"] == again["discriminator_loss"] and logs["kl"] == again["kl"]
+
+
+def test_the_penalty_on_the_identity_compares_people_within_one_expression():
+    model = make_model(tiny_config())
+    images, labels = noise_batch(6)
+    dependence = {}
+    for name, expression in {"each another": np.arange(6), "all the same": np.zeros(6)}.items():
+        labels["expression"] = ops.convert_to_tensor(expression.astype(np.int32))
+        dependence[name] = float(model.test_step((images, labels))["latent_dependence"])
+        model.reset_metrics()
+    assert dependence["each another"] == 0 != dependence["all the same"]
+
+
+def test_the_style_drives_the_latent_away_and_is_not_driven_itself():
+    quiet = {name: 0.0 for name in vars(tiny_config()) if name.endswith("_weight")}
+    model = make_model(tiny_config(style_dim=3, **{**quiet, "latent_style_dependence_weight": 1.0}))
+    networks = (model.encoder, model.style_encoder)
+    heads = [network.get_layer("z_mean").kernel for network in networks]
+    images, labels = noise_batch()
+    same = ops.ones(len(images))
+    with tf.GradientTape() as tape:
+        synthesis = model.synthesize(images, labels["identity"], same, seed=0, training=False)
+        loss = model.generator_loss(images, synthesis, labels["identity"], **labels, seed=0, training=False)
+    latent, style = tape.gradient(loss, [head.value for head in heads])
+    assert np.abs(latent).max() > 0
+    assert style is None or not np.abs(style).max()
 
 
 def test_two_generator_steps_for_each_discriminator_step():

@@ -65,8 +65,8 @@ class Config:
         optimizer, learning_rate, discriminator_learning_rate, learning_rate_decay, adam_beta_1: optimisation; the decay
             belongs to the "inverse_time" schedule, lr / (1 + decay * step).
         learning_rate_schedule: "inverse_time", or "cosine" from learning_rate to 0 over the run.
-        precision: of the networks' convolutions while they train; weights, losses and a trained run stay "float32".
-            "bfloat16" pays on GPUs and on CPUs that compute in it (avx512_bf16), and is slow on others.
+        precision: in which the networks compute while they train; weights, losses and a loaded run stay "float32".
+            "bfloat16" pays where the processor computes in it (docs/scale.md).
         batch_size, epochs: of training. steps_per_epoch: batches in an epoch; 0 for one pass over the training part.
         seed: of everything random.
     """

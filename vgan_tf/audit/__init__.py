@@ -4,7 +4,9 @@ from vgan_tf.audit import Dump, audit
 evaluation = audit(Dump.load("dump.npz"), "out")
 """
 
+import threading
 import time
+from concurrent.futures import FIRST_EXCEPTION, CancelledError, ThreadPoolExecutor, wait
 from pathlib import Path
 
 from threadpoolctl import threadpool_limits
@@ -66,10 +68,13 @@ def audit(dump, out, seeds=1, quick=False, progress=print, seed=0, pictures=None
     notebook = Notebook(out / "unfinished", dump, {"seeds": runs, "quick": quick}, progress)
     # Threads of the linear algebra wait busily for one another and for TensorFlow's: one is faster on shared cores.
     with threadpool_limits(1, "blas"):
-        found = {
-            name: notebook.part(name, lambda part=part: part(dump, runs, quick, progress))
-            for name, part in PARTS.items()
-        }
+        found = _side_by_side(
+            {
+                name: lambda tell, name=name, part=part: notebook.part(name, lambda: part(dump, runs, quick, tell))
+                for name, part in PARTS.items()
+            },
+            progress,
+        )
     results = {name: result for name, (result, _) in found.items()}
     evaluation = _evaluation(dump, runs, quick, results)
     evaluation["seconds"] = round(time.monotonic() - start, 1)
@@ -79,6 +84,30 @@ def audit(dump, out, seeds=1, quick=False, progress=print, seed=0, pictures=None
     notebook.close()
     progress(f"verdict: {evaluation['verdict']}: {evaluation['reason']} ({evaluation['seconds']:.0f} s)")
     return evaluation
+
+
+def _side_by_side(tasks, progress):
+    """Run tasks in `WORKERS` threads: {name: (progress) -> result} -> {name: result}.
+
+    When one fails, or this is interrupted, the others end at their next line of progress.
+    """
+    stopping = threading.Event()
+
+    def tell(line):
+        if stopping.is_set():
+            raise CancelledError
+        progress(line)
+
+    with ThreadPoolExecutor(WORKERS) as pool:
+        running = {name: pool.submit(task, tell) for name, task in tasks.items()}
+        try:
+            for ended in wait(running.values(), return_when=FIRST_EXCEPTION).done:
+                ended.result()  # raises what one failed with
+        finally:
+            stopping.set()
+            for one in running.values():
+                one.cancel()
+    return {name: one.result() for name, one in running.items()}
 
 
 def _identity_part(dump, seeds, quick, progress):
@@ -128,14 +157,16 @@ def _utility_part(dump, seeds, quick, progress):
     return {"figures": figures, "confusions": confusions}, {}
 
 
+# Longest first, so that the threads end together.
 PARTS = {
+    "utility": _utility_part,
     "identity": _identity_part,
     "controls": _controls_part,
-    "linkage": _linkage_part,
     "inversion": inversion.inversion,
+    "linkage": _linkage_part,
     "membership": lambda *arguments: (membership.membership(*arguments), {}),
-    "utility": _utility_part,
 }
+WORKERS = 2  # Much of each part keeps a single core busy.
 
 
 def _evaluation(dump, seeds, quick, results):

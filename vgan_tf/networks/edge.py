@@ -16,7 +16,7 @@ def encoder(config):
     """Image -> mean and log-variance: convolutions of stride 2."""
     image = x = keras.Input(IMAGE_SHAPE, name="image")
     for filters in config.encoder_filters:  # 64 -> 32 -> 16 -> 8 -> 4
-        x = _through(_convolution(filters, config, strides=2), x)
+        x = _through(_normalised(layers.Conv2D(filters, 3, strides=2, padding="same", use_bias=False), config), x)
     x = layers.Dropout(config.dropout, seed=config.seed)(layers.Flatten()(x))
     return keras.Model(image, posterior_heads(x, config.latent_dim, config.bounded_posterior), name="encoder")
 
@@ -45,11 +45,7 @@ def generators(config, identity_count):
         layers.Reshape((4, 4, first)),
     ]
     for filters in others:  # 4 -> 8 -> 16 -> 32
-        stages += [
-            layers.Conv2DTranspose(filters, 4, strides=2, padding="same", use_bias=False),
-            layers.BatchNormalization(momentum=config.batch_norm_momentum),
-            layers.LeakyReLU(0.2),
-        ]
+        stages += _normalised(layers.Conv2DTranspose(filters, 4, strides=2, padding="same", use_bias=False), config)
     stages += [layers.Conv2DTranspose(3, 4, strides=2, padding="same")]  # 32 -> 64
     stages += [layers.Activation("tanh", name="protected", dtype="float32")]
     x = layers.Dense(4 * 4 * first, use_bias=False)(layers.Concatenate()([latent, target]))
@@ -78,12 +74,8 @@ def discriminator(config, identity_count, expression_count):
     return keras.Model(image, [*heads, *maps[1:]], name="discriminator")
 
 
-def _convolution(filters, config, strides=1):
-    return [
-        layers.Conv2D(filters, 3, strides=strides, padding="same", use_bias=False),
-        layers.BatchNormalization(momentum=config.batch_norm_momentum),
-        layers.LeakyReLU(0.2),
-    ]
+def _normalised(layer, config):
+    return [layer, layers.BatchNormalization(momentum=config.batch_norm_momentum), layers.LeakyReLU(0.2)]
 
 
 def _through(stages, x):
