@@ -28,6 +28,7 @@ def parse():
     parser.add_argument("--sweep", metavar="KEY=VALUE[,VALUE...]", help="--frontier also trains a run for each value")
     parser.add_argument("--preset", help="of the runs of --sweep; demo without it")
     parser.add_argument("--epochs", type=int, help="of the runs of --sweep")
+    parser.add_argument("--noise", metavar="LEVEL[,LEVEL...]", help="--frontier adds RUN with noise on its latents")
     parser.add_argument("--full", action="store_true", help="--frontier by all attackers")
     arguments = parser.parse_args()
     if [arguments.run, arguments.external, arguments.frontier].count(None) != 2:
@@ -36,6 +37,8 @@ def parse():
         parser.error("--external, --baseline and --frontier need --out")
     if arguments.frontier is None and (arguments.sweep or arguments.full or arguments.no_baselines):
         parser.error("--sweep, --full and --no-baselines need --frontier")
+    if arguments.noise and not arguments.frontier:
+        parser.error("--noise needs --frontier RUN")
     if arguments.baseline and arguments.no_baselines:
         parser.error("--baseline or --no-baselines; one of them")
     if arguments.sweep is None and (arguments.preset or arguments.epochs):
@@ -98,6 +101,7 @@ def compare(arguments):
         sweep=arguments.sweep,
         preset_name=arguments.preset,
         epochs=arguments.epochs,
+        noise=arguments.noise or "",
         seeds=arguments.seeds,
         quick=not arguments.full,
     )

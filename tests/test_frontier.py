@@ -137,6 +137,21 @@ def test_runs_of_other_seeds_are_put_together_and_need_no_baselines(trained_fold
         frontier.frontier([*folders, again], tmp_path / "out", baselines="")
 
 
+def test_a_run_with_noise_on_its_latents_is_a_series(trained_folder, measurements, tmp_path):
+    found, out = frontier.frontier([trained_folder], tmp_path / "out", baselines="", noise="0.001,9", progress=print)
+    names = [(one["series"], one["name"]) for one in found["points"]]
+    assert names == [("runs", trained_folder.name), ("latent_noise", "0.001"), ("latent_noise", "9")]
+    plain, little, much = measurements
+    assert little.mu_test is None and little.strangers.mu is None and little.z_train is not None
+    assert np.abs(little.z_test - plain.mu_test).max() < 0.01 and np.std(much.z_test - plain.mu_test) > 8
+    errors = [np.abs(one.p_test.astype(int) - plain.p_test).mean() for one in (little, much)]
+    assert errors[0] < 1 < errors[1] and np.array_equal(plain.c_test, much.c_test)
+    assert "latent noise 0.001" in (out / "frontier.svg").read_text(encoding="utf-8")
+    for wrong in ("little", "0", "-1", "inf", "nan"):
+        with pytest.raises(InputError, match="--noise"):
+            frontier.frontier([trained_folder], tmp_path / "out", noise=wrong)
+
+
 def test_names_of_runs():
     folders = [frontier.Path(one) for one in ("a/edge/seed0", "a/edge/seed1", "a/demo/seed0", "a/last")]
     names = frontier.short_names(folders)
@@ -271,6 +286,7 @@ def test_the_frontier_is_what_nothing_beats():
         (("--frontier",), "--out"),
         (("run", "--baseline", "none"), "--out"),
         (("run", "--sweep", "kl_weight=1"), "--frontier"),
+        (("--frontier", "--sweep", "kl_weight=1", "--out", "x", "--noise", "1"), "--frontier RUN"),
         (("--frontier", "run", "--out", "x", "--epochs", "1"), "--sweep"),
         (("--frontier", "run", "--out", "x", "--no-baselines", "--baseline", "blur-1"), "one of them"),
     ],

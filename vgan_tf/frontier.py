@@ -4,7 +4,9 @@ Runs, those of a sweep over one setting, and the built-in baselines, all measure
 audit on the same data. Runs that differ in their seed alone are one point.
 """
 
+import dataclasses
 import json
+import math
 import os
 import re
 from pathlib import Path
@@ -24,13 +26,23 @@ from vgan_tf.evaluation import make_dump, pair_dump, results_folder
 from vgan_tf.files import write_json, write_text
 from vgan_tf.frontier_plot import frontier_svg
 from vgan_tf.frontier_table import markdown_table, point, write_table
+from vgan_tf.mean_model import NoisyModel
 from vgan_tf.run import load_run, open_run
 
 ENDING_OF_A_SEED = re.compile(r"[-_.= ]*(seed|s)?[-_.= ]*\d*$")  # of a run's name
 
 
 def frontier(
-    runs, out, baselines="all", sweep=None, preset_name=None, epochs=None, seeds=1, quick=True, progress=print
+    runs,
+    out,
+    baselines="all",
+    sweep=None,
+    preset_name=None,
+    epochs=None,
+    noise="",
+    seeds=1,
+    quick=True,
+    progress=print,
 ):
     """Measure runs and baselines on the same data, and plot what each keeps against what it gives away.
 
@@ -44,6 +56,7 @@ def frontier(
             run.
         sweep: "KEY=VALUE,VALUE,...", a setting that runs are trained for (runs over "seed" become one point), or None.
         preset_name, epochs: of those runs; `demo`, and the preset's own number of epochs, without them.
+        noise: "LEVEL,LEVEL,...", scales of noise on the latent with which the first run protects too, at run time.
         seeds: trainings of each attacker.
         quick: cheaper attackers.
         progress: called with one line of text at each step.
@@ -52,9 +65,9 @@ def frontier(
         (dict as in frontier.json, Path of `out`).
 
     Raises:
-        InputError: no run, runs of different data, two of one configuration, no such baseline or setting.
+        InputError: no run, runs of different data, two of one configuration, no such baseline, setting or noise.
     """
-    out = Path(out)
+    out, levels = Path(out), noise_levels(noise)
     folders = [Path(run).resolve() for run in runs]
     members = [(name, "runs", folder) for name, folder in zip(short_names(folders), folders, strict=True)]
     if sweep:
@@ -80,6 +93,11 @@ def frontier(
                 found = measured(dump, place, settings, lambda line, name=name: progress(f"{name}: {line}"))
             evaluations.append(found)
         points.append(point(name_of_group([name for name, _, _ in group]), group[0][1], evaluations))
+    for text, level in levels.items():
+        name = f"latent_noise={text}"
+        dump = run_dump(groups[0][0][2], level)
+        found = measured(dump, out / "points" / name, settings, lambda line, name=name: progress(f"{name}: {line}"))
+        points.append(point(text, "latent_noise", [found]))
     for name in applicable(first, names):
         dump = baseline_dump(first, name)
         found = measured(dump, out / "points" / name, settings, lambda line, name=name: progress(f"{name}: {line}"))
@@ -176,11 +194,39 @@ def train_sweep(sweep, preset_name, out, epochs=None, progress=print):
     return key, folders
 
 
-def run_dump(folder):
-    """The dump of a run on its own data, as its audit has it."""
+def noise_levels(text):
+    """The scales in "LEVEL,LEVEL,...", {LEVEL as given: float}; one that is no scale of noise raises InputError."""
+    levels = {}
+    for level in filter(None, text.split(",")):
+        try:
+            levels[level] = float(level)
+        except ValueError:
+            levels[level] = -1.0
+        if not 0 < levels[level] < math.inf:
+            raise InputError(f"--noise {level!r}: must be a finite number above 0")
+    return levels
+
+
+def run_dump(folder, noise=None):
+    """The dump of a run on its own data, as its audit has it.
+
+    Args:
+        folder: run folder.
+        noise: scale of the noise on the latent at run time, as in `ondevice.Protector`; such a dump has no means of the
+            latent, as what leaves the device is the latent with its noise. None protects as the run is configured.
+    """
     model = load_run(folder)
     fresh, strangers = companions(model.config.data)
-    return make_dump(model, load_faces(model.config.data), fresh=fresh, strangers=strangers)
+    faces = load_faces(model.config.data)
+    if noise is None:
+        return make_dump(model, faces, fresh=fresh, strangers=strangers)
+    dump = make_dump(NoisyModel.of_keras(model, noise), faces, fresh=fresh, strangers=strangers)
+    extras = {
+        name: dataclasses.replace(extra, mu=None)
+        for name, extra in (("fresh", dump.fresh), ("strangers", dump.strangers))
+        if extra is not None
+    }
+    return dataclasses.replace(dump, mu_train=None, mu_test=None, **extras)
 
 
 def measured(dump, folder, settings, progress):

@@ -1,4 +1,4 @@
-"""A trained model as it acts on the device: the latent's mean, no noise, in Keras or as exported files."""
+"""A trained model as it acts on the device: the latent's mean, in Keras or as exported files, and with noise on it."""
 
 import dataclasses
 from collections.abc import Callable
@@ -72,6 +72,26 @@ class MeanModel:
             return latents
         noise = np.random.default_rng(seed).standard_normal(latents.shape, np.float32)
         return latents + np.float32(self.config.protection_noise) * noise
+
+
+@dataclasses.dataclass(frozen=True)
+class NoisyModel(MeanModel):
+    """A model that protects as the device does when asked for noise: by a draw of `encode`.
+
+    Attributes:
+        decode: (float32 latents `(n, latent_dim)`, int targets `(n,)`) -> uint8 images.
+    """
+
+    decode: Callable
+
+    @classmethod
+    def of_keras(cls, model, noise):
+        """A PPRLVGAN with noise on its latents, in standard deviations of the prior as in `ondevice.Protector`."""
+        mean = dict(vars(MeanModel.of_keras(model)), config=model.config.replace(protection_noise=noise))
+        return cls(**mean, decode=model.decode)
+
+    def protect(self, images, target="random", seed=0):
+        return self.decode(self.encode(images, seed), self.resolve_targets(target, len(images), seed))
 
 
 def load_exported(run, folder, recipe=None):
