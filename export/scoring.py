@@ -51,7 +51,7 @@ class Trial:
         ):
             progress(f"scoring: {part} in Keras")
             self.readings[part] = score()
-            self.reference[part] = _figures(self.readings[part])
+            self.reference[part] = self._figures(self.readings[part])
         self.chance = {
             "identity": chance(dump.id_test, len(dump.identities)),
             "expression": chance(dump.ep_test, len(dump.expressions)),
@@ -89,10 +89,24 @@ class Trial:
         else:
             return None
         worse = {
-            name: _worse(name, truth, predictions, self.readings[part][name][1])
+            name: self._worse(name, truth, predictions, self.readings[part][name][1])
             for name, (truth, predictions, _) in readings.items()
         }
-        return {**_figures(readings), "worse_than_keras": worse}
+        return {**self._figures(readings), "worse_than_keras": worse}
+
+    def _figures(self, readings):
+        return {
+            name: {
+                **({"attacker": attacker} if attacker else {}),
+                **accuracy_figure(truth, predictions, self.dump.clip_test),
+            }
+            for name, (truth, predictions, attacker) in readings.items()
+        }
+
+    def _worse(self, name, truth, predictions, in_keras):
+        right, right_in_keras = predictions == truth, in_keras == truth
+        better_and_worse = (right, right_in_keras) if "scenario" in name else (right_in_keras, right)
+        return paired_difference(*better_and_worse, self.dump.clip_test)
 
     def _reader(self, labels, classes):
         return attackers.train(attackers.CNN, self.dump.x_train, labels, classes, self.seed)
@@ -132,18 +146,6 @@ def failures(figures):
         for name, worse in figures["worse_than_keras"].items()
         if worse["interval"][0] > TOLERANCE
     ]
-
-
-def _figures(readings):
-    return {
-        name: {**({"attacker": attacker} if attacker else {}), **accuracy_figure(truth, predictions)}
-        for name, (truth, predictions, attacker) in readings.items()
-    }
-
-
-def _worse(name, truth, predictions, in_keras):
-    right, right_in_keras = predictions == truth, in_keras == truth
-    return paired_difference(right, right_in_keras) if "scenario" in name else paired_difference(right_in_keras, right)
 
 
 def _in_keras(classifier, images):

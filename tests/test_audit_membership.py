@@ -36,6 +36,22 @@ def test_a_generator_that_marks_training_images_is_caught(dump):
     assert abs(images["originals_alone"] - 0.5) < 0.1
 
 
+def test_images_of_one_clip_count_together(dump):
+    train, test = (np.arange(len(labels)) * 30 // len(labels) for labels in (dump.id_train, dump.id_test))
+    clips = {"clip_train": train, "clip_test": 30 + test}
+    bright = 12 * (dump.trained_train & (train % 3 == 0))  # every third clip with members gives them away
+    marked = (dump.p_train + bright[:, None, None, None]).clip(0, 255).astype(np.uint8)
+    marked = dataclasses.replace(dump, p_train=marked, fresh=None)
+    alone, together = (
+        membership(one, [0], True, silent)["images"]["attackers"]["components of protected image"]
+        for one in (marked, dataclasses.replace(marked, **clips))
+    )
+    assert alone["auc"] == together["auc"] > 0.55 and alone["members"] == together["members"]
+    assert np.diff(together["interval"]) > 1.5 * np.diff(alone["interval"])
+    hits = [one["tpr_at_fpr_1_percent_interval"] for one in (alone, together)]
+    assert np.diff(hits[1]) > 1.5 * np.diff(hits[0])
+
+
 def test_an_encoder_that_memorised_its_people_is_caught(dump):
     known = {name: dataclasses.replace(dump.fresh, mu=2 * dump.fresh.mu) for name in ("fresh",)}
     people = membership(dataclasses.replace(dump, mu_test=2 * dump.mu_test, **known), [0], True, silent)["identities"]

@@ -84,6 +84,21 @@ def test_a_paired_difference_counts_only_where_two_readers_differ():
     assert figure["interval"] == pytest.approx([-0.18617, 0.51950], abs=1e-4)
 
 
+def test_a_paired_difference_over_clips_is_wider_where_whole_clips_differ():
+    first, clips = np.ones(400, bool), np.repeat(np.arange(40), 10)
+
+    def width(second, clusters):
+        figure = statistics.paired_difference(first, second, clusters)
+        assert figure["difference"] == pytest.approx(1 - second.mean())
+        return np.diff(figure["interval"])[0]
+
+    together = np.repeat(np.arange(40) % 4 > 0, 10)  # the second fails in every fourth clip
+    apart = np.arange(400) % 4 > 0
+    assert width(together, clips) == pytest.approx(np.sqrt(10) * width(together, None), rel=0.1)
+    assert width(apart, clips) == pytest.approx(width(apart, None), rel=0.05)
+    assert width(first, clips) > 2 * width(first, None), "forty clips without a difference are no 400 images"
+
+
 def test_clips_that_are_right_or_wrong_together_count_once_each():
     truth, clips = np.zeros(400, int), np.repeat(np.arange(40), 10)
     together = np.repeat(np.arange(40) % 4 == 0, 10).astype(int)  # wrong in every fourth clip

@@ -1,5 +1,8 @@
 """Scoring of exported files: the same as Keras where they are the same, and a leak or a loss is called one."""
 
+import copy
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -17,6 +20,9 @@ class Substitute:
         return {name: function(**arrays) for name, function in self.outputs.items()}
 
 
+GUESS = Substitute(probabilities=lambda image: np.tile(np.eye(7, dtype=np.float32)[0], (len(image), 1)))
+
+
 @pytest.fixture(scope="module")
 def trial(trained_folder, trained_model, faces):
     return Trial(trained_model, load_expression_classifier(trained_folder), faces, progress=lambda line: None)
@@ -32,6 +38,16 @@ def test_a_file_that_does_what_keras_does_scores_the_same(trial, trained_model):
     assert figures == trial.reference["anonymizer"] and set(worse) == set(figures)
     assert all(one["difference"] == 0 for one in worse.values())
     assert trial.score("generator", None) is None
+
+
+def test_intervals_are_over_clips_where_clips_are_known(trial):
+    clips = {f"clip_{part}": np.arange(len(getattr(trial.dump, f"id_{part}"))) // 6 for part in ("train", "test")}
+    of_clips = copy.copy(trial)
+    of_clips.dump = dataclasses.replace(trial.dump, **clips)
+    by_images, by_clips = (one.score("expression", GUESS) for one in (trial, of_clips))
+    assert by_clips["originals"]["interval_over"] == "clips" and by_images["originals"]["interval_over"] == "images"
+    lost = [one["worse_than_keras"]["originals"] for one in (by_images, by_clips)]
+    assert lost[0]["difference"] == lost[1]["difference"] and lost[0]["interval"] != lost[1]["interval"]
 
 
 def test_a_file_that_lets_the_face_through_or_draws_nothing_fails(trial):
@@ -53,8 +69,7 @@ def test_latents_that_carry_the_identity_are_worse_than_those_of_keras(trial, fa
 
 
 def test_a_classifier_that_guesses_is_scored_as_a_guess(trial):
-    guess = Substitute(probabilities=lambda image: np.tile(np.eye(7, dtype=np.float32)[0], (len(image), 1)))
-    figures = trial.score("expression", guess)
+    figures = trial.score("expression", GUESS)
     assert figures["originals"]["accuracy"] == pytest.approx((trial.dump.ep_test == 0).mean())
     lost = trial.reference["expression"]["originals"]["accuracy"] - figures["originals"]["accuracy"]
     assert figures["worse_than_keras"]["originals"]["difference"] == pytest.approx(lost)

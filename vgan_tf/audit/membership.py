@@ -20,7 +20,7 @@ from threadpoolctl import threadpool_limits
 
 from vgan_tf.audit import embeddings
 from vgan_tf.audit.roc import Ranking, area, hits_at, table
-from vgan_tf.audit.statistics import wilson
+from vgan_tf.audit.statistics import effective_count, wilson
 
 CHANCE = 0.5
 CONFIDENCE = 0.95
@@ -43,6 +43,7 @@ class Candidates(NamedTuple):
     ep: np.ndarray
     c: np.ndarray | None
     mu: np.ndarray | None
+    clip: np.ndarray | None
     member: np.ndarray
 
 
@@ -63,10 +64,11 @@ def membership(dump, seeds, quick=False, progress=print):
         {"chance": 0.5, "images": kind, "identities": kind}, a kind being None where the images or people are unknown or
         too few, else {"strongest": figure with "attacker", "attackers": {name: figure}, "originals_alone": AUC of an
         attacker that sees no output of the generator, and must be at chance if the comparison is fair}. A figure is
-        {"auc", "interval" (95 %, bootstrap of images; for identities of people, or, with fewer than 20 of either kind,
-        that of as many images as there are people: wide, as one person's images say much the same),
-        "tpr_at_fpr_1_percent", "tpr_at_fpr_0_1_percent", each with "..._interval" (Wilson, the
-        threshold taken as given; all None where the others are too few to define the rate), "members", "others"}; for
+        {"auc", "interval" (95 %, bootstrap of images, or of clips where they are known; for identities of people, or,
+        with fewer than 20 of either kind, that of as many images as there are people: wide, as one person's images say
+        much the same), "tpr_at_fpr_1_percent", "tpr_at_fpr_0_1_percent", each with "..._interval" (Wilson's over
+        images, or over clips, the threshold taken as given; all None where the others are too few to define the rate),
+        "members", "others"}; for
         identities also "people_auc", the AUC of mean scores of people, "member_people", "other_people".
     """
     result = {"chance": CHANCE, "images": None, "identities": None}
@@ -88,14 +90,18 @@ def _image_candidates(dump, seed, quick):
         return None
     parts = [_of_part(dump, "train", dump.trained_train), _of_part(dump, "test", False)]
     if dump.fresh is not None:
-        parts.append(_of_extra(dump.fresh, False))
+        fresh = _of_extra(dump.fresh, False)
+        if dump.clip_train is not None:  # Further images come from no clip: each is one of its own.
+            first = 1 + max(dump.clip_train.max(), dump.clip_test.max())
+            fresh = fresh._replace(clip=first + np.arange(len(fresh.id)))
+        parts.append(fresh)
     return _joined(parts, seed, quick)
 
 
 def _person_candidates(dump, seed, quick):
     if dump.strangers is None:
         return None
-    members = [_of_part(dump, "test", True)]
+    members = [_of_part(dump, "test", True)._replace(clip=None)]
     if dump.fresh is not None:
         members.append(_of_extra(dump.fresh, True))
     others = _of_extra(dump.strangers, False)
@@ -122,13 +128,14 @@ def _of_part(dump, part, member):
     return Candidates(
         **arrays,
         mu=getattr(dump, f"z_{part}") if latents else getattr(dump, f"mu_{part}"),
+        clip=getattr(dump, f"clip_{part}"),
         member=np.broadcast_to(member, arrays["id"].shape),
     )
 
 
 def _of_extra(extra, member):
     latents = extra.z if extra.mu is None else extra.mu
-    return Candidates(extra.x, extra.p, extra.id, extra.ep, extra.c, latents, np.full(len(extra.id), member))
+    return Candidates(extra.x, extra.p, extra.id, extra.ep, extra.c, latents, None, np.full(len(extra.id), member))
 
 
 def _joined(parts, seed, quick):
@@ -287,22 +294,25 @@ def _scores(learn, features, member, folds, seed):
 
 
 def _figure(scores, candidates, seed, by_person):
-    member = candidates.member
+    member, clips = candidates.member, candidates.clip
     ranking = Ranking(scores, member)
     curve = ranking.curve()
     random = np.random.default_rng(seed)
-    units = candidates.id if by_person else np.arange(len(member))
+    units = candidates.id if by_person else np.arange(len(member)) if clips is None else clips
     names, units = np.unique(units, return_inverse=True)
     of_unit = np.zeros(len(names), bool)
     of_unit[units] = member
     counts = int(of_unit.sum()), int((~of_unit).sum())
+    # A clip may hold images of both kinds.
+    strata = [np.flatnonzero(of_unit == kind) for kind in (True, False)] if clips is None else [np.arange(len(names))]
     areas = []
     for _ in range(0 if by_person and min(counts) < STANDING_PEOPLE else REPLICATES):
         times = np.zeros(len(names))
-        for kind in (True, False):
-            rows = np.flatnonzero(of_unit == kind)
+        for rows in strata:
             times[rows] = np.bincount(random.integers(0, len(rows), len(rows)), minlength=len(rows))
-        areas.append(area(ranking.curve(times[units])))
+        drawn = times[units]
+        if drawn[member].any() and drawn[~member].any():
+            areas.append(area(ranking.curve(drawn)))
     figure = {
         "auc": area(curve),
         "interval": (
@@ -314,7 +324,10 @@ def _figure(scores, candidates, seed, by_person):
     for name, rate in (("1_percent", 0.01), ("0_1_percent", 0.001)):
         hits = hits_at(curve, rate, int((~member).sum()))
         figure[f"tpr_at_fpr_{name}"] = hits
-        total = int(member.sum())
+        total = float(member.sum())
+        if hits is not None and clips is not None:
+            found = scores[member] > np.quantile(scores[~member], 1 - rate)
+            total = effective_count(found.astype(float), clips[member])
         figure[f"tpr_at_fpr_{name}_interval"] = None if hits is None else list(wilson(hits * total, total))
     figure |= {"members": int(member.sum()), "others": int((~member).sum())}
     if by_person:

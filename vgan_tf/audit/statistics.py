@@ -119,26 +119,35 @@ def effective_count(scores, clusters, seed=0):
         clusters: int `(n,)`.
         seed: of the draws.
     """
-    _, clusters = np.unique(clusters, return_inverse=True)
-    counts, sums = np.bincount(clusters), np.bincount(clusters, scores)
-    number, mean = len(counts), float(np.mean(scores))
+    number, mean = len(np.unique(clusters)), float(np.mean(scores))
     if number == 1 or mean in (0.0, 1.0):
         return float(number)
-    draws = np.random.default_rng(seed).multinomial(number, np.full(number, 1 / number), BOOTSTRAP_DRAWS)
-    variance = float((draws @ sums / (draws @ counts)).var()) * number / (number - 1)
-    independent = mean * (1 - mean)
+    variance, independent = _variance_over_clusters(scores, clusters, seed), mean * (1 - mean)
     return float(max(1.0, min(len(scores), independent / max(variance, independent / len(scores)))))
 
 
-def paired_difference(first, second, confidence=CONFIDENCE):
+def _variance_over_clusters(scores, clusters, seed):
+    """Variance of the mean score over samples of as many whole clusters, two or more, drawn with replacement."""
+    _, clusters = np.unique(clusters, return_inverse=True)
+    counts, sums = np.bincount(clusters), np.bincount(clusters, scores)
+    number = len(counts)
+    draws = np.random.default_rng(seed).multinomial(number, np.full(number, 1 / number), BOOTSTRAP_DRAWS)
+    return float((draws @ sums / (draws @ counts)).var()) * number / (number - 1)
+
+
+def paired_difference(first, second, clusters=None, confidence=CONFIDENCE, seed=0):
     """How much more often the first of two readers is right than the second, on the same examples.
 
     The interval is Agresti and Min's (2005, adjusted Wald: half an example added to each of the four outcomes), which
-    holds its coverage where the two hardly differ.
+    holds its coverage where the two hardly differ. With clusters it is as much wider as the mean varies more over
+    samples of whole clusters than over independent examples (never narrower), by Student's quantile for their number;
+    where the two never differ, or there is one cluster, each cluster counts as one example.
 
     Args:
         first, second: bool `(n,)`, whether each reading was right.
+        clusters: int `(n,)`, which clip each example is from, or None for independent examples.
         confidence: two-sided coverage in (0, 1).
+        seed: of the samples of clusters.
 
     Returns:
         {"difference": share, "interval": [low, high]}, in [-1, 1].
@@ -148,7 +157,16 @@ def paired_difference(first, second, confidence=CONFIDENCE):
     total = len(first) + 2
     centre = (only_first - only_second) / total
     spread = math.sqrt(only_first + only_second - (only_first - only_second) ** 2 / total) / total
-    half_width = NormalDist().inv_cdf(0.5 + confidence / 2) * spread
+    quantile = NormalDist().inv_cdf(0.5 + confidence / 2)
+    if clusters is not None:
+        number, differences = len(np.unique(clusters)), first.astype(float) - second
+        independent = float(differences.var()) / len(first)
+        effect = len(first) / number
+        if number > 1 and independent > 0:
+            effect = max(1.0, _variance_over_clusters(differences, clusters, seed) / independent)
+        spread *= math.sqrt(effect)
+        quantile = student.ppf(0.5 + confidence / 2, max(1, number - 1))
+    half_width = quantile * spread
     return {
         "difference": float(first.mean() - second.mean()),
         "interval": [max(-1.0, float(centre - half_width)), min(1.0, float(centre + half_width))],
