@@ -39,9 +39,13 @@ class Trial:
         }
         dump = self.dump
         progress("scoring: readers of expression and identity learn from originals")
-        self.read_expression = self._reader(dump.ep_train, len(dump.expressions))
+        images, expression, identity = dump.x_train, dump.ep_train, dump.id_train
+        if dump.taught is not None:
+            images, expression, identity = dump.taught.x, dump.taught.ep, dump.taught.id
+        self.read_expression = self._reader(images, expression, len(dump.expressions))
         # Where the people of the data are no targets, nobody can teach a reader what the targets look like.
-        self.read_target = None if dump.c_test is None else self._reader(dump.id_train, self.identity_count)
+        knows_targets = dump.people_are_targets or dump.taught is not None
+        self.read_target = self._reader(images, identity, self.identity_count) if knows_targets else None
         self.readings = {}
         self.reference = {}
         for part, score in (
@@ -66,10 +70,11 @@ class Trial:
 
         Returns:
             dict, or None for the generator, which is scored as half of the anonymizer:
-            anonymizer: "expression_accuracy" (by a reader that learnt from originals), "target_success" (absent in a
-            split by subject), "scenario_2"; encoder: "scenario_3"; expression: "originals", "protected". Each is
-            {"accuracy", "interval"}, for attacks with "attacker", the strongest one; and "worse_than_keras": {the same
-            names: {"difference", "interval"}}, a loss of accuracy or, for an attack, its gain.
+            anonymizer: "expression_accuracy" (by a reader that learnt from originals), "target_success" (absent where
+            the data are of other people than the run's), "scenario_2"; encoder: "scenario_3"; expression: "originals",
+            "protected". Each is {"accuracy", "interval"}, for attacks with "attacker", the strongest one; and
+            "worse_than_keras": {the same names: {"difference", "interval"}}, a loss of accuracy or, for an attack, its
+            gain.
         """
         if part == "anonymizer":
             protected = {
@@ -108,8 +113,8 @@ class Trial:
         better_and_worse = (right, right_in_keras) if "scenario" in name else (right_in_keras, right)
         return paired_difference(*better_and_worse, self.dump.clip_test)
 
-    def _reader(self, labels, classes):
-        return attackers.train(attackers.CNN, self.dump.x_train, labels, classes, self.seed)
+    def _reader(self, images, labels, classes):
+        return attackers.train(attackers.CNN, images, labels, classes, self.seed)
 
     def _anonymizer(self, dump):
         readings = {"expression_accuracy": (dump.ep_test, self.read_expression(dump.p_test), None)}

@@ -75,13 +75,16 @@ def test_a_split_by_subject_audits_people_never_trained_on():
     assert dump.identities == test.identities and set(dump.identities).isdisjoint(model.identities)
     assert names_of(dump.x_train) | names_of(dump.x_test) == names_of(test.images)
     assert names_of(dump.x_train).isdisjoint(names_of(dump.x_test))
-    assert not dump.trained_train.any() and dump.c_test is None
+    assert not dump.trained_train.any() and not dump.people_are_targets
+    assert dump.targets == model.identities and set(dump.c_train) <= set(range(len(train.identities)))
+    assert names_of(dump.taught.x) == names_of(faces.images) - names_of(test.images)
+    np.testing.assert_array_equal(dump.taught.id[: len(train)], train.identity)
 
 
 def test_people_that_the_model_does_not_know_are_no_targets():
     strangers = dataclasses.replace(noise_faces(per_cell=3), identities=("x", "y", "z"))
     dump = evaluation.make_dump(make_model(tiny_config()), strangers, "exclude-true")
-    assert dump.identities == ("x", "y", "z") and dump.c_train is None and dump.c_test is None
+    assert dump.identities == ("x", "y", "z") and dump.taught is None and not dump.people_are_targets
     assert dump.target_policy == "uniform" and not dump.trained_train.any()
 
 

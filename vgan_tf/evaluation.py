@@ -95,15 +95,17 @@ def make_dump(model, faces, target_policy="uniform", most_images=None, fresh=Non
         strangers: FaceSet of people that are not in the data, or None.
 
     Returns:
-        Dump. Its train part is everything but the test part; `trained_train` marks what trained the generator.
+        Dump. Its train part is everything but the test part; `trained_train` marks what trained the generator. In a
+        split by subject both parts are of the people held out, and its part `taught` is of the others, the targets.
     """
     config = model.config
     _check_labels(model, faces)
     train, validation, test = partition(faces, config)
-    known = config.split != "subject" and faces.identities == model.identities
+    held_out_people = config.split == "subject"
+    known = not held_out_people and faces.identities == model.identities
     if target_policy == "exclude-true" and not known:
         target_policy = "uniform"  # Nobody's true identity is a target.
-    if config.split == "subject":
+    if held_out_people:
         held_out = split(test, "image", HELD_OUT_TEST_FRACTION, seed=config.seed).test
         parts = {"train": test.subset(np.setdiff1d(np.arange(len(test)), held_out)), "test": test.subset(held_out)}
     else:
@@ -116,8 +118,6 @@ def make_dump(model, faces, target_policy="uniform", most_images=None, fresh=Non
         if part == "train":
             arrays["trained_train"] = known & (kept < len(train))
         seen = _protect(model, subset, target_policy, seed)
-        if not known:
-            del seen["c"]  # People who are no targets cannot teach a classifier to read the targets.
         truth = _truth(subset)
         if clip_names.size > 1:
             truth["clip"] = np.searchsorted(clip_names, subset.clip)
@@ -129,8 +129,15 @@ def make_dump(model, faces, target_policy="uniform", most_images=None, fresh=Non
         _check_labels(model, strangers)
         seen = _protect(model, strangers, "uniform", config.seed + 4)
         arrays["strangers"] = Extra(**seen, identities=strangers.identities)
-    identities = parts["test"].identities
-    return Dump(**arrays, identities=identities, expressions=model.expressions, target_policy=target_policy)
+    if held_out_people and train.identities == model.identities:
+        arrays["taught"] = Extra(**_protect(model, train.concatenate(validation), target_policy, config.seed + 5))
+    return Dump(
+        **arrays,
+        identities=parts["test"].identities,
+        expressions=model.expressions,
+        targets=model.identities,
+        target_policy=target_policy,
+    )
 
 
 def _protect(model, faces, target_policy, seed):

@@ -165,7 +165,8 @@ def baseline_dump(dump, name):
 def applicable(dump, names):
     """Those of `names` that the data allows: k-same needs k people who show each expression in each part."""
     parts = [(dump.id_train, dump.ep_train), (dump.id_test, dump.ep_test)]
-    parts += [(extra.id, extra.ep) for extra in (dump.fresh, dump.strangers) if extra is not None]
+    extras = [getattr(dump, part) for part in EXTRAS]
+    parts += [(extra.id, extra.ep) for extra in extras if extra is not None]
     people = min(
         len(np.unique(identity[expression == one])) for identity, expression in parts for one in np.unique(expression)
     )

@@ -9,7 +9,7 @@ from vgan_tf.errors import InputError
 from vgan_tf.files import replacing
 
 PARTS = ("train", "test")
-EXTRAS = ("fresh", "strangers")
+EXTRAS = ("fresh", "strangers", "taught")
 IMAGES = ("x", "p")
 LABELS = ("id", "ep")
 LATENTS = ("mu", "z")
@@ -17,9 +17,9 @@ LATENTS = ("mu", "z")
 
 @dataclasses.dataclass(frozen=True)
 class Extra:
-    """Further images, of the same people or of others, that trained nothing; attributes as those of `Dump`.
+    """Further images, of the same people or of others; attributes as those of `Dump`.
 
-    `c` counts the dump's identities, `id` this part's own.
+    `c` counts the dump's targets, `id` this part's own identities.
     """
 
     x: np.ndarray
@@ -40,17 +40,19 @@ class Dump:
         x_*: uint8 `(n, height, width, 3)`, RGB originals.
         p_*: uint8, same shape, protected images.
         id_*, ep_*: int64 `(n,)`, indices into `identities` and `expressions`.
-        c_*: int64 `(n,)`, target identities used, or None.
+        c_*: int64 `(n,)`, target identities used, indices into `targets`, or None.
         mu_*, z_*: float32 `(n, d)`, latent means and one sampled latent, or None where there is no latent.
         intensity_*: float32 `(n,)`, true intensity of the expression, or None.
         pose_*: float32 `(n, 3)`, true yaw, pitch and roll of the head in degrees, or None.
         clip_*: int64 `(n,)`, the video clip of each image, the same numbers in both parts, or None.
 
     Further attributes:
-        fresh: `Extra` of the same people (its `id` counts `identities`), or None.
-        strangers: `Extra` of people that are in no other part, or None.
+        fresh: `Extra` of the same people that trained nothing (its `id` counts `identities`), or None.
+        strangers: `Extra` of people that are in no other part, and trained nothing, or None.
+        taught: `Extra` of the targets (its `id` counts `targets`), where the people of the other parts are none: what
+            readers of the expression and of the target learn from, or None.
         trained_train: bool `(n,)`, True where a training image trained the generator, or None if unknown.
-        identities, expressions: names.
+        identities, expressions: names. targets: likewise; `identities` unless given.
         target_policy: "uniform", "exclude-true", "fixed:NAME", or "unknown".
     """
 
@@ -76,9 +78,11 @@ class Dump:
     clip_test: np.ndarray | None = None
     fresh: Extra | None = None
     strangers: Extra | None = None
+    taught: Extra | None = None
     trained_train: np.ndarray | None = None
     identities: tuple = ()
     expressions: tuple = ()
+    targets: tuple = ()
     target_policy: str = "unknown"
 
     def __post_init__(self):
@@ -88,6 +92,7 @@ class Dump:
             if not given and all(part is not None and part.size for part in labels):
                 given = tuple(str(index) for index in range(int(max(part.max() for part in labels)) + 1))
             object.__setattr__(self, names, given)
+        object.__setattr__(self, "targets", tuple(map(str, self.targets)) or self.identities)
         object.__setattr__(self, "target_policy", str(self.target_policy))
         for part in PARTS:
             self._check_part(part)
@@ -106,10 +111,16 @@ class Dump:
             raise InputError(
                 f"dump: x_train and x_test differ in size {self.x_train.shape[1:]}, {self.x_test.shape[1:]}"
             )
-        if self.target_policy == "exclude-true" and self.c_test is not None and (self.c_test == self.id_test).any():
+        excluding = self.target_policy == "exclude-true" and self.c_test is not None and self.people_are_targets
+        if excluding and (self.c_test == self.id_test).any():
             raise InputError("dump: target_policy is exclude-true but some c_test equal id_test; correct the policy")
         if min(len(np.unique(self.id_train)), len(np.unique(self.id_test))) < 2:
             raise InputError("dump: id_train and id_test must hold at least two identities each; add people")
+
+    @property
+    def people_are_targets(self):
+        """Whether `c` and `id` count the same people."""
+        return self.targets == self.identities
 
     def _check_part(self, part):
         images = getattr(self, f"x_{part}")
@@ -121,7 +132,7 @@ class Dump:
                 )
             if array.shape != images.shape or not len(array):
                 raise InputError(f"dump: {name}_{part} has shape {array.shape}, x_{part} {images.shape}; give one each")
-        for name, classes in (("id", self.identities), ("ep", self.expressions), ("c", self.identities)):
+        for name, classes in (("id", self.identities), ("ep", self.expressions), ("c", self.targets)):
             self._check_labels(f"{name}_{part}", len(images), len(classes))
         for name, dimensions in (("mu", 2), ("z", 2), ("intensity", 1), ("pose", 2)):
             array = getattr(self, f"{name}_{part}")
@@ -137,7 +148,8 @@ class Dump:
 
     def _checked_extra(self, part):
         extra = getattr(self, part)
-        count, names = len(extra.x), self.identities if part == "fresh" else tuple(map(str, extra.identities))
+        names = {"fresh": self.identities, "taught": self.targets}.get(part) or tuple(map(str, extra.identities))
+        count = len(extra.x)
         if part == "strangers" and len(names) < 2:
             raise InputError("dump: strangers needs identities, two names or more")
         values = {"identities": names}
@@ -145,7 +157,7 @@ class Dump:
             array = getattr(extra, name)
             if array.dtype != np.uint8 or array.shape != (count, *self.x_train.shape[1:]) or not count:
                 raise InputError(f"dump: {name}_{part} is {array.dtype} {array.shape}; give uint8 images like x_train")
-        for name, classes in (("id", len(names)), ("ep", len(self.expressions)), ("c", len(self.identities))):
+        for name, classes in (("id", len(names)), ("ep", len(self.expressions)), ("c", len(self.targets))):
             labels = _integers(getattr(extra, name))
             if getattr(extra, name) is None and name == "c":
                 continue

@@ -130,7 +130,7 @@ def attack_across_targets(attacker, dump, classes, seeds, quick):
     images, test_images = without_looks(images, targets), without_looks(dump.p_test, dump.c_test)
     runs = []
     for seed in seeds:
-        halves = np.array_split(np.random.default_rng(seed).permutation(classes), 2)
+        halves = np.array_split(np.random.default_rng(seed).permutation(len(dump.targets)), 2)
         scores = np.zeros((len(dump.id_test), classes), np.float32)
         for learnt_targets, read_targets in (halves, halves[::-1]):
             learnt, read = np.isin(targets, learnt_targets), np.isin(dump.c_test, read_targets)
