@@ -313,8 +313,8 @@ def edge():
 def demo():
     """`edge`, sized for `make demo`.
 
-    `make demo`, on drawn faces (630 test images): expression 91.6 % by a classifier of originals, target identity
-    100 %; identity 15.2 % in scenario I, 22.9 % in II, 22.4 % in III; chance is 16.7 %. See docs/results/demo.md.
+    `make demo`, on drawn faces (630 test images): expression 89.7 % by a classifier of originals, target identity
+    100 %; identity 15.9 % in scenario I, 22.5 % in II, 21.9 % in III; chance is 16.7 %. See docs/results/demo.md.
     """
     data = "avatars:identities=6,images=4200,seed=1"
     return edge().replace(preset="demo", data=data, dependence_images=96, epochs=26)
