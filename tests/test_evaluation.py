@@ -10,6 +10,7 @@ from helpers import make_model, noise_faces, tiny_config
 from vgan_tf import PPRLVGAN, evaluation
 from vgan_tf.audit import Dump
 from vgan_tf.errors import InputError
+from vgan_tf.mean_model import MeanModel, NoisyModel
 from vgan_tf.ondevice import open_export
 from vgan_tf.training import partition
 
@@ -64,6 +65,17 @@ def test_target_policies(trained_model, faces):
         with pytest.raises(InputError):
             draw(policy)
     assert evaluation.make_dump(trained_model, faces, "exclude-true").target_policy == "exclude-true"
+
+
+def test_a_dump_holds_what_protecting_and_encoding_give(trained_model, faces):
+    noisy = NoisyModel.of_keras(trained_model, 2.0)
+    for model in (trained_model, MeanModel.of_keras(trained_model), noisy):
+        dump = evaluation.make_dump(model, faces)
+        for part, seed in (("train", model.config.seed + 1), ("test", model.config.seed + 2)):
+            images, targets = getattr(dump, f"x_{part}"), getattr(dump, f"c_{part}")
+            np.testing.assert_array_equal(getattr(dump, f"p_{part}"), model.protect(images, targets, seed=seed))
+            np.testing.assert_array_equal(getattr(dump, f"mu_{part}"), model.encode(images))
+            np.testing.assert_array_equal(getattr(dump, f"z_{part}"), model.encode(images, seed=seed))
 
 
 def test_a_split_by_subject_audits_people_never_trained_on():

@@ -142,11 +142,12 @@ def make_dump(model, faces, target_policy="uniform", most_images=None, fresh=Non
 
 def _protect(model, faces, target_policy, seed):
     targets = draw_targets(model, faces, target_policy, seed)
+    protected, means, drawn = model.protect_and_encode(faces.images, targets, seed)
     return {
         "x": np.asarray(faces.images),
-        "p": model.protect(faces.images, targets, seed=seed),
-        "mu": model.encode(faces.images),
-        "z": model.encode(faces.images, seed=seed),
+        "p": protected,
+        "mu": means,
+        "z": drawn,
         "c": targets,
         "id": faces.identity,
         "ep": faces.expression,

@@ -67,11 +67,17 @@ class MeanModel:
 
     def encode(self, images, seed=None):
         """The latent's mean; with a seed a draw, whose noise has the prior's std times `protection_noise`."""
-        latents = self.encode_mean(images)
-        if seed is None:
-            return latents
-        noise = np.random.default_rng(seed).standard_normal(latents.shape, np.float32)
-        return latents + np.float32(self.config.protection_noise) * noise
+        means = self.encode_mean(images)
+        return means if seed is None else self._draw(means, seed)
+
+    def protect_and_encode(self, images, targets, seed):
+        """What `protect`, `encode` and `encode` with the seed give; as that of PPRLVGAN."""
+        means = self.encode_mean(images)
+        return self.anonymize(images, targets), means, self._draw(means, seed)
+
+    def _draw(self, means, seed):
+        noise = np.random.default_rng(seed).standard_normal(means.shape, np.float32)
+        return means + np.float32(self.config.protection_noise) * noise
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,6 +98,11 @@ class NoisyModel(MeanModel):
 
     def protect(self, images, target="random", seed=0):
         return self.decode(self.encode(images, seed), self.resolve_targets(target, len(images), seed))
+
+    def protect_and_encode(self, images, targets, seed):
+        means = self.encode_mean(images)
+        drawn = self._draw(means, seed)
+        return self.decode(drawn, targets), means, drawn
 
 
 def load_exported(run, folder, recipe=None):

@@ -330,18 +330,34 @@ class PPRLVGAN(keras.Model):
         Returns:
             float32 `(n, latent_dim)`.
         """
-        _check_images(images)
-        means, log_vars = (
-            np.concatenate(parts)
-            for parts in zip(
-                *(
-                    map(ops.convert_to_numpy, self.encoder(_as_floats(images[i : i + batch_size]), training=False))
-                    for i in range(0, len(images), batch_size)
-                ),
-                strict=True,
-            )
-        )
+        means, log_vars = self._posterior(images, batch_size)
         return means if seed is None else ops.convert_to_numpy(sample_latent(means, log_vars, seed, noise))
+
+    def protect_and_encode(self, images, targets, seed):
+        """What `protect`, `encode` and `encode` with the seed give, by one pass through the encoder.
+
+        Args:
+            images: as for `encode`.
+            targets: int `(n,)`.
+            seed: int.
+        """
+        means, log_vars = self._posterior(images)
+        used, drawn = (
+            ops.convert_to_numpy(sample_latent(means, log_vars, seed, noise))
+            for noise in (self.config.protection_noise, 1.0)
+        )
+        return self.decode(used, targets), means, drawn
+
+    def _posterior(self, images, batch_size=128):
+        _check_images(images)
+        means, log_vars = zip(
+            *(
+                map(ops.convert_to_numpy, self.encoder(_as_floats(images[i : i + batch_size]), training=False))
+                for i in range(0, len(images), batch_size)
+            ),
+            strict=True,
+        )
+        return np.concatenate(means), np.concatenate(log_vars)
 
     def decode(self, latents, targets, batch_size=128):
         """The faces of target identities with the expression of latents.
