@@ -5,11 +5,12 @@ import dataclasses
 import numpy as np
 
 from vgan_tf.audit import attackers
+from vgan_tf.audit.dump import PARTS
 from vgan_tf.audit.statistics import accuracy_figure, chance, paired_difference
+from vgan_tf.device_model import DeviceModel
 from vgan_tf.evaluation import make_dump
 from vgan_tf.images import to_float
-from vgan_tf.mean_model import MeanModel
-from vgan_tf.targets import resolve_targets, target_codes
+from vgan_tf.targets import target_codes
 
 MOST_IMAGES = 4000
 # A file fails where it is proven (95 % interval, same images) to be worse than the Keras model by more than this.
@@ -32,20 +33,11 @@ class Trial:
     def __init__(self, model, classifier, faces, progress=print):
         self.seed = model.config.seed
         self.identity_count = len(model.identities)
-        self.dump = make_dump(MeanModel.of_keras(model), faces, most_images=MOST_IMAGES)
-        self.targets = {
-            part: resolve_targets("random", len(labels), model.identities, self.seed + 1 + number)
-            for number, (part, labels) in enumerate((("train", self.dump.id_train), ("test", self.dump.id_test)))
-        }
-        dump = self.dump
+        self.dump = dump = make_dump(DeviceModel.of_keras(model), faces, most_images=MOST_IMAGES)
         progress("scoring: readers of expression and identity learn from originals")
-        images, expression, identity = dump.x_train, dump.ep_train, dump.id_train
-        if dump.taught is not None:
-            images, expression, identity = dump.taught.x, dump.taught.ep, dump.taught.id
-        self.read_expression = self._reader(images, expression, len(dump.expressions))
-        # Where the people of the data are no targets, nobody can teach a reader what the targets look like.
-        knows_targets = dump.people_are_targets or dump.taught is not None
-        self.read_target = self._reader(images, identity, self.identity_count) if knows_targets else None
+        learnt = dump.lessons
+        self.read_expression = self._reader(learnt.x, learnt.ep, len(dump.expressions))
+        self.read_target = self._reader(learnt.x, learnt.id, self.identity_count) if dump.shows_targets else None
         self.readings = {}
         self.reference = {}
         for part, score in (
@@ -71,23 +63,24 @@ class Trial:
         Returns:
             dict, or None for the generator, which is scored as half of the anonymizer:
             anonymizer: "expression_accuracy" (by a reader that learnt from originals), "target_success" (absent where
-            the data are of other people than the run's), "scenario_2"; encoder: "scenario_3"; expression: "originals",
-            "protected". Each is {"accuracy", "interval"}, for attacks with "attacker", the strongest one; and
+            no original shows the targets), "scenario_2"; encoder: "scenario_3"; expression: "originals", "protected".
+            Each is {"accuracy", "interval"}, for attacks with "attacker", the strongest one; and
             "worse_than_keras": {the same names: {"difference", "interval"}}, a loss of accuracy or, for an attack, its
             gain.
         """
         if part == "anonymizer":
             protected = {
-                f"p_{name}": file.run(
-                    image=getattr(self.dump, f"x_{name}"), target=target_codes(targets, self.identity_count)
+                f"p_{half}": file.run(
+                    image=getattr(self.dump, f"x_{half}"),
+                    target=target_codes(getattr(self.dump, f"c_{half}"), self.identity_count),
                 )["protected"]
-                for name, targets in self.targets.items()
+                for half in PARTS
             }
             # Attackers are fixed by their seed: what learns from the same bytes reads the same.
             same = all(np.array_equal(images, getattr(self.dump, name)) for name, images in protected.items())
             readings = self.readings[part] if same else self._anonymizer(dataclasses.replace(self.dump, **protected))
         elif part == "encoder":
-            latents = {f"mu_{name}": file.run(image=getattr(self.dump, f"x_{name}"))["latent"] for name in self.targets}
+            latents = {f"mu_{half}": file.run(image=getattr(self.dump, f"x_{half}"))["latent"] for half in PARTS}
             readings = self._encoder(dataclasses.replace(self.dump, **latents))
         elif part == "expression":
             readings = self._expression(lambda images: file.run(image=images)["probabilities"])
@@ -119,7 +112,7 @@ class Trial:
     def _anonymizer(self, dump):
         readings = {"expression_accuracy": (dump.ep_test, self.read_expression(dump.p_test), None)}
         if self.read_target:
-            readings["target_success"] = (self.targets["test"], self.read_target(dump.p_test), None)
+            readings["target_success"] = (dump.c_test, self.read_target(dump.p_test), None)
         readings["scenario_2"] = self._strongest(attackers.QUICK_IMAGE_ATTACKERS, dump, dump.p_train, dump.p_test)
         return readings
 

@@ -8,6 +8,7 @@ import threading
 
 import numpy as np
 import pytest
+from small_dumps import of_people_held_out, silent, small_dump
 
 import vgan_tf.audit as audit_module
 from vgan_tf.audit import Dump, Extra, audit, controls, scenarios, steganography
@@ -47,10 +48,6 @@ def make_dump(kind, train=360, test=320, seed=0):
         }
     names = ("<b>Ann</b>", "Bea", "Cy", "Di")
     return Dump(**arrays, identities=names, expressions=("joy", "fear", "anger"), target_policy="uniform")
-
-
-def silent(line):
-    pass
 
 
 def with_strangers(dump, kind):
@@ -96,6 +93,15 @@ def test_a_rendering_of_target_and_expression_does_not_leak_and_is_reported(tmp_
     again = report_html(json.loads((tmp_path / "evaluation.json").read_text()), pictures)
     text = [re.sub(r"<figure.*?</figure>", "", one, flags=re.DOTALL) for one in (page, again)]
     assert text[0] == text[1], "evaluation.json carries all but the pictures"
+
+
+def test_people_held_out_are_audited_whole(tmp_path):
+    dump = of_people_held_out(small_dump("rendered", train=600, test=60, others=600))
+    evaluation = audit(dump, tmp_path, quick=True, progress=silent)
+    assert evaluation["verdict"] == "no leak found", evaluation["reason"]
+    assert evaluation["identities"] == list("ghijkl") and evaluation["n_test"] == 300
+    assert evaluation["utility"]["target_success"]["accuracy"] > 0.9
+    assert evaluation["linkability"]["strangers"] is None and evaluation["membership"]["images"] is None
 
 
 def test_a_subverted_generator_leaks(tmp_path):
@@ -201,6 +207,13 @@ def test_further_images_and_truth_come_through_a_file(tmp_path):
     assert loaded.fresh.z is None and list(loaded.clip_test) == list(dump.clip_test)
     assert loaded.targets == loaded.taught.identities == dump.targets and loaded.taught.id.max() == 4
     assert list(loaded.c_test) == [4] * 12 and not loaded.people_are_targets
+
+
+def test_a_dump_without_some_arrays_lacks_them_in_every_part():
+    dump = of_people_held_out(small_dump("rendered", 24, 12, 24))
+    bare = dump.without("c", "mu")
+    assert bare.c_train is bare.mu_test is None and bare.z_test is not None and bare.taught.z is not None
+    assert bare.taught.c is bare.taught.mu is None and bare.strangers is None
 
 
 def test_foreign_dump_without_names_gets_numbers(tmp_path):

@@ -5,9 +5,9 @@ import json
 
 import numpy as np
 import pytest
-from small_dumps import silent, small_dump
+from small_dumps import of_people_held_out, silent, small_dump
 
-from vgan_tf.audit import Extra, utility
+from vgan_tf.audit import utility
 
 
 def with_truth(dump):
@@ -56,16 +56,6 @@ def test_what_protected_images_keep_is_read_and_what_they_lost_is_not(measured):
     assert intensity["by_expression_alone"] < 0.1
     assert pose["yaw"]["original"] > 0.8 and pose["yaw"]["protected"] < 0.1
     assert pose["roll"]["original"] < 0.1  # not shown: nothing can be said of it
-
-
-def of_people_held_out(dump):
-    """The dump's strangers as its people, its own people as the targets, whose pictures teach the readers."""
-    people, changes = dump.strangers, {}
-    for part, rows in (("train", slice(0, None, 2)), ("test", slice(1, None, 2))):
-        changes |= {f"{name}_{part}": getattr(people, name)[rows] for name in ("x", "p", "id", "ep", "c", "mu", "z")}
-    taught = {name: getattr(dump, f"{name}_train") for name in ("x", "p", "id", "ep", "c", "mu", "z")}
-    changes |= {"taught": Extra(**taught), "targets": dump.identities, "identities": people.identities}
-    return dataclasses.replace(dump, **changes, fresh=None, strangers=None, trained_train=None)
 
 
 def test_readers_for_people_held_out_learn_from_the_targets():

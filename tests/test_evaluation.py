@@ -9,8 +9,8 @@ from helpers import make_model, noise_faces, tiny_config
 
 from vgan_tf import PPRLVGAN, evaluation
 from vgan_tf.audit import Dump
+from vgan_tf.device_model import DeviceModel
 from vgan_tf.errors import InputError
-from vgan_tf.mean_model import MeanModel, NoisyModel
 from vgan_tf.ondevice import open_export
 from vgan_tf.training import partition
 
@@ -68,8 +68,7 @@ def test_target_policies(trained_model, faces):
 
 
 def test_a_dump_holds_what_protecting_and_encoding_give(trained_model, faces):
-    noisy = NoisyModel.of_keras(trained_model, 2.0)
-    for model in (trained_model, MeanModel.of_keras(trained_model), noisy):
+    for model in (trained_model, DeviceModel.of_keras(trained_model), DeviceModel.of_keras(trained_model, 2.0)):
         dump = evaluation.make_dump(model, faces)
         for part, seed in (("train", model.config.seed + 1), ("test", model.config.seed + 2)):
             images, targets = getattr(dump, f"x_{part}"), getattr(dump, f"c_{part}")
@@ -88,9 +87,12 @@ def test_a_split_by_subject_audits_people_never_trained_on():
     assert names_of(dump.x_train) | names_of(dump.x_test) == names_of(test.images)
     assert names_of(dump.x_train).isdisjoint(names_of(dump.x_test))
     assert not dump.trained_train.any() and not dump.people_are_targets
-    assert dump.targets == model.identities and set(dump.c_train) <= set(range(len(train.identities)))
+    assert dump.targets == model.identities and set(dump.c_train) == set(range(4))
     assert names_of(dump.taught.x) == names_of(faces.images) - names_of(test.images)
     np.testing.assert_array_equal(dump.taught.id[: len(train)], train.identity)
+    fewer = evaluation.make_dump(model, faces, most_images=12)
+    assert len(fewer.x_train) == len(fewer.x_test) == len(fewer.taught.x) == 12
+    assert names_of(fewer.taught.x) < names_of(dump.taught.x)
 
 
 def test_people_that_the_model_does_not_know_are_no_targets():

@@ -9,9 +9,9 @@ import numpy as np
 from vgan_tf.audit import Dump, Extra, audit
 from vgan_tf.audit.report import headline
 from vgan_tf.data import companions, load_faces, split
+from vgan_tf.device_model import load_exported
 from vgan_tf.errors import InputError
 from vgan_tf.images import write_image
-from vgan_tf.mean_model import load_exported
 from vgan_tf.run import load_run, open_run
 from vgan_tf.training import partition
 
@@ -87,10 +87,10 @@ def make_dump(model, faces, target_policy="uniform", most_images=None, fresh=Non
     """Protect a data set and gather what an attacker may see.
 
     Args:
-        model: PPRLVGAN or MeanModel.
+        model: PPRLVGAN or DeviceModel.
         faces: FaceSet, the whole data; it is split as the model's configuration says.
         target_policy: as for `evaluate_run`.
-        most_images: of the train and of the test part, drawn at random; None for all.
+        most_images: of each part, drawn at random; None for all.
         fresh: FaceSet of the same people in pictures that trained nothing, or None.
         strangers: FaceSet of people that are not in the data, or None.
 
@@ -113,24 +113,27 @@ def make_dump(model, faces, target_policy="uniform", most_images=None, fresh=Non
     arrays, clip_names = {}, np.unique(faces.clip)
     for number, (part, subset) in enumerate(parts.items()):
         seed = config.seed + 1 + number
-        kept = np.sort(np.random.default_rng(seed).permutation(len(subset))[:most_images])
-        subset = subset.subset(kept)
+        kept = _draw_rows(subset, most_images, seed)
         if part == "train":
             arrays["trained_train"] = known & (kept < len(train))
-        seen = _protect(model, subset, target_policy, seed)
-        truth = _truth(subset)
+        subset = subset.subset(kept)
+        seen, truth = _protect(model, subset, target_policy, seed), _truth(subset)
         if clip_names.size > 1:
             truth["clip"] = np.searchsorted(clip_names, subset.clip)
         arrays |= {f"{name}_{part}": values for name, values in {**seen, **truth}.items()}
-    if known and fresh is not None:
-        _check_labels(model, fresh)
-        arrays["fresh"] = Extra(**_protect(model, fresh, target_policy, config.seed + 3))
-    if strangers is not None:
-        _check_labels(model, strangers)
-        seen = _protect(model, strangers, "uniform", config.seed + 4)
-        arrays["strangers"] = Extra(**seen, identities=strangers.identities)
-    if held_out_people and train.identities == model.identities:
-        arrays["taught"] = Extra(**_protect(model, train.concatenate(validation), target_policy, config.seed + 5))
+    teaches = held_out_people and train.identities == model.identities
+    extras = {
+        "fresh": fresh if known else None,
+        "strangers": strangers,
+        "taught": train.concatenate(validation) if teaches else None,
+    }
+    for number, (part, subset) in enumerate(extras.items()):
+        if subset is not None:
+            _check_labels(model, subset)
+            seed = config.seed + 3 + number
+            subset = subset.subset(_draw_rows(subset, most_images, seed))
+            seen = _protect(model, subset, "uniform" if part == "strangers" else target_policy, seed)
+            arrays[part] = Extra(**seen, identities=subset.identities)
     return Dump(
         **arrays,
         identities=parts["test"].identities,
@@ -138,6 +141,11 @@ def make_dump(model, faces, target_policy="uniform", most_images=None, fresh=Non
         targets=model.identities,
         target_policy=target_policy,
     )
+
+
+def _draw_rows(faces, most, seed):
+    """At most so many rows of a FaceSet, in order; all for None."""
+    return np.sort(np.random.default_rng(seed).permutation(len(faces))[:most])
 
 
 def _protect(model, faces, target_policy, seed):

@@ -4,7 +4,6 @@ Runs, those of a sweep over one setting, and the built-in baselines, all measure
 audit on the same data. Runs that differ in their seed alone are one point.
 """
 
-import dataclasses
 import json
 import math
 import os
@@ -21,12 +20,12 @@ from vgan_tf.audit.notebook import Notebook
 from vgan_tf.audit.statistics import chance
 from vgan_tf.config import parse_assignments, preset
 from vgan_tf.data import companions, load_faces
+from vgan_tf.device_model import DeviceModel
 from vgan_tf.errors import InputError
 from vgan_tf.evaluation import make_dump, pair_dump, results_folder
 from vgan_tf.files import write_json, write_text
 from vgan_tf.frontier_plot import frontier_svg
 from vgan_tf.frontier_table import markdown_table, point, write_table
-from vgan_tf.mean_model import NoisyModel
 from vgan_tf.run import load_run, open_run
 
 ENDING_OF_A_SEED = re.compile(r"[-_.= ]*(seed|s)?[-_.= ]*\d*$")  # of a run's name
@@ -201,7 +200,7 @@ def noise_levels(text):
         try:
             levels[level] = float(level)
         except ValueError:
-            levels[level] = -1.0
+            levels[level] = math.nan
         if not 0 < levels[level] < math.inf:
             raise InputError(f"--noise {level!r}: must be a finite number above 0")
     return levels
@@ -220,13 +219,8 @@ def run_dump(folder, noise=None):
     faces = load_faces(model.config.data)
     if noise is None:
         return make_dump(model, faces, fresh=fresh, strangers=strangers)
-    dump = make_dump(NoisyModel.of_keras(model, noise), faces, fresh=fresh, strangers=strangers)
-    extras = {
-        name: dataclasses.replace(extra, mu=None)
-        for name, extra in (("fresh", dump.fresh), ("strangers", dump.strangers))
-        if extra is not None
-    }
-    return dataclasses.replace(dump, mu_train=None, mu_test=None, **extras)
+    noisy = DeviceModel.of_keras(model, noise)
+    return make_dump(noisy, faces, fresh=fresh, strangers=strangers).without("mu")
 
 
 def measured(dump, folder, settings, progress):

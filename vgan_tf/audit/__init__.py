@@ -66,15 +66,13 @@ def audit(dump, out, seeds=1, quick=False, progress=print, seed=0, pictures=None
     start = time.monotonic()
     out, runs = Path(out), list(range(seed, seed + seeds))
     notebook = Notebook(out / "unfinished", dump, {"seeds": runs, "quick": quick}, progress)
+
+    def work(name, tell):
+        return notebook.part(name, lambda: PARTS[name](dump, runs, quick, tell))
+
     # Threads of the linear algebra wait busily for one another and for TensorFlow's: one is faster on shared cores.
     with threadpool_limits(1, "blas"):
-        found = _side_by_side(
-            {
-                name: lambda tell, name=name, part=part: notebook.part(name, lambda: part(dump, runs, quick, tell))
-                for name, part in PARTS.items()
-            },
-            progress,
-        )
+        found = _side_by_side(PARTS, work, progress)
     results = {name: result for name, (result, _) in found.items()}
     evaluation = _evaluation(dump, runs, quick, results)
     evaluation["seconds"] = round(time.monotonic() - start, 1)
@@ -86,8 +84,8 @@ def audit(dump, out, seeds=1, quick=False, progress=print, seed=0, pictures=None
     return evaluation
 
 
-def _side_by_side(tasks, progress):
-    """Run tasks in `WORKERS` threads: {name: (progress) -> result} -> {name: result}.
+def _side_by_side(names, work, progress):
+    """Work on each name in `WORKERS` threads, in order: {name: what `work(name, progress)` gives}.
 
     When one fails, or this is interrupted, the others end at their next line of progress.
     """
@@ -99,7 +97,7 @@ def _side_by_side(tasks, progress):
         progress(line)
 
     with ThreadPoolExecutor(WORKERS) as pool:
-        running = {name: pool.submit(task, tell) for name, task in tasks.items()}
+        running = {name: pool.submit(work, name, tell) for name in names}
         try:
             for ended in wait(running.values(), return_when=FIRST_EXCEPTION).done:
                 ended.result()  # raises what one failed with

@@ -152,14 +152,12 @@ def baseline_dump(dump, name):
     for part in PARTS:
         faces = Faces(*(getattr(dump, f"{kind}_{part}") for kind in ("x", "id", "ep")))
         changes[f"p_{part}"] = protect(faces, train)
-        changes |= dict.fromkeys(f"{kind}_{part}" for kind in ("c", *LATENTS))
+    bare = dump.without("c", *LATENTS)
     for part in EXTRAS:
-        extra = getattr(dump, part)
+        extra = getattr(bare, part)
         if extra is not None:
-            protected = protect(Faces(extra.x, extra.id, extra.ep), train)
-            absent = dict.fromkeys(("c", *LATENTS))
-            changes[part] = dataclasses.replace(extra, p=protected, **absent)
-    return dataclasses.replace(dump, **changes)
+            changes[part] = dataclasses.replace(extra, p=protect(Faces(extra.x, extra.id, extra.ep), train))
+    return dataclasses.replace(bare, **changes)
 
 
 def applicable(dump, names):

@@ -122,6 +122,26 @@ class Dump:
         """Whether `c` and `id` count the same people."""
         return self.targets == self.identities
 
+    @property
+    def lessons(self):
+        """`Extra` that readers of the expression and of the target learn from: `taught`, else the training part."""
+        if self.taught is not None:
+            return self.taught
+        return Extra(**{name: getattr(self, f"{name}_train") for name in ("x", "p", "id", "ep", "c", *LATENTS)})
+
+    @property
+    def shows_targets(self):
+        """Whether originals in `lessons` show the targets, so that a reader can know them."""
+        return self.people_are_targets or self.taught is not None
+
+    def without(self, *names):
+        """The same without these of "c", "mu" and "z", in all of its parts."""
+        changes = dict.fromkeys(f"{name}_{part}" for name in names for part in PARTS)
+        for part in EXTRAS:
+            if getattr(self, part) is not None:
+                changes[part] = dataclasses.replace(getattr(self, part), **dict.fromkeys(names))
+        return dataclasses.replace(self, **changes)
+
     def _check_part(self, part):
         images = getattr(self, f"x_{part}")
         for name in IMAGES:

@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from vgan_tf.audit import attackers
-from vgan_tf.audit.dump import LATENTS, PARTS
+from vgan_tf.audit.dump import EXTRAS, LATENTS, PARTS
 from vgan_tf.audit.processing import jpeg
 from vgan_tf.audit.statistics import accuracy_figure
 from vgan_tf.images import to_float
@@ -139,7 +139,7 @@ def subvert(dump, seed=0, quick=False, progress=print):
     steps = QUICK_HIDER_STEPS if quick else HIDER_STEPS
     _train_hider(hider, of_originals, of_protected, dump.p_train, dump.id_train, steps, random)
     hidden = {f"p_{part}": hider(getattr(dump, f"p_{part}"), getattr(dump, f"id_{part}")) for part in PARTS}
-    absent = dict.fromkeys(("fresh", "strangers", *(f"{name}_{part}" for name in LATENTS for part in PARTS)))
+    absent = dict.fromkeys((*EXTRAS, *(f"{name}_{part}" for name in LATENTS for part in PARTS)))
     return dataclasses.replace(dump, **hidden, **absent)
 
 
@@ -165,7 +165,7 @@ def hide_in_latent(dump, seed=0):
         side = random.choice([-1, 1], (len(identity), 1))
         noise = random.normal(0, np.sqrt(1 - HIDDEN_VARIANCE), (len(identity), LATENT_WIDTH))
         latents |= {f"mu_{part}": (side * directions[identity] + noise).astype(np.float32), f"z_{part}": None}
-    return dataclasses.replace(dump, **latents, fresh=None, strangers=None)
+    return dataclasses.replace(dump, **latents, **dict.fromkeys(EXTRAS))
 
 
 class Hider:
@@ -280,4 +280,4 @@ def _fewer(dump, count, seed):
     rows = np.sort(np.random.default_rng(seed).permutation(len(dump.id_train))[:count])
     names = [field.name for field in dataclasses.fields(dump) if field.name.endswith("_train")]
     taken = {name: getattr(dump, name)[rows] for name in names if getattr(dump, name) is not None}
-    return dataclasses.replace(dump, **taken, fresh=None, strangers=None)
+    return dataclasses.replace(dump, **taken, **dict.fromkeys(EXTRAS))

@@ -6,7 +6,6 @@ from sklearn.metrics.pairwise import rbf_kernel
 from sklearn.preprocessing import StandardScaler
 
 from vgan_tf.audit import attackers
-from vgan_tf.audit.dump import Extra
 from vgan_tf.audit.quality import quality_figures
 from vgan_tf.audit.statistics import accuracy_figure, r_squared
 
@@ -22,7 +21,7 @@ def utility_figures(dump, seeds, quick=False, progress=print):
 
     A reader is one network that learns two things at once: the expression, and the face it sees (the identity in
     originals, the target in protected images). Readers of both kinds read images of both kinds. They learn from
-    `dump.taught` where there is such a part, else from the training part.
+    `dump.lessons`.
 
     Args:
         dump: `Dump`.
@@ -55,7 +54,7 @@ def utility_figures(dump, seeds, quick=False, progress=print):
                 predictions.setdefault(f"{source}_to_{test}", []).append(columns[:, 0])
             if drawn is not None:
                 drawn_readings.setdefault(source, []).append(predict(drawn[0])[:, 0])
-            if source == "original" and _knows_targets(dump):
+            if source == "original" and dump.c_test is not None and dump.shows_targets:
                 target_readings.append(readings["protected"][:, 1])
             if seed != seeds[0]:
                 continue
@@ -125,23 +124,16 @@ def train_reader(dump, source, seed, quick):
         targets, the face shown; describe: images -> float32 `(n, d)`, last hidden layer; and the examples of the
         training part to hold back from readers of other traits, bool `(n,)`: those that decided when to stop.
     """
-    learnt = Extra(dump.x_train, dump.p_train, dump.id_train, dump.ep_train, dump.c_train)
-    held_back = attackers.stratified_part(dump.ep_train, attackers.VALIDATION_SHARE, seed)
-    checked = held_back
-    if dump.taught is not None:
-        learnt = dump.taught
-        checked = attackers.stratified_part(learnt.ep, attackers.VALIDATION_SHARE, seed)
+    learnt = dump.lessons
+    held_back, checked = (
+        attackers.stratified_part(labels, attackers.VALIDATION_SHARE, seed) for labels in (dump.ep_train, learnt.ep)
+    )
     faces = learnt.id if source == "original" else learnt.c
     labels = np.stack([learnt.ep] if faces is None else [learnt.ep, faces], axis=1)
     images = getattr(learnt, SOURCES[source])
     parts = [attackers.Examples(images[rows], labels[rows]) for rows in (~checked, checked)]
     classes = max(len(dump.expressions), len(dump.identities), len(dump.targets))
     return *attackers.train_reader_cnn(*parts, classes, seed, quick), held_back
-
-
-def _knows_targets(dump):
-    """Whether a reader of originals learns the faces of the targets."""
-    return dump.c_test is not None and (dump.people_are_targets or dump.taught is not None)
 
 
 def per_expression(dump, predictions):

@@ -1,4 +1,4 @@
-"""A trained model as it acts on the device: the latent's mean, in Keras or as exported files, and with noise on it."""
+"""A trained model as it acts on the device, in Keras or as exported files, with noise on the latent or without."""
 
 import dataclasses
 from collections.abc import Callable
@@ -12,30 +12,34 @@ from vgan_tf.targets import resolve_targets, target_codes
 
 
 @dataclasses.dataclass(frozen=True)
-class MeanModel:
-    """A model that protects without noise, as on the device, with the methods of `PPRLVGAN` that an audit needs.
+class DeviceModel:
+    """What the device does with images, by the methods of `PPRLVGAN` that an audit needs.
 
     Attributes:
         config, identities, expressions: those of the run.
-        anonymize: (uint8 images `(n, 64, 64, 3)`, int targets `(n,)`) -> uint8 images.
-        encode_mean: uint8 images -> float32 latents `(n, latent_dim)`.
+        encode_mean: uint8 images `(n, 64, 64, 3)` -> float32 latents `(n, latent_dim)`.
+        render: (the images, latents, int targets `(n,)`) -> uint8 images `(n, 64, 64, 3)`.
+        noisy: whether a draw of the latent is rendered, as when `ondevice.Protector` is asked for noise.
     """
 
     config: Config
     identities: tuple
     expressions: tuple
-    anonymize: Callable
     encode_mean: Callable
+    render: Callable
+    noisy: bool = False
 
     @classmethod
-    def of_keras(cls, model):
-        """A PPRLVGAN that decodes the latent's mean."""
+    def of_keras(cls, model, noise=None):
+        """A PPRLVGAN, and the noise on its latents in standard deviations of the prior, or None."""
+        config = model.config if noise is None else model.config.replace(protection_noise=noise)
         return cls(
-            model.config,
+            config,
             model.identities,
             model.expressions,
-            lambda images, targets: model.decode(model.encode(images), targets),
             model.encode,
+            lambda images, latents, targets: model.decode(latents, targets),
+            noisy=noise is not None,
         )
 
     @classmethod
@@ -47,7 +51,7 @@ class MeanModel:
             anonymizer, encoder: LiteModels.
         """
 
-        def anonymize(images, targets):
+        def anonymize(images, latents, targets):
             codes = target_codes(targets, len(run.identities))
             return anonymizer.run(image=images, target=codes)["protected"]
 
@@ -55,15 +59,15 @@ class MeanModel:
             run.config,
             run.identities,
             run.expressions,
-            anonymize,
             lambda images: encoder.run(image=images)["latent"],
+            anonymize,
         )
 
     def resolve_targets(self, target, count, seed=0):
         return resolve_targets(target, count, self.identities, seed)
 
     def protect(self, images, target="random", seed=0):
-        return self.anonymize(images, self.resolve_targets(target, len(images), seed))
+        return self.protect_and_encode(images, self.resolve_targets(target, len(images), seed), seed)[0]
 
     def encode(self, images, seed=None):
         """The latent's mean; with a seed a draw, whose noise has the prior's std times `protection_noise`."""
@@ -73,36 +77,12 @@ class MeanModel:
     def protect_and_encode(self, images, targets, seed):
         """What `protect`, `encode` and `encode` with the seed give; as that of PPRLVGAN."""
         means = self.encode_mean(images)
-        return self.anonymize(images, targets), means, self._draw(means, seed)
+        drawn = self._draw(means, seed)
+        return self.render(images, drawn if self.noisy else means, targets), means, drawn
 
     def _draw(self, means, seed):
         noise = np.random.default_rng(seed).standard_normal(means.shape, np.float32)
         return means + np.float32(self.config.protection_noise) * noise
-
-
-@dataclasses.dataclass(frozen=True)
-class NoisyModel(MeanModel):
-    """A model that protects as the device does when asked for noise: by a draw of `encode`.
-
-    Attributes:
-        decode: (float32 latents `(n, latent_dim)`, int targets `(n,)`) -> uint8 images.
-    """
-
-    decode: Callable
-
-    @classmethod
-    def of_keras(cls, model, noise):
-        """A PPRLVGAN with noise on its latents, in standard deviations of the prior as in `ondevice.Protector`."""
-        mean = dict(vars(MeanModel.of_keras(model)), config=model.config.replace(protection_noise=noise))
-        return cls(**mean, decode=model.decode)
-
-    def protect(self, images, target="random", seed=0):
-        return self.decode(self.encode(images, seed), self.resolve_targets(target, len(images), seed))
-
-    def protect_and_encode(self, images, targets, seed):
-        means = self.encode_mean(images)
-        drawn = self._draw(means, seed)
-        return self.decode(drawn, targets), means, drawn
 
 
 def load_exported(run, folder, recipe=None):
@@ -114,7 +94,7 @@ def load_exported(run, folder, recipe=None):
         recipe: which files; without it the one that a device would take.
 
     Returns:
-        MeanModel.
+        DeviceModel.
 
     Raises:
         InputError: no such files, or not exported from this run.
@@ -123,4 +103,4 @@ def load_exported(run, folder, recipe=None):
     if export.weights_sha256 != run.weights_sha256():
         # Another split may have trained them on what would be the test images here.
         raise InputError(f"{folder}: not exported from {run.folder} as it is now; export it again")
-    return MeanModel.of_files(run, *(export.model(part, recipe) for part in ("anonymizer", "encoder")))
+    return DeviceModel.of_files(run, *(export.model(part, recipe) for part in ("anonymizer", "encoder")))
