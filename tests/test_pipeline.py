@@ -34,9 +34,29 @@ def test_training_batches_show_every_image_once_a_pass_with_its_labels():
     assert sorted(first) == sorted(second) == list(range(42)) and first != second
 
 
+def test_batches_of_few_people_show_no_image_twice_and_everybody():
+    faces = noise_faces(identities=7, per_cell=8)  # 56 images a person
+    config = tiny_config(batch_size=28, batch_people=2, **PLAIN)
+    index = {image.tobytes(): number for number, image in enumerate(faces.images)}
+    batches = take(training_batches(faces, config), 28)
+    people = [np.unique(identity) for _, identity, _ in batches]
+    assert max(map(len, people)) == 2, "112 images of two people make four batches, 56 of the last one two"
+    first, second = (
+        [index[image.tobytes()] for images, _, _ in half for image in np.rint((images + 1) * 127.5).astype(np.uint8)]
+        for half in (batches[:14], batches[14:])
+    )
+    assert sorted(first) == sorted(second) == list(range(392)) and first != second
+    assert {tuple(one) for one in people[:14]} != {tuple(one) for one in people[14:]}, "other groups in each pass"
+    assert equal(
+        take(training_batches(faces, config.replace(batch_people=7)), 3),
+        take(training_batches(faces, config.replace(batch_people=0)), 3),
+    )
+
+
+@pytest.mark.parametrize("people", [0, 2])
 @pytest.mark.parametrize("first_step", [1, 5])
-def test_training_batches_go_on_from_any_iteration(first_step):
-    changes = {"augment_shift_px": 2, "augment_light": 0.1, "augment_flip": True}
+def test_training_batches_go_on_from_any_iteration(first_step, people):
+    changes = {"augment_shift_px": 2, "augment_light": 0.1, "augment_flip": True, "batch_people": people}
     faces, config = noise_faces(), tiny_config(batch_size=16, seed=4, **changes)
     whole = take(training_batches(faces, config), 7)
     assert equal(whole[first_step:], take(training_batches(faces, config, first_step), 7 - first_step))

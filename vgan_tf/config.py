@@ -48,6 +48,8 @@ class Config:
         latent_dependence_weight: dependence of the latent's mean on the identity within one expression; in L_G, not in
             the paper.
         dependence_images: further images an iteration that are encoded only, for better estimates of dependences.
+        batch_people: people whose images make up a batch, in turns; the fewer, the more pairs of one person's images do
+            the penalties of dependence compare. 0 for all people.
         style_dim: length of the style, what of an image is neither expression nor identity (light, background, pose);
             training reconstructs images with their style, protection leaves it out. 0 for none; not in the paper.
         style_kl_weight, style_dependence_weight: KL of the style's posterior, and its dependence on both labels.
@@ -101,6 +103,7 @@ class Config:
     feature_weight: float = 0.0
     latent_dependence_weight: float = 0.0
     dependence_images: int = 0
+    batch_people: int = 0
     style_dim: int = 0
     style_kl_weight: float = 0.0
     style_dependence_weight: float = 0.0
@@ -143,6 +146,7 @@ class Config:
             "steps_per_epoch",
             "seed",
             "dependence_images",
+            "batch_people",
             "style_dim",
             "augment_shift_px",
             "augment_light",
@@ -289,6 +293,7 @@ def edge():
         latent_expression_weight=1.0,
         latent_dependence_weight=15.0,
         dependence_images=224,
+        batch_people=8,
         style_dim=16,
         style_kl_weight=0.003,
         style_dependence_weight=1.0,

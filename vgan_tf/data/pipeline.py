@@ -41,7 +41,7 @@ def training_batches(faces, config, first_step=0, share=(0, 1)):
 
     Args:
         faces: FaceSet of the training part.
-        config: Config; its batch_size, dependence_images, seed and augment_* are used. A batch holds
+        config: Config; its batch_size, dependence_images, batch_people, seed and augment_* are used. A batch holds
             batch_size + dependence_images images, at most all there are.
         first_step: iterations already trained; the batches go on from there.
         share: (number, count), for the part with this number of each batch that is cut into so many, equal in images
@@ -58,7 +58,13 @@ def training_batches(faces, config, first_step=0, share=(0, 1)):
     @functools.lru_cache(maxsize=2)
     def order(one_pass):
         # One permutation a pass; what does not fill a batch is left out of that pass.
-        return np.random.default_rng((config.seed, one_pass)).permutation(len(faces))
+        random = np.random.default_rng((config.seed, one_pass))
+        shuffled = random.permutation(len(faces))
+        if not 0 < config.batch_people < len(faces.identities):
+            return shuffled
+        group = random.permutation(len(faces.identities))[faces.identity[shuffled]] // config.batch_people
+        batches = shuffled[np.argsort(group, kind="stable")][: per_pass * batch_size].reshape(per_pass, batch_size)
+        return random.permuted(random.permutation(batches), axis=1).ravel()
 
     def load(number):
         one_pass, position = divmod(first_step + number, per_pass)
