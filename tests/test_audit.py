@@ -101,7 +101,11 @@ def test_people_held_out_are_audited_whole(tmp_path):
     assert evaluation["verdict"] == "no leak found", evaluation["reason"]
     assert evaluation["identities"] == list("ghijkl") and evaluation["n_test"] == 300
     assert evaluation["utility"]["target_success"]["accuracy"] > 0.9
-    assert evaluation["linkability"]["strangers"] is None and evaluation["membership"]["images"] is None
+    linked = evaluation["linkability"]
+    assert linked["test"]["people"] == linked["strangers"]["people"] == evaluation["open_set"]["people"] == 6
+    assert evaluation["membership"]["images"] is None
+    members = evaluation["membership"]["identities"]["strongest"]
+    assert (members["member_people"], members["other_people"]) == (6, 6)
 
 
 def test_a_subverted_generator_leaks(tmp_path):

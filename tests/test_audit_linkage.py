@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from small_dumps import PEOPLE, silent, small_dump
+from small_dumps import PEOPLE, of_people_held_out, silent, small_dump
 
 from vgan_tf.audit import embeddings, linkage
 from vgan_tf.audit.pairs import make_pairs, pair_figure
@@ -120,6 +120,17 @@ def test_many_people_are_resampled_themselves():
     noisy = np.eye(30)[people] + np.random.default_rng(0).normal(0, 0.5, (120, 30))
     figure = pair_figure(embeddings.unit(noisy), pairs, 0, 60)
     assert figure["interval"][0] < figure["auc"] < figure["interval"][1] < 1
+
+
+def test_people_held_out_are_strangers_to_one_who_knows_the_targets():
+    dump = of_people_held_out(small_dump("same")).of_targets()
+    assert len(dump.id_train) + len(dump.id_test) == 360 and len(dump.strangers.id) == 180
+    assert dump.identities == tuple("abcdef") and dump.strangers.identities == tuple("ghijkl")
+    embedded = linkage.embed(dump, [0], True, silent)
+    found = linkage.linkability(dump, [0], True, silent, embedded)["strangers"]
+    assert min(found[kind]["strongest"]["auc"] for kind in ("images", "latents")) > 0.97
+    assert linkage.open_set(dump, [0], True, silent, embedded)["latents"]["strongest"]["accuracy"] > 0.95
+    assert dump.without("c").strangers.c is None
 
 
 def test_without_strangers_or_latents_their_parts_are_left_out():

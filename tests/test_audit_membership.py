@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from small_dumps import PEOPLE, silent, small_dump
+from small_dumps import PEOPLE, of_people_held_out, silent, small_dump
 
 from vgan_tf.audit.membership import auc_interval, membership
 
@@ -57,6 +57,19 @@ def test_an_encoder_that_memorised_its_people_is_caught(dump):
     people = membership(dataclasses.replace(dump, mu_test=2 * dump.mu_test, **known), [0], True, silent)["identities"]
     strongest = people["strongest"]
     assert strongest["auc"] > 0.9 and strongest["interval"][0] > 0.5 and strongest["people_auc"] == 1
+
+
+def test_people_held_out_are_no_members(dump):
+    held_out = of_people_held_out(dump)
+    known = dataclasses.replace(held_out.taught, mu=2 * held_out.taught.mu)
+    for one, least in ((held_out, 0.4), (dataclasses.replace(held_out, taught=known), 0.9)):
+        people = membership(one, [0], True, silent)["identities"]
+        assert people["strongest"]["auc"] > least and people["strongest"]["members"] == people["strongest"]["others"]
+        assert least > 0.5 or all(
+            low < 0.5 < high for low, high in (x["interval"] for x in people["attackers"].values())
+        )
+    untrained = dataclasses.replace(dump, trained_train=np.zeros(len(dump.id_train), bool))
+    assert membership(untrained, [0], True, silent)["identities"] is None, "nobody trained it"
 
 
 def test_interval_of_an_area_by_its_counts():

@@ -61,7 +61,7 @@ def evaluate_run(
     if data is None and not trained_on_these:
         raise InputError(f"{run.config.data}: not the data that {folder} was trained on; name the data with --data")
     out = Path(out) if out else results_folder(folder, on_device)
-    drawn = companions(run.config.data) if data is None else (None, None)
+    drawn = drawn_companions(run.config) if data is None else (None, None)
     extras = [load_faces(given) if given else more for given, more in zip((fresh, strangers), drawn, strict=True)]
     dump = make_dump(model, faces, target_policy, fresh=extras[0], strangers=extras[1])
     if not trained_on_these:
@@ -81,6 +81,14 @@ def evaluate_run(
 def results_folder(run_folder, on_device=None):
     """Where the results of a run go that names no other folder."""
     return Path(run_folder) / ("evaluation_on_device" if on_device else "evaluation")
+
+
+def drawn_companions(config):
+    """FaceSets of fresh images and of strangers for a run on drawn faces, or None for each.
+
+    Held-out people, in a split by subject, are strangers already.
+    """
+    return (None, None) if config.split == "subject" else companions(config.data)
 
 
 def make_dump(model, faces, target_policy="uniform", most_images=None, fresh=None, strangers=None):

@@ -19,10 +19,10 @@ from vgan_tf.audit.baselines import BASELINES, LADDERS, applicable, baseline_dum
 from vgan_tf.audit.notebook import Notebook
 from vgan_tf.audit.statistics import chance
 from vgan_tf.config import parse_assignments, preset
-from vgan_tf.data import companions, load_faces
+from vgan_tf.data import load_faces
 from vgan_tf.device_model import DeviceModel
 from vgan_tf.errors import InputError
-from vgan_tf.evaluation import make_dump, pair_dump, results_folder
+from vgan_tf.evaluation import drawn_companions, make_dump, pair_dump, results_folder
 from vgan_tf.files import write_json, write_text
 from vgan_tf.frontier_plot import frontier_svg
 from vgan_tf.frontier_table import markdown_table, point, write_table
@@ -215,7 +215,7 @@ def run_dump(folder, noise=None):
             latent, as what leaves the device is the latent with its noise. None protects as the run is configured.
     """
     model = load_run(folder)
-    fresh, strangers = companions(model.config.data)
+    fresh, strangers = drawn_companions(model.config)
     faces = load_faces(model.config.data)
     if noise is None:
         return make_dump(model, faces, fresh=fresh, strangers=strangers)

@@ -139,11 +139,14 @@ def _controls_part(dump, seeds, quick, progress):
 
 
 def _linkage_part(dump, seeds, quick, progress):
+    """Linking and open set; where people were held out, strangers are judged by one who knows the targets."""
     embedded = linkage.embed(dump, seeds, quick, progress)
-    return {
-        "linkability": linkage.linkability(dump, seeds, quick, progress, embedded),
-        "open_set": linkage.open_set(dump, seeds, quick, progress, embedded),
-    }, {}
+    links = linkage.linkability(dump, seeds, quick, progress, embedded)
+    if dump.taught is not None:
+        dump = dump.of_targets()
+        embedded = linkage.embed(dump, seeds, quick, progress)
+        links["strangers"] = linkage.linkability(dump, seeds, quick, progress, embedded)["strangers"]
+    return {"linkability": links, "open_set": linkage.open_set(dump, seeds, quick, progress, embedded)}, {}
 
 
 def _utility_part(dump, seeds, quick, progress):
@@ -236,7 +239,7 @@ def _kinds(part):
 
 def _left_out(dump):
     lines = scenarios.left_out(dump)
-    if dump.strangers is None:
+    if dump.strangers is None and dump.taught is None:
         lines.append("No strangers were given: people whom neither the anonymizer nor the attacker knows.")
     if dump.trained_train is None:
         lines.append("Which images trained the anonymizer is not known: no membership of images was attacked.")

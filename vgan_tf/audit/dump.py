@@ -13,6 +13,7 @@ EXTRAS = ("fresh", "strangers", "taught")
 IMAGES = ("x", "p")
 LABELS = ("id", "ep")
 LATENTS = ("mu", "z")
+TAUGHT_TEST_SHARE = 5  # one in so many
 
 
 @dataclasses.dataclass(frozen=True)
@@ -133,6 +134,26 @@ class Dump:
     def shows_targets(self):
         """Whether originals in `lessons` show the targets, so that a reader can know them."""
         return self.people_are_targets or self.taught is not None
+
+    def of_targets(self):
+        """The dump of one who knows the people of `taught` alone.
+
+        Returns:
+            Dump whose train and test parts are those of `taught`; its strangers are those of this one or, where there
+            are none, the people of its train and test part, who were held out.
+        """
+        columns = [name for name in ("x", "p", "id", "ep", "c", *LATENTS) if getattr(self, f"{name}_train") is not None]
+        tested = np.arange(len(self.taught.id)) % TAUGHT_TEST_SHARE == 0
+        known = {
+            f"{name}_{part}": getattr(self.taught, name)[rows]
+            for part, rows in (("train", ~tested), ("test", tested))
+            for name in columns
+        }
+        strangers = self.strangers
+        if strangers is None:
+            held_out = {name: np.concatenate([getattr(self, f"{name}_{part}") for part in PARTS]) for name in columns}
+            strangers = Extra(**held_out, identities=self.identities)
+        return Dump(**known, strangers=strangers, identities=self.targets, expressions=self.expressions)
 
     def without(self, *names):
         """The same without these of "c", "mu" and "z", in all of its parts."""

@@ -5,6 +5,7 @@ and of the others teach it what gives members away, the other half tests it. Out
 generators to compare with (LiRA) or that ask the generator for further outputs.
 """
 
+import dataclasses
 import math
 from statistics import NormalDist
 from typing import NamedTuple
@@ -19,6 +20,7 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 from vgan_tf.audit import embeddings
+from vgan_tf.audit.dump import PARTS
 from vgan_tf.audit.roc import Ranking, area, hits_at, table
 from vgan_tf.audit.statistics import effective_count, wilson
 
@@ -52,7 +54,8 @@ def membership(dump, seeds, quick=False, progress=print):
 
     Members among images are those that `trained_train` marks; the others are the rest of the train part, the test part
     and fresh images. Members among people are the known people, by images that trained nothing; the others are
-    strangers, and the attacker is tested on people other than those it learnt from.
+    strangers, and the attacker is tested on people other than those it learnt from. Where the known people were held
+    out, members are those of `taught`, by images that trained too, and the others are the known people.
 
     Args:
         dump: `Dump`.
@@ -99,11 +102,15 @@ def _image_candidates(dump, seed, quick):
 
 
 def _person_candidates(dump, seed, quick):
-    if dump.strangers is None:
+    if dump.taught is not None:
+        dump = dataclasses.replace(dump, strangers=None).of_targets()
+        members = [_of_part(dump, part, True) for part in PARTS]
+    elif dump.strangers is None or (dump.trained_train is not None and not dump.trained_train.any()):
         return None
-    members = [_of_part(dump, "test", True)._replace(clip=None)]
-    if dump.fresh is not None:
-        members.append(_of_extra(dump.fresh, True))
+    else:
+        members = [_of_part(dump, "test", True)._replace(clip=None)]
+        if dump.fresh is not None:
+            members.append(_of_extra(dump.fresh, True))
     others = _of_extra(dump.strangers, False)
     others = others._replace(id=others.id + len(dump.identities))
     if min(len(np.unique(members[0].id)), len(np.unique(others.id))) < FEWEST_PEOPLE:
