@@ -70,6 +70,8 @@ def test_people_held_out_are_no_members(dump):
         )
     untrained = dataclasses.replace(dump, trained_train=np.zeros(len(dump.id_train), bool))
     assert membership(untrained, [0], True, silent)["identities"] is None, "nobody trained it"
+    others = dataclasses.replace(dump, targets=("v", "w", "x", "y", "z", "zz"), trained_train=None)
+    assert membership(others, [0], True, silent)["identities"] is None, "others than the targets"
 
 
 def test_interval_of_an_area_by_its_counts():

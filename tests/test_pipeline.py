@@ -40,7 +40,7 @@ def test_batches_of_few_people_show_no_image_twice_and_everybody():
     index = {image.tobytes(): number for number, image in enumerate(faces.images)}
     batches = take(training_batches(faces, config), 28)
     people = [np.unique(identity) for _, identity, _ in batches]
-    assert max(map(len, people)) == 2, "112 images of two people make four batches, 56 of the last one two"
+    assert max(map(len, people)) == 2, "the 112 images of two people are four whole batches"
     first, second = (
         [index[image.tobytes()] for images, _, _ in half for image in np.rint((images + 1) * 127.5).astype(np.uint8)]
         for half in (batches[:14], batches[14:])

@@ -13,6 +13,7 @@ EXTRAS = ("fresh", "strangers", "taught")
 IMAGES = ("x", "p")
 LABELS = ("id", "ep")
 LATENTS = ("mu", "z")
+COLUMNS = (*IMAGES, *LABELS, "c", *LATENTS)  # of each part and of each `Extra`
 TAUGHT_TEST_SHARE = 5  # one in so many
 
 
@@ -128,7 +129,7 @@ class Dump:
         """`Extra` that readers of the expression and of the target learn from: `taught`, else the training part."""
         if self.taught is not None:
             return self.taught
-        return Extra(**{name: getattr(self, f"{name}_train") for name in ("x", "p", "id", "ep", "c", *LATENTS)})
+        return Extra(**{name: getattr(self, f"{name}_train") for name in COLUMNS})
 
     @property
     def shows_targets(self):
@@ -142,7 +143,11 @@ class Dump:
             Dump whose train and test parts are those of `taught`; its strangers are those of this one or, where there
             are none, the people of its train and test part, who were held out.
         """
-        columns = [name for name in ("x", "p", "id", "ep", "c", *LATENTS) if getattr(self, f"{name}_train") is not None]
+        columns = [
+            name
+            for name in COLUMNS
+            if getattr(self, f"{name}_train") is not None and getattr(self.taught, name) is not None
+        ]
         tested = np.arange(len(self.taught.id)) % TAUGHT_TEST_SHARE == 0
         known = {
             f"{name}_{part}": getattr(self.taught, name)[rows]

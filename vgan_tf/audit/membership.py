@@ -82,7 +82,7 @@ def membership(dump, seeds, quick=False, progress=print):
         result["images"] = _attack(candidates, seeds, quick, progress, by_person=False)
     candidates = _person_candidates(dump, seeds[0], quick)
     if candidates is None:
-        progress("membership: of people left out, too few strangers")
+        progress("membership: of people left out, nobody known trained the generator, or too few strangers")
     else:
         result["identities"] = _attack(candidates, seeds, quick, progress, by_person=True)
     return result
@@ -105,7 +105,7 @@ def _person_candidates(dump, seed, quick):
     if dump.taught is not None:
         dump = dataclasses.replace(dump, strangers=None).of_targets()
         members = [_of_part(dump, part, True) for part in PARTS]
-    elif dump.strangers is None or (dump.trained_train is not None and not dump.trained_train.any()):
+    elif dump.strangers is None or not _known_people_trained(dump):
         return None
     else:
         members = [_of_part(dump, "test", True)._replace(clip=None)]
@@ -116,6 +116,10 @@ def _person_candidates(dump, seed, quick):
     if min(len(np.unique(members[0].id)), len(np.unique(others.id))) < FEWEST_PEOPLE:
         return None
     return _evenly(_joined([*members, others], seed, quick), seed)
+
+
+def _known_people_trained(dump):
+    return dump.people_are_targets and (dump.trained_train is None or dump.trained_train.any())
 
 
 def _evenly(candidates, seed):
