@@ -29,6 +29,11 @@ def parse():
     parser.add_argument("--preset", help="of the runs of --sweep; demo without it")
     parser.add_argument("--epochs", type=int, help="of the runs of --sweep")
     parser.add_argument("--noise", metavar="LEVEL[,LEVEL...]", help="--frontier adds RUN with noise on its latents")
+    parser.add_argument(
+        "--prototypes",
+        metavar="COUNT[,COUNT...]",
+        help="of each expression, to protect with, 0: none; --frontier adds each",
+    )
     parser.add_argument("--full", action="store_true", help="--frontier by all attackers")
     arguments = parser.parse_args()
     if [arguments.run, arguments.external, arguments.frontier].count(None) != 2:
@@ -39,6 +44,12 @@ def parse():
         parser.error("--sweep, --full and --no-baselines need --frontier")
     if arguments.noise and not arguments.frontier:
         parser.error("--noise needs --frontier RUN")
+    if arguments.prototypes and not (arguments.frontier or arguments.run and not arguments.baseline):
+        parser.error("--prototypes needs RUN and no --baseline, or --frontier RUN")
+    if arguments.prototypes and arguments.frontier is None:
+        if not arguments.prototypes.isdecimal():
+            parser.error(f"--prototypes {arguments.prototypes}: one whole number, but for --frontier")
+        arguments.prototypes = int(arguments.prototypes)
     if arguments.baseline and arguments.no_baselines:
         parser.error("--baseline or --no-baselines; one of them")
     if arguments.sweep is None and (arguments.preset or arguments.epochs):
@@ -63,7 +74,7 @@ def evaluate(arguments):
         return compare(arguments)
     options = {"seeds": arguments.seeds, "quick": arguments.quick}
     if arguments.show:
-        out = Path(arguments.out or results_folder(arguments.run, arguments.on_device))
+        out = Path(arguments.out or results_folder(arguments.run, arguments.on_device, arguments.prototypes))
         result = read_evaluation(out)
     elif arguments.external:
         result, out = evaluate_external(arguments.external, arguments.out, **options)
@@ -78,6 +89,7 @@ def evaluate(arguments):
             strangers=arguments.strangers,
             on_device=arguments.on_device,
             recipe=arguments.recipe,
+            prototypes=arguments.prototypes,
             **options,
         )
     print(summary(result))
@@ -102,6 +114,7 @@ def compare(arguments):
         preset_name=arguments.preset,
         epochs=arguments.epochs,
         noise=arguments.noise or "",
+        prototypes=arguments.prototypes or "",
         seeds=arguments.seeds,
         quick=not arguments.full,
     )

@@ -14,6 +14,13 @@ RECIPES = ("float32", "float16", "dynamic", "int8", "qat")
 INTEGER_RECIPES = ("int8", "qat")
 
 
+class Winner(layers.Layer):
+    """As in vgan_tf.networks.prototypes; Keras's own argmax has an operator that no file has."""
+
+    def call(self, scores):
+        return tf.gather(tf.eye(scores.shape[-1]), tf.argmax(scores, axis=-1, output_type=tf.int32))
+
+
 def convert(part, recipe, calibration):
     """Convert one part.
 
@@ -71,6 +78,8 @@ def _build(flat):
             # One operator; Keras's own repetition becomes five, on tensors of rank 5, which few accelerators take.
             height, width = np.array(sources[0].shape[1:3]) * layer.settings["size"]
             made = layers.Resizing(int(height), int(width), interpolation="nearest", name=layer.name)
+        elif layer.kind == "Winner":
+            made = Winner(name=layer.name)
         else:
             made = getattr(layers, layer.kind)(**layer.settings, name=layer.name)
         tensors[layer.name] = made(sources if len(sources) > 1 else sources[0])

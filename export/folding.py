@@ -58,7 +58,8 @@ def fold(part):
 
     Returns:
         FlatModel of Conv2D, Conv2DTranspose, DepthwiseConv2D and Dense (each with a bias, and `activation` "relu" or
-        "linear"), LeakyReLU, Activation ("relu", "tanh", "softmax"), UpSampling2D, Concatenate, Reshape and Flatten.
+        "linear"), LeakyReLU, Activation ("relu", "tanh", "softmax"), UpSampling2D, Concatenate, Reshape, Flatten and
+        Winner.
 
     Raises:
         InputError: the model has a layer, or a setting of one, that is not known here.
@@ -120,7 +121,7 @@ def _describe(layer, shape):
         return [(kind, {}, [])]
     if kind == "Reshape":
         return [(kind, {"target_shape": list(layer.target_shape)}, [])]
-    if kind == "Flatten":
+    if kind in ("Flatten", "Winner"):
         return [(kind, {}, [])]
     if kind == "Dropout":
         return []

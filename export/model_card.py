@@ -1,5 +1,7 @@
 """The model card of an export folder: what the files are for, what they are not for, and what was measured."""
 
+import math
+
 MODELS = {
     "anonymizer": "face, target -> protected face; encoder and generator in one",
     "encoder": "face -> latent",
@@ -37,13 +39,13 @@ Whoever ships the files should try them first on people like their own users.
 
 - **Anonymization in the legal sense.** A protected face may still be personal data. The figures "identity read"
   below say, where measured, how often an attacker named the person behind it; another attacker may do better.
-- **A guarantee.** Nothing here is proven. The figures say what was tried, on the data named below, and no more.
+- **A guarantee.** No anonymity is proven. The figures say what was tried, on the data named below, and no more.
 - **Just anyone.** The files serve people like those they learnt from. Others, in other light or from another
   camera, may be served worse; how much worse is not measured here.
 - **Faces of nobody.** A protected face shows one of a closed set of people, listed below: use people who agreed
   to that, or drawn ones.
 - **Hiding the expression.** It is kept on purpose, and with it whatever goes with expressions; head pose and
-  light are partly kept.
+  light partly, too, but for files that decode a few latents alone.
 - **Whole photographs.** The files take one centred, upright face of {size} x {size} pixels. A face that nobody
   finds and cuts out is not protected.
 - **Judging people.** An expression is what a face shows, not what its owner feels, and no ground for decisions
@@ -116,9 +118,19 @@ def _training(record):
         f"{len(record['identities'])} identities, which are also the targets": ", ".join(record["identities"]),
         f"{len(record['expressions'])} expressions": ", ".join(record["expressions"]),
         "numbers in a latent": record["latent_dim"],
+        **_prototypes(record),
         "made with": ", ".join(f"{name} {version}" for name, version in record["versions"].items()),
     }
     return "## What they learnt from\n\n" + _table(["", ""], [f"| {name} | {value} |" for name, value in rows.items()])
+
+
+def _prototypes(record):
+    """What can be said of any picture, whoever it shows, where the files decode prototypes."""
+    if not record.get("prototypes"):
+        return {}
+    count = record["prototypes"] * len(record["expressions"])
+    bits = f"at most {math.log2(count):.1f} bits of a face get through"
+    return {"latents that can be decoded": f"{count}, {record['prototypes']} of each expression: {bits}"}
 
 
 def _chance(record):

@@ -11,8 +11,8 @@ PARTS = ("anonymizer", "encoder", "generator", "expression")
 def build_parts(model, classifier):
     """Cut the networks into the parts that are exported; they share the weights.
 
-    Anonymizer and encoder use the latent's mean, without noise: the same face and target give the same picture, and
-    that picture is what an audit of the files judges.
+    Anonymizer and encoder use the latent's mean, or the prototype nearest to it where the model has some, without
+    noise: the same face and target give the same picture, and that picture is what an audit of the files judges.
 
     Args:
         model: PPRLVGAN.
@@ -29,10 +29,12 @@ def build_parts(model, classifier):
     target = keras.Input((len(model.identities),), batch_size=1, name="target")
     # Changes no code in [0, 1]. Without it an int8 file would give the code the scale of the latent it is joined to.
     code = layers.ReLU(name="code")(target)
-    mean = _inline(model.encoder, [image])
+    encoded = _inline(model.encoder, [image])
+    if model.prototypes is not None:
+        encoded = _inline(model.prototypes, [encoded])
     return {
-        "anonymizer": _part("anonymizer", [image, target], protected=_inline(model.generator, [mean, code])),
-        "encoder": _part("encoder", [image], latent=mean),
+        "anonymizer": _part("anonymizer", [image, target], protected=_inline(model.generator, [encoded, code])),
+        "encoder": _part("encoder", [image], latent=encoded),
         "generator": _part("generator", [latent, target], protected=_inline(model.generator, [latent, code])),
         "expression": _part("expression", [image], probabilities=_inline(classifier, [image])),
     }

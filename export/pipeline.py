@@ -11,7 +11,7 @@ from vgan_tf.errors import InputError, VerificationError
 from vgan_tf.images import IMAGE_SIZE
 from vgan_tf.ondevice.lite import LiteModel
 from vgan_tf.run import load_expression_classifier, load_run, open_run
-from vgan_tf.training import partition
+from vgan_tf.training import partition, with_prototypes
 
 from .convert import RECIPES, convert
 from .examples import draw_examples, for_calibration, inputs_of
@@ -28,7 +28,7 @@ TRAINING_IMAGES = 3000
 VERIFICATION_IMAGES = 96
 
 
-def export_run(folder, out, recipes=RECIPES, data=None, progress=print, score=True):
+def export_run(folder, out, recipes=RECIPES, data=None, progress=print, score=True, prototypes=None):
     """Export a run: each part by each recipe, each file verified and scored before it is written.
 
     Deterministic: the same run and recipes give the same bytes on the same machine and versions.
@@ -40,6 +40,8 @@ def export_run(folder, out, recipes=RECIPES, data=None, progress=print, score=Tr
         data: SOURCE to calibrate, verify and score on instead of the run's own.
         progress: called with one line of text for each file.
         score: measure accuracy and privacy of each file; the figures are None without it.
+        prototypes: of each expression, found in the training part of the data, with which the files protect, 0 for
+            none; None as the run is configured.
 
     Returns:
         dict as in `export.json`.
@@ -53,6 +55,8 @@ def export_run(folder, out, recipes=RECIPES, data=None, progress=print, score=Tr
     check_recipes(recipes)
     run, model, classifier = open_run(folder), load_run(folder), load_expression_classifier(folder)
     faces = _load_faces(run, data)
+    if prototypes is not None:
+        model = with_prototypes(model, faces, prototypes)
     training, _, test = partition(faces, run.config)
     seed = run.config.seed
     calibration = for_calibration(draw_examples(model, training, CALIBRATION_IMAGES, seed))
@@ -93,6 +97,7 @@ def export_run(folder, out, recipes=RECIPES, data=None, progress=print, score=Tr
         "expressions": list(run.expressions),
         "image_size": IMAGE_SIZE,
         "latent_dim": run.config.latent_dim,
+        "prototypes": model.config.protection_prototypes,
         "versions": versions(),
         "files": files,
         "reference": trial.reference if trial else None,

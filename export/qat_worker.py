@@ -72,6 +72,17 @@ class Int8Config(tfmot.quantization.keras.QuantizeConfig):
         return {"kernel": self.kernel, "per_channel": self.per_channel, "ends": self.ends}
 
 
+class Winner(tf_keras.layers.Layer):
+    """As in vgan_tf.networks.prototypes; in training its gradient is that of a softmax."""
+
+    def call(self, scores, training=None):
+        chosen = tf.gather(tf.eye(scores.shape[-1]), tf.argmax(scores, axis=-1, output_type=tf.int32))
+        if not training:
+            return chosen
+        soft = tf.nn.softmax(scores)
+        return soft + tf.stop_gradient(chosen - soft)
+
+
 def build_clone(description, weights):
     """The model in tf_keras and float: inputs by name -> {layer name: its result} of all layers."""
     inputs, tensors = _connect(description, lambda layer: _make(layer, weights), lambda name, tensor: tensor)
@@ -125,7 +136,8 @@ def _make(layer, weights):
         bias = np.where(bias == 0, np.float32(1e-12), bias)
         constant = tf_keras.initializers.Constant
         settings |= {first: constant(kernel), "bias_initializer": constant(bias)}
-    return getattr(tf_keras.layers, layer["kind"])(**settings, name=layer["name"])
+    kind = Winner if layer["kind"] == "Winner" else getattr(tf_keras.layers, layer["kind"])
+    return kind(**settings, name=layer["name"])
 
 
 def check_clone(description, clone, examples, expected):

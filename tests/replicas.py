@@ -33,6 +33,7 @@ QUIET = {
     "latent_style_dependence_weight": 0.0,
     "dependence_images": 8,
     "style_dim": 2,
+    "protection_prototypes": 1,
     "augment_flip": True,
     "augment_light": 0.1,
 }

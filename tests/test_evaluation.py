@@ -124,6 +124,11 @@ def test_a_run_is_audited_on_its_own_data_with_its_dump_and_pictures(trained_fol
     np.testing.assert_array_equal(written.p_test, audited["dump"].p_test)
     assert written.target_policy == "fixed:ada" and not written.c_test.any()
     assert len(list((out / "inputs").glob("*.png"))) == 7
+    evaluation.evaluate_run(trained_folder, out=tmp_path / "two", prototypes=2)
+    assert 1 < len(np.unique(audited["dump"].mu_train, axis=0)) <= 14
+    assert evaluation.results_folder("run", prototypes=2).name == "evaluation_prototypes_2"
+    with pytest.raises(InputError, match="export with --prototypes"):
+        evaluation.evaluate_run(trained_folder, on_device=tmp_path, prototypes=1)
     with pytest.raises(InputError, match="not the data"):
         monkeypatch.setattr(evaluation, "load_faces", lambda source: noise_faces())
         evaluation.evaluate_run(trained_folder, out=tmp_path / "out")

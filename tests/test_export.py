@@ -36,6 +36,7 @@ def cut(config):
                 layer.moving_mean.assign(random.normal(0, 0.1, layer.moving_mean.shape))
                 layer.gamma.assign(random.uniform(0.5, 2.0, layer.gamma.shape))
                 layer.beta.assign(random.normal(0, 0.5, layer.beta.shape))
+    model.adapt(faces.images, faces.expression)
     return model, build_parts(model, classifier), draw_examples(model, faces, 42, seed=0)
 
 
@@ -87,6 +88,30 @@ def test_each_file_agrees_with_its_part(part_name, recipe):
     verify(content, part, recipe, examples)
     left = {"MUL", "TILE", "SHAPE"} & set(operators(content))
     assert not left, "batch norm not folded, or upsampling by repetition"
+
+
+@pytest.mark.parametrize("recipe", ["float32", "float16", "dynamic", "int8"])
+def test_files_with_prototypes_give_nothing_else(recipe):
+    cut_out = cut(tiny_config(protection_prototypes=2))
+    for part_name, output in (("encoder", "latent"), ("anonymizer", "protected")):
+        content, part, examples = made(cut_out, part_name, recipe)
+        verify(content, part, recipe, examples)
+        assert not problems(content, recipe) and operators(content)["ARG_MAX"] == 1
+        one_target = (
+            {**examples, "target": examples["target"][:1].repeat(42, axis=0)} if "target" in examples else examples
+        )
+        stored = {name: to_uint8(values) if name == "image" else values for name, values in one_target.items()}
+        found = LiteModel(content).run(**stored)[output].reshape(42, -1)
+        assert 1 < len(np.unique(found, axis=0)) <= 14
+
+
+def test_a_file_that_chooses_other_prototypes_is_refused():
+    cut_out = cut(tiny_config(protection_prototypes=1))
+    content, part, examples = made(cut_out, "encoder", "float32")
+    model = cut_out[0]
+    kernel, bias, prototypes = model.prototypes.get_weights()
+    model.prototypes.set_weights([kernel, bias, prototypes[::-1]])
+    assert refusal(content, part, "float32", examples).startswith("mean difference of latent: ")
 
 
 def test_the_papers_networks_convert():

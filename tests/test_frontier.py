@@ -152,6 +152,21 @@ def test_a_run_with_noise_on_its_latents_is_a_series(trained_folder, measurement
             frontier.frontier([trained_folder], tmp_path / "out", noise=wrong)
 
 
+def test_a_run_with_prototypes_is_a_series(trained_folder, measurements, tmp_path):
+    found, out = frontier.frontier([trained_folder], tmp_path / "out", baselines="", prototypes="0,1,3", progress=print)
+    names = [(one["series"], one["name"]) for one in found["points"]]
+    assert names == [("runs", trained_folder.name), ("prototypes", "0"), ("prototypes", "1"), ("prototypes", "3")]
+    plain, none, one, three = measurements
+    np.testing.assert_array_equal(none.p_test, plain.p_test)
+    for dump, most in ((one, 7), (three, 21)):
+        every = np.concatenate([dump.mu_train, dump.mu_test, dump.z_test, dump.strangers.mu])
+        assert 1 < len(np.unique(every, axis=0)) <= most and np.array_equal(dump.c_test, plain.c_test)
+    assert "prototypes=3" in (out / "frontier.md").read_text(encoding="utf-8")
+    for wrong in ("few", "-1", "1.5", "1,"):
+        with pytest.raises(InputError, match="--prototypes"):
+            frontier.frontier([trained_folder], tmp_path / "out", prototypes=wrong)
+
+
 def test_names_of_runs():
     folders = [frontier.Path(one) for one in ("a/edge/seed0", "a/edge/seed1", "a/demo/seed0", "a/last")]
     names = frontier.short_names(folders)
@@ -288,6 +303,9 @@ def test_the_frontier_is_what_nothing_beats():
         (("run", "--sweep", "kl_weight=1"), "--frontier"),
         (("--frontier", "--sweep", "kl_weight=1", "--out", "x", "--noise", "1"), "--frontier RUN"),
         (("--frontier", "run", "--out", "x", "--epochs", "1"), "--sweep"),
+        (("run", "--prototypes", "1,2"), "one whole number"),
+        (("run", "--prototypes", "1", "--baseline", "none", "--out", "x"), "no --baseline"),
+        (("--frontier", "--sweep", "kl_weight=1", "--out", "x", "--prototypes", "1"), "--frontier RUN"),
         (("--frontier", "run", "--out", "x", "--no-baselines", "--baseline", "blur-1"), "one of them"),
     ],
 )

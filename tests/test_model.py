@@ -102,6 +102,22 @@ def test_further_images_are_encoded_and_no_more(monkeypatch):
     assert logs["discriminator_loss"] == again["discriminator_loss"] and logs["kl"] == again["kl"]
 
 
+def test_the_encoder_alone_sees_changed_looks_and_in_training_only(monkeypatch):
+    looks = {"look_colour": 0.3, "look_scale": 0.1, "look_light": 0.5, "look_occlusion": 0.4}
+    model = make_model(tiny_config(batch_size=4, dependence_images=4, discriminator_noise=0.0, **STYLED, **looks))
+    images, labels = noise_batch(8)
+    seen = {name: [] for name in ("encoder", "style_encoder", "discriminator")}
+    for name, inputs in seen.items():
+        spy_on(getattr(model, name), "call", monkeypatch, lambda x, *_, s=inputs, **__: s.append(np.asarray(x)))
+    model.train_step((images, labels))
+    assert np.abs(seen["encoder"][0] - images).mean(axis=(1, 2, 3)).min() > 0.01
+    np.testing.assert_array_equal(seen["style_encoder"][0], images)
+    assert any(np.array_equal(shown, images[:4]) for shown in seen["discriminator"])
+    seen["encoder"].clear()
+    model.test_step((images, labels))
+    np.testing.assert_array_equal(seen["encoder"][0], images)
+
+
 def test_the_penalty_on_the_identity_compares_people_within_one_expression():
     model = make_model(tiny_config())
     images, labels = noise_batch(6)

@@ -85,6 +85,15 @@ def test_every_figure_of_the_record_stands_in_the_card(record):
         assert text in card
 
 
+def test_what_can_be_decoded_is_said_where_it_is_limited(record):
+    for none in ({}, {"prototypes": 0}):
+        assert "that can be decoded" not in model_card({**record, **none})
+    card = model_card({**record, "prototypes": 4})
+    count = 4 * len(record["expressions"])
+    assert row(card, "latents that can be decoded").startswith(f"| latents that can be decoded | {count}, 4 of each")
+    assert f"at most {count.bit_length() - 1:.1f} bits" in card
+
+
 def test_what_is_missing_is_said_to_be_missing(record):
     assert "- `expression_float32.tflite`: not measured" in model_card(record)
     for file in record["files"].values():

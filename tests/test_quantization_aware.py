@@ -16,7 +16,7 @@ from export.parts import build_parts
 from export.quantization_aware import QuantizationError, convert_qat
 from vgan_tf.errors import InputError
 from vgan_tf.images import to_float, to_uint8
-from vgan_tf.networks import expression_classifier
+from vgan_tf.networks import expression_classifier, fit_prototypes
 from vgan_tf.ondevice.lite import LiteModel
 
 
@@ -35,6 +35,9 @@ def parts_of(config, latent_gain=1):
             layer.beta.assign(random.normal(size=layer.beta.shape))
             layer.moving_mean.assign(random.normal(scale=0.2, size=layer.beta.shape))
             layer.moving_variance.assign(random.uniform(0.05, 0.2, layer.beta.shape))
+    if model.prototypes is not None:
+        latents = random.normal(size=(70, model.config.latent_dim))
+        model.prototypes.set_weights(fit_prototypes(latents, np.arange(70) % 7, 7, 2))
     return build_parts(model, classifier)
 
 
@@ -139,6 +142,14 @@ def test_the_file_is_all_integers(trained):
     assert model.inputs["image"].zero_point in (127, 128)
     assert model.outputs["protected"].scale == pytest.approx(2 / 255, rel=0.01)
     assert model.inputs["target"].scale == pytest.approx(1 / 255, rel=0.01)
+
+
+def test_a_file_with_prototypes_is_all_integers_and_gives_nothing_else():
+    part = parts_of(tiny_config(protection_prototypes=2), latent_gain=30)["encoder"]
+    content = convert_qat(part, examples_for(part, 64), steps=3)
+    assert problems(content, "qat") == [] and operators(content)["ARG_MAX"] == 1
+    found = LiteModel(content).run(image=to_uint8(examples_for(part, 64, seed=1)["image"]))["latent"]
+    assert 1 < len(np.unique(found, axis=0)) <= 14
 
 
 def test_the_file_draws_what_the_part_draws(trained):

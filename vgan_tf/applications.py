@@ -72,7 +72,7 @@ def complete(model, image, box, target):
 
 
 def synthesize(model, target, count, seed=0):
-    """Faces without any input: latents drawn from the prior N(0, I).
+    """Faces without any input: latents drawn from the prior N(0, I), or of the prototypes where there are some.
 
     The authors draw with std 1.649, from their third reading of the encoder's output; we take the prior's own std, 1.
 
@@ -87,5 +87,10 @@ def synthesize(model, target, count, seed=0):
     """
     if count < 1:
         raise InputError(f"count={count}: must be at least 1")
-    latents = np.random.default_rng(seed).standard_normal((count, model.config.latent_dim)).astype(np.float32)
+    random = np.random.default_rng(seed)
+    if model.prototypes is None:
+        latents = random.standard_normal((count, model.config.latent_dim)).astype(np.float32)
+    else:
+        prototypes = model.nearest(model.prototypes.get_weights()[-1])
+        latents = prototypes[random.integers(0, len(prototypes), count)]
     return model.decode(latents, model.resolve_targets(target, count))

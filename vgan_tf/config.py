@@ -62,8 +62,14 @@ class Config:
         discriminator_noise: std of the noise added to every image that the discriminator sees; not in the paper.
         generator_steps: generator steps per discriminator step.
         protection_noise: scale of the posterior's noise when protecting; 1 samples the latent, 0 uses its mean.
+        protection_prototypes: protection decodes the nearest of so many prototypes of each expression in place of the
+            latent (vgan_tf/networks/prototypes.py): fewer keep less of an expression's strength, and less of the
+            person. 0 for the latent itself; not in the paper.
         augment_shift_px, augment_light, augment_flip: random shift (up to so many pixels), brightness and contrast
             (up to so large a share), mirror image, of training images.
+        look_colour, look_scale, look_light, look_occlusion: how far what the encoder sees in training departs from the
+            image: colour and proportions, drawn for each person of a batch, light and a covered patch, for each image,
+            up to so large a share; 0 for none (vgan_tf/looks.py). Not in the paper.
         optimizer, learning_rate, discriminator_learning_rate, learning_rate_decay, adam_beta_1: optimisation; the decay
             belongs to the "inverse_time" schedule, lr / (1 + decay * step).
         learning_rate_schedule: "inverse_time", or "cosine" from learning_rate to 0 over the run.
@@ -116,9 +122,14 @@ class Config:
     discriminator_noise: float = 0.0
     generator_steps: int = 2
     protection_noise: float = 1.0
+    protection_prototypes: int = 0
     augment_shift_px: int = 0
     augment_light: float = 0.0
     augment_flip: bool = False
+    look_colour: float = 0.0
+    look_scale: float = 0.0
+    look_light: float = 0.0
+    look_occlusion: float = 0.0
     optimizer: str = "rmsprop"
     learning_rate: float = 3e-4
     discriminator_learning_rate: float = 3e-4
@@ -151,12 +162,23 @@ class Config:
             "augment_shift_px",
             "augment_light",
             "protection_noise",
+            "protection_prototypes",
             "discriminator_noise",
             "learning_rate_decay",
         ):
             if getattr(self, name) < 0:
                 raise InputError(f"{name}={getattr(self, name)}: must not be negative")
-        for name in ("true_target_fraction", "dropout", "discriminator_dropout", "batch_norm_momentum", "adam_beta_1"):
+        for name in (
+            "true_target_fraction",
+            "dropout",
+            "discriminator_dropout",
+            "batch_norm_momentum",
+            "adam_beta_1",
+            "look_colour",
+            "look_scale",
+            "look_light",
+            "look_occlusion",
+        ):
             if not 0 <= getattr(self, name) < 1:
                 raise InputError(f"{name}={getattr(self, name)}: must be in [0, 1)")
         for name in ("learning_rate", "discriminator_learning_rate"):
@@ -267,7 +289,8 @@ def edge():
 
     Its additions to the game are each a weight or a size; 0 switches one off: reconstruction and feature matching where
     the target is the true identity, the style, the conditional D1, and the latent's expression head and penalties of
-    dependence on the identity and on the style.
+    dependence on the identity and on the style. Its protection decodes one latent for each expression; with
+    `protection_prototypes=0` it decodes what the encoder found.
     """
     return Config(
         preset="edge",
@@ -304,6 +327,8 @@ def edge():
         generator_steps=1,
         # The exported anonymizer is deterministic, so what is audited is the mean.
         protection_noise=0.0,
+        # What else the latent says tells strangers apart; docs/results/edge.md has what more prototypes keep and cost.
+        protection_prototypes=1,
         augment_shift_px=2,
         augment_flip=True,
         optimizer="adam",
@@ -318,8 +343,8 @@ def edge():
 def demo():
     """`edge`, sized for `make demo`.
 
-    `make demo`, on drawn faces (630 test images): expression 89.7 % by a classifier of originals, target identity
-    100 %; identity 15.9 % in scenario I, 22.5 % in II, 21.9 % in III; chance is 16.7 %. See docs/results/demo.md.
+    `make demo`, on drawn faces (630 test images): expression 96.7 % by a classifier of originals, target identity
+    100 %; identity 17.9 % in scenario I, 19.2 % in II, 17.1 % in III; chance is 16.7 %. See docs/results/demo.md.
     """
     data = "avatars:identities=6,images=4200,seed=1"
     return edge().replace(preset="demo", data=data, dependence_images=96, epochs=26)
@@ -332,6 +357,7 @@ def tiny():
         data="avatars:identities=3,images=210,seed=1",
         dependence_images=0,
         style_dim=0,
+        protection_prototypes=0,
         encoder_filters=(4, 8, 8, 8),
         generator_filters=(8, 8, 8, 8),
         discriminator_filters=(4, 8, 8, 8),

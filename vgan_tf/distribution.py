@@ -79,7 +79,7 @@ class Replicas:
         with tempfile.TemporaryDirectory() as nowhere:
             own = run if self.is_chief else dataclasses.replace(run, folder=Path(nowhere))
             # Every process records: reading a metric adds it up over all of them, so all must take part.
-            callbacks = [training.RunRecorder(own, watched, first_epoch), training.StopOnNaN()]
+            callbacks = [training.RunRecorder(own, learnt, watched, first_epoch), training.StopOnNaN()]
             first_step = first_epoch * run.steps_per_epoch
             training.fit(
                 own,

@@ -13,7 +13,7 @@ from vgan_tf.device_model import load_exported
 from vgan_tf.errors import InputError
 from vgan_tf.images import write_image
 from vgan_tf.run import load_run, open_run
-from vgan_tf.training import partition
+from vgan_tf.training import partition, with_prototypes
 
 POSE = ("yaw", "pitch", "roll")
 GALLERY_IMAGES = 8
@@ -33,6 +33,7 @@ def evaluate_run(
     recipe=None,
     fresh=None,
     strangers=None,
+    prototypes=None,
     **options,
 ):
     """Audit a run on the test part of its data.
@@ -46,6 +47,8 @@ def evaluate_run(
         on_device: export folder whose files are audited in place of the Keras model; recipe: which of them.
         fresh: SOURCE of further images of the same people; strangers: SOURCE of other people. Without them the attacks
             that need such images are left out, but for drawn faces, of which more are drawn.
+        prototypes: audit the run as it protects with so many prototypes of each expression, 0 for none; None as the run
+            is configured. Not together with `on_device`, whose files were made with theirs.
         options: passed to `vgan_tf.audit.audit` (seeds, quick, progress).
 
     Returns:
@@ -55,12 +58,16 @@ def evaluate_run(
         InputError: no such run or data, or labels that the model does not know.
     """
     run = open_run(folder)
+    if on_device and prototypes is not None:
+        raise InputError("--prototypes: the files of an export have theirs; export with --prototypes")
     model = load_exported(run, on_device, recipe) if on_device else load_run(folder)
     faces = load_faces(data or run.config.data)
     trained_on_these = faces.fingerprint() == run.fingerprint
     if data is None and not trained_on_these:
         raise InputError(f"{run.config.data}: not the data that {folder} was trained on; name the data with --data")
-    out = Path(out) if out else results_folder(folder, on_device)
+    if prototypes is not None:
+        model = with_prototypes(model, faces if trained_on_these else load_faces(run.config.data), prototypes)
+    out = Path(out) if out else results_folder(folder, on_device, prototypes)
     drawn = drawn_companions(run.config) if data is None else (None, None)
     extras = [load_faces(given) if given else more for given, more in zip((fresh, strangers), drawn, strict=True)]
     dump = make_dump(model, faces, target_policy, fresh=extras[0], strangers=extras[1])
@@ -78,8 +85,10 @@ def evaluate_run(
     return result, out
 
 
-def results_folder(run_folder, on_device=None):
+def results_folder(run_folder, on_device=None, prototypes=None):
     """Where the results of a run go that names no other folder."""
+    if prototypes is not None:
+        return Path(run_folder) / f"evaluation_prototypes_{prototypes}"
     return Path(run_folder) / ("evaluation_on_device" if on_device else "evaluation")
 
 

@@ -27,6 +27,7 @@ from vgan_tf.files import write_json, write_text
 from vgan_tf.frontier_plot import frontier_svg
 from vgan_tf.frontier_table import markdown_table, point, write_table
 from vgan_tf.run import load_run, open_run
+from vgan_tf.training import with_prototypes
 
 ENDING_OF_A_SEED = re.compile(r"[-_.= ]*(seed|s)?[-_.= ]*\d*$")  # of a run's name
 
@@ -39,6 +40,7 @@ def frontier(
     preset_name=None,
     epochs=None,
     noise="",
+    prototypes="",
     seeds=1,
     quick=True,
     progress=print,
@@ -56,6 +58,7 @@ def frontier(
         sweep: "KEY=VALUE,VALUE,...", a setting that runs are trained for (runs over "seed" become one point), or None.
         preset_name, epochs: of those runs; `demo`, and the preset's own number of epochs, without them.
         noise: "LEVEL,LEVEL,...", scales of noise on the latent with which the first run protects too, at run time.
+        prototypes: "COUNT,COUNT,...", of each expression, with which the first run protects too; 0 for none.
         seeds: trainings of each attacker.
         quick: cheaper attackers.
         progress: called with one line of text at each step.
@@ -64,9 +67,9 @@ def frontier(
         (dict as in frontier.json, Path of `out`).
 
     Raises:
-        InputError: no run, runs of different data, two of one configuration, no such baseline, setting or noise.
+        InputError: no run, runs of different data, two of one configuration, no such baseline, setting, noise or count.
     """
-    out, levels = Path(out), noise_levels(noise)
+    out, levels, counts = Path(out), noise_levels(noise), prototype_counts(prototypes)
     folders = [Path(run).resolve() for run in runs]
     members = [(name, "runs", folder) for name, folder in zip(short_names(folders), folders, strict=True)]
     if sweep:
@@ -92,11 +95,13 @@ def frontier(
                 found = measured(dump, place, settings, lambda line, name=name: progress(f"{name}: {line}"))
             evaluations.append(found)
         points.append(point(name_of_group([name for name, _, _ in group]), group[0][1], evaluations))
-    for text, level in levels.items():
-        name = f"latent_noise={text}"
-        dump = run_dump(groups[0][0][2], level)
+    variants = [("latent_noise", text, {"noise": level}) for text, level in levels.items()]
+    variants += [("prototypes", str(count), {"prototypes": count}) for count in counts]
+    for series, text, change in variants:
+        name = f"{series}={text}"
+        dump = run_dump(groups[0][0][2], **change)
         found = measured(dump, out / "points" / name, settings, lambda line, name=name: progress(f"{name}: {line}"))
-        points.append(point(text, "latent_noise", [found]))
+        points.append(point(text, series, [found]))
     for name in applicable(first, names):
         dump = baseline_dump(first, name)
         found = measured(dump, out / "points" / name, settings, lambda line, name=name: progress(f"{name}: {line}"))
@@ -206,17 +211,29 @@ def noise_levels(text):
     return levels
 
 
-def run_dump(folder, noise=None):
+def prototype_counts(text):
+    """The numbers in "COUNT,COUNT,..."; one that is no number of prototypes raises InputError."""
+    counts = text.split(",") if text else []
+    for count in counts:
+        if not count.isdecimal():
+            raise InputError(f"--prototypes {count!r}: must be a whole number, 0 for none")
+    return [int(count) for count in counts]
+
+
+def run_dump(folder, noise=None, prototypes=None):
     """The dump of a run on its own data, as its audit has it.
 
     Args:
         folder: run folder.
         noise: scale of the noise on the latent at run time, as in `ondevice.Protector`; such a dump has no means of the
             latent, as what leaves the device is the latent with its noise. None protects as the run is configured.
+        prototypes: of each expression; None as the run is configured.
     """
     model = load_run(folder)
     fresh, strangers = drawn_companions(model.config)
     faces = load_faces(model.config.data)
+    if prototypes is not None:
+        model = with_prototypes(model, faces, prototypes)
     if noise is None:
         return make_dump(model, faces, fresh=fresh, strangers=strangers)
     noisy = DeviceModel.of_keras(model, noise)

@@ -10,8 +10,18 @@ from vgan_tf import backends, losses
 from vgan_tf.config import Config
 from vgan_tf.errors import InputError
 from vgan_tf.images import IMAGE_SIZE, to_float, to_uint8
-from vgan_tf.networks import build, latent_classifier, sample_latent
+from vgan_tf.looks import change_looks
+from vgan_tf.networks import (
+    build,
+    fit_prototypes,
+    latent_classifier,
+    prototype_network,
+    require_prototypes,
+    sample_latent,
+)
 from vgan_tf.targets import resolve_targets, target_codes
+
+NETWORKS = ("encoder", "generator", "discriminator", "style_encoder", "styled_generator", "latent_expression_head")
 
 
 class Synthesis(NamedTuple):
@@ -37,7 +47,7 @@ class PPRLVGAN(keras.Model):
     Trained with `compile` and `fit` on batches of `(images, {"identity": ..., "expression": ...})`:
     images float32 `(batch, 64, 64, 3)`, RGB in [-1, 1]; labels int `(batch,)`, indices into the label lists. Where
     `config.dependence_images` is above 0 the game is played with the first `config.batch_size` images of a batch; the
-    others are encoded only.
+    others are encoded only. Where `config.protection_prototypes` is above 0, `adapt` after `fit`, before protecting.
 
     Deviations from the authors' code: the discriminator learns from real and protected images in one step, not two; it
     sees protected images that the generator made in training mode; its step and the first generator step share one
@@ -63,6 +73,8 @@ class PPRLVGAN(keras.Model):
         networks = build(config, len(identities), len(expressions))
         self.encoder, self.generator, self.discriminator, self.style_encoder, self.styled_generator = networks
         self.latent_expression_head = latent_classifier(config.latent_dim, len(expressions))
+        prototypes = config.protection_prototypes * len(expressions)
+        self.prototypes = prototype_network(config.latent_dim, prototypes) if prototypes else None
 
         # Settings
         self.config = config
@@ -153,7 +165,8 @@ class PPRLVGAN(keras.Model):
         """Protect float images for given target codes: `(images, one-hot targets)` -> images; no noise."""
         images, targets = inputs
         z_mean, _ = self.encoder(images, training=training)
-        return self.generator([z_mean, targets], training=training)
+        latent = z_mean if self.prototypes is None else self.prototypes(z_mean)
+        return self.generator([latent, targets], training=training)
 
     def draw_targets(self, identity, seed):
         """Draw target identities: int `(batch,)`, uniform over all, or over all but the true one, as configured.
@@ -171,8 +184,10 @@ class PPRLVGAN(keras.Model):
             targets = ops.where(keep, identity, targets)
         return targets
 
-    def synthesize(self, images, targets, same, seed, training):
+    def synthesize(self, images, targets, same, seed, training, seen=None):
         """Encode, sample, generate; where there are more images than targets, the last ones are encoded only.
+
+        The encoder sees the images themselves, or in their place `seen`; the style is that of the images.
 
         With a style, images of the true identity (`same`, float `(batch,)`, 1 there) are given that of the input,
         so that they can be compared with it; all others one drawn from the prior.
@@ -180,7 +195,7 @@ class PPRLVGAN(keras.Model):
         Returns:
             Synthesis.
         """
-        z_mean, z_log_var = self.encoder(images, training=training)
+        z_mean, z_log_var = self.encoder(images if seen is None else seen, training=training)
         count = ops.shape(targets)[0]
         latent = sample_latent(z_mean[:count], z_log_var[:count], seed=seed)
         code = ops.one_hot(targets, len(self.identities), dtype="float32")
@@ -289,9 +304,10 @@ class PPRLVGAN(keras.Model):
         played = {name: values[players] for name, values in labels.items()}
         targets = self.draw_targets(played["identity"], seed=self.seed_generator)
         same = _same(targets, played["identity"])
+        seen = change_looks(images, labels["identity"], self.config, seed=self.seed_generator)
 
         def loss():
-            synthesis = self.synthesize(images, targets, same, seed=self.seed_generator, training=True)
+            synthesis = self.synthesize(images, targets, same, seed=self.seed_generator, training=True, seen=seen)
             if after_discriminator:
                 self._discriminator_step(images[players], played, ops.stop_gradient(synthesis.protected), targets)
             return self.generator_loss(images, synthesis, targets, **labels, seed=self.seed_generator, training=True)
@@ -318,8 +334,25 @@ class PPRLVGAN(keras.Model):
         self.generator_loss(images, synthesis, targets, **labels, seed=seed, training=False)
         return {metric.name: metric.result() for metric in self.metrics}
 
+    def adapt(self, images, expression):
+        """Find the prototypes that protection decodes, where the configuration asks for some; after training.
+
+        Args:
+            images: training images, as for `encode`.
+            expression: int `(n,)`.
+
+        Raises:
+            InputError: an expression with fewer images than it is to have prototypes.
+        """
+        each = self.config.protection_prototypes
+        if not each:
+            return
+        require_prototypes(expression, self.expressions, each)
+        means, _ = self._posterior(images)
+        self.prototypes.set_weights(fit_prototypes(means, np.asarray(expression), len(self.expressions), each))
+
     def encode(self, images, seed=None, noise=1.0, batch_size=128):
-        """The latent of images.
+        """The latent of images, as protection decodes it: the nearest prototype, where there are some.
 
         Args:
             images: uint8 `(n, 64, 64, 3)`, or float32 of that shape in [-1, 1].
@@ -331,7 +364,19 @@ class PPRLVGAN(keras.Model):
             float32 `(n, latent_dim)`.
         """
         means, log_vars = self._posterior(images, batch_size)
-        return means if seed is None else ops.convert_to_numpy(sample_latent(means, log_vars, seed, noise))
+        return self.nearest(means if seed is None else sample_latent(means, log_vars, seed, noise))
+
+    def nearest(self, latents):
+        """The prototypes nearest to latents, float32 `(n, latent_dim)`; the latents where there are no prototypes.
+
+        Raises:
+            InputError: there are to be prototypes, but `adapt` has not found them.
+        """
+        if self.prototypes is None:
+            return ops.convert_to_numpy(latents)
+        if not any(np.any(weights) for weights in self.prototypes.get_weights()):
+            raise InputError("protection_prototypes: none found yet; call model.adapt(images, expression) after fit")
+        return ops.convert_to_numpy(self.prototypes(latents))
 
     def protect_and_encode(self, images, targets, seed):
         """What `protect`, `encode` and `encode` with the seed give, by one pass through the encoder.
@@ -343,10 +388,9 @@ class PPRLVGAN(keras.Model):
         """
         means, log_vars = self._posterior(images)
         used, drawn = (
-            ops.convert_to_numpy(sample_latent(means, log_vars, seed, noise))
-            for noise in (self.config.protection_noise, 1.0)
+            self.nearest(sample_latent(means, log_vars, seed, noise)) for noise in (self.config.protection_noise, 1.0)
         )
-        return self.decode(used, targets), means, drawn
+        return self.decode(used, targets), self.nearest(means), drawn
 
     def _posterior(self, images, batch_size=128):
         _check_images(images)

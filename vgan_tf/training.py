@@ -15,6 +15,8 @@ from vgan_tf.data.pipeline import evaluation_batches, training_batches
 from vgan_tf.data.stored import BLOCK, StoredImages, write_beside
 from vgan_tf.errors import InputError
 from vgan_tf.images import tile, write_image
+from vgan_tf.model import NETWORKS, PPRLVGAN
+from vgan_tf.networks import require_prototypes
 from vgan_tf.run import Run, open_run
 
 SAMPLE_COLUMNS = 10
@@ -22,6 +24,7 @@ SAMPLE_TARGETS = 8
 EVALUATION_BATCH_SIZE = 128
 CLASSIFIER_BATCH_SIZE = 64
 CLASSIFIER_LEARNING_RATE = 2e-3
+MOST_ADAPTED, ROUGHLY_ADAPTED = 4000, 400  # images in which prototypes are found
 
 
 def partition(faces, config):
@@ -58,12 +61,13 @@ def plan(config, out, steps=None):
         (Run, FaceSet).
 
     Raises:
-        InputError: the data cannot be used, or `steps` is below 1.
+        InputError: the data cannot be used, has too few images of an expression, or `steps` is below 1.
     """
     if steps is not None and steps < 1:
         raise InputError(f"steps={steps}: must be at least 1")
     faces = load_faces(config.data)
     train, _, _ = partition(faces, config)
+    require_prototypes(train.expression, train.expressions, config.protection_prototypes)
     steps_per_epoch = config.steps_per_epoch or max(1, len(train) // config.batch_size)
     if steps is not None:
         config = config.replace(epochs=math.ceil(steps / steps_per_epoch))
@@ -102,7 +106,7 @@ def train(run, faces, tensorboard=False):
         training_batches(training, run.config, first_step=first_epoch * run.steps_per_epoch),
         evaluation_batches(validation, EVALUATION_BATCH_SIZE),
         None,
-        [RunRecorder(run, validation, first_epoch), StopOnNaN()],
+        [RunRecorder(run, training, validation, first_epoch), StopOnNaN()],
         tensorboard,
     )
     if not run.classifier_path.exists():
@@ -180,6 +184,38 @@ def _with_expressions(batches):
     return batches.map(lambda images, labels: (images, labels["expression"]))
 
 
+def adapt(model, training, most=MOST_ADAPTED):
+    """Find a model's prototypes, if it is to have some, in the training part: in about `most` images, or fewer."""
+    if model.config.protection_prototypes:
+        order = np.random.default_rng(model.config.seed).permutation(len(training))
+        each = -(-most // len(model.expressions))  # however rare an expression is
+        chosen = [order[training.expression[order] == label][:each] for label in range(len(model.expressions))]
+        some = training.subset(np.sort(np.concatenate(chosen)))
+        model.adapt(np.asarray(some.images), some.expression)
+
+
+def with_prototypes(model, faces, each):
+    """A trained model that protects with so many prototypes of each expression, found in its training part.
+
+    Args:
+        model: PPRLVGAN.
+        faces: FaceSet, the whole data that it was trained on.
+        each: as `config.protection_prototypes`; 0 for none.
+
+    Returns:
+        PPRLVGAN of the same networks.
+
+    Raises:
+        InputError: too few images of an expression.
+    """
+    changed = PPRLVGAN(model.config.replace(protection_prototypes=each), model.identities, model.expressions)
+    for name in NETWORKS:
+        if getattr(model, name) is not None:
+            getattr(changed, name).set_weights(getattr(model, name).get_weights())
+    adapt(changed, partition(faces, model.config)[0])
+    return changed
+
+
 def plan_resumption(out, epochs=None):
     """Open a run to go on with.
 
@@ -208,11 +244,11 @@ def plan_resumption(out, epochs=None):
 
 
 class RunRecorder(keras.callbacks.Callback):
-    """After each epoch: a row of history.csv, the sample grid, the weights and, last, the checkpoint."""
+    """After each epoch: prototypes, a row of history.csv, the sample grid, the weights and, last, the checkpoint."""
 
-    def __init__(self, run, validation, first_epoch):
+    def __init__(self, run, training, validation, first_epoch):
         super().__init__()
-        self.run = run
+        self.run, self.training = run, training
         self.rows = run.read_history(first_epoch)
         self.seconds = float(self.rows[-1]["seconds"]) if self.rows else 0.0
         columns = np.linspace(0, len(validation) - 1, min(SAMPLE_COLUMNS, len(validation))).astype(int)
@@ -224,6 +260,8 @@ class RunRecorder(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         self.seconds += time.perf_counter() - self.started
         values = {name: f"{value:.9g}" for name, value in sorted(logs.items())}
+        # On the way the prototypes are for the sample grid and whoever looks in; a rougher guess does.
+        adapt(self.model, self.training, MOST_ADAPTED if epoch + 1 == self.run.config.epochs else ROUGHLY_ADAPTED)
         self.rows.append({"epoch": epoch + 1, **values, "seconds": f"{self.seconds:.1f}"})
         self.run.write_history(self.rows)
         write_image(self.run.folder / "samples" / f"epoch_{epoch + 1:04d}.png", sample_grid(self.model, self.inputs))

@@ -8,8 +8,18 @@ import keras
 from vgan_tf.networks import edge, paper
 from vgan_tf.networks.expression import expression_classifier
 from vgan_tf.networks.layers import latent_classifier, sample_latent
+from vgan_tf.networks.prototypes import fit_prototypes, prototype_network, require_prototypes
 
-__all__ = ["Networks", "build", "expression_classifier", "latent_classifier", "sample_latent"]
+__all__ = [
+    "Networks",
+    "build",
+    "expression_classifier",
+    "fit_prototypes",
+    "latent_classifier",
+    "prototype_network",
+    "require_prototypes",
+    "sample_latent",
+]
 
 
 class Networks(NamedTuple):

@@ -1,0 +1,169 @@
+"""Prototypes: what is decoded is one of a few latents, found by expression and strength, and no more of an image."""
+
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+from helpers import make_model, noise_faces, tiny_config
+
+from vgan_tf import load_run, training
+from vgan_tf.applications import synthesize
+from vgan_tf.errors import InputError
+from vgan_tf.networks.prototypes import Winner, fit_prototypes, prototype_network
+from vgan_tf.run import Run
+
+
+def clouds(count=300, seed=0):
+    """Latents of three labels, apart in two of four dimensions, strong to different degrees; (latents, labels)."""
+    random = np.random.default_rng(seed)
+    labels = np.arange(count) % 3
+    latents = random.normal(scale=0.05, size=(count, 4))
+    directions = np.array([[1.0, 0.0], [0.0, 1.0], [-1.0, -1.0]])
+    latents[:, :2] += directions[labels] * random.uniform(1, 2, count)[:, None]
+    return latents, labels
+
+
+def chosen_by(weights, latents):
+    """The numbers of the prototypes that a network with these weights chooses."""
+    network = prototype_network(latents.shape[1], len(weights[1]))
+    network.set_weights(weights)
+    found = np.asarray(network(latents.astype(np.float32)))
+    return np.abs(found[:, None] - weights[2]).sum(axis=2).argmin(axis=1), found
+
+
+def test_the_winner_is_the_first_of_the_highest():
+    scores = np.array([[0.0, 2.0, 1.0], [3.0, 3.0, 1.0], [-3.0, -2.0, -1.0]], np.float32)
+    np.testing.assert_array_equal(Winner()(scores), [[0, 1, 0], [1, 0, 0], [0, 0, 1]])
+
+
+@pytest.mark.parametrize("each", [1, 2, 3])
+def test_prototypes_are_means_by_label_and_strength(each):
+    latents, labels = clouds()
+    weights = fit_prototypes(latents, labels, 3, each)
+    assert [array.shape for array in weights] == [(4, 3 * each), (3 * each,), (3 * each, 4)]
+    strength = np.linalg.norm(latents[:, :2], axis=1)
+    for label in range(3):
+        rows = np.flatnonzero(labels == label)
+        parts = np.array_split(rows[np.argsort(strength[rows])], each)
+        wanted = np.stack([latents[part].mean(axis=0) for part in parts])
+        np.testing.assert_allclose(weights[2][label * each : (label + 1) * each], wanted, atol=0.05)
+    chosen, found = chosen_by(weights, latents)
+    assert (chosen // each == labels).mean() > 0.99 and set(chosen) == set(range(3 * each))
+    np.testing.assert_array_equal(found, weights[2][chosen])  # exactly, not nearly
+
+
+def test_units_and_directions_of_the_latent_do_not_matter():
+    latents, labels = clouds()
+    turned = latents @ np.random.default_rng(1).normal(size=(4, 4)) * 100 + 7
+    one, other = (chosen_by(fit_prototypes(some, labels, 3, 2), some)[0] for some in (latents, turned))
+    assert (one == other).mean() > 0.98
+
+
+def test_a_latent_that_does_not_vary_is_no_failure():
+    weights = fit_prototypes(np.ones((6, 2)), np.arange(6) % 2, 2, 1)
+    assert all(np.isfinite(array).all() for array in weights)
+    np.testing.assert_allclose(weights[2], 1)
+
+
+@pytest.fixture(scope="module")
+def with_two(trained_model, faces):
+    """The trained model with two prototypes of each of seven expressions."""
+    return training.with_prototypes(trained_model, faces, 2)
+
+
+def test_protected_faces_are_as_few_as_the_prototypes(with_two, trained_model, faces):
+    codes = with_two.encode(faces.images)
+    assert 7 < len(np.unique(codes, axis=0)) <= 14 < len(np.unique(trained_model.encode(faces.images), axis=0))
+    protected = with_two.protect(faces.images, "ada")
+    assert len(np.unique(protected.reshape(len(protected), -1), axis=0)) <= 14
+    np.testing.assert_array_equal(protected, with_two.decode(codes, with_two.resolve_targets("ada", len(codes))))
+    _, means, drawn = with_two.protect_and_encode(faces.images, np.zeros(len(faces), int), 0)
+    np.testing.assert_array_equal(means, codes)
+    assert len(np.unique(np.concatenate([codes, drawn]), axis=0)) <= 14
+    assert len(np.unique(with_two.encode(faces.images, seed=1), axis=0)) <= 14
+
+
+def test_the_networks_stay_and_none_is_as_before(with_two, trained_model, faces):
+    none = training.with_prototypes(with_two, faces, 0)
+    assert none.config == trained_model.config and none.prototypes is None
+    for model in (with_two, none):
+        for name in ("encoder", "generator", "discriminator", "latent_expression_head"):
+            for one, other in zip(getattr(model, name).weights, getattr(trained_model, name).weights, strict=True):
+                np.testing.assert_array_equal(one, other)
+    images = faces.images[:5]
+    np.testing.assert_array_equal(none.protect(images, seed=2), trained_model.protect(images, seed=2))
+
+
+def test_prototypes_come_from_the_training_part_alone(trained_model, faces):
+    train, _, test = training.partition(faces, trained_model.config)
+    seen = []
+    changed = dataclasses.replace(faces, images=faces.images.copy())
+    kept = {image.tobytes() for image in train.images}
+    for row, image in enumerate(faces.images):
+        if image.tobytes() not in kept:
+            changed.images[row] = 255 - image
+            seen.append(row)
+    assert len(seen) >= len(test)
+    one, other = (training.with_prototypes(trained_model, some, 1).prototypes for some in (faces, changed))
+    for first, second in zip(one.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(first, second)
+
+
+def test_images_without_input_are_prototypes_too(with_two):
+    made = synthesize(with_two, "ben", 40)
+    assert 7 < len(np.unique(made.reshape(40, -1), axis=0)) <= 14
+    np.testing.assert_array_equal(made, synthesize(with_two, "ben", 40))
+
+
+def test_calling_the_model_decodes_the_prototypes(with_two, faces):
+    images, code = faces.images[:6], np.eye(3, dtype=np.float32)[[0] * 6]
+    called = np.asarray(with_two([images / np.float32(127.5) - 1, code]))
+    assert np.abs((called + 1) * 127.5 - with_two.protect(images, "ada")).max() <= 1
+
+
+def test_one_file_holds_the_prototypes_too(with_two, faces, tmp_path):
+    with_two.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras", safe_mode=True)
+    np.testing.assert_array_equal(
+        loaded.protect(faces.images[:20], seed=1), with_two.protect(faces.images[:20], seed=1)
+    )
+
+
+def test_without_prototypes_found_or_images_to_find_them_there_is_one_line():
+    faces, model = noise_faces(), make_model(tiny_config(protection_prototypes=7))
+    for use in (model.protect, model.encode):
+        with pytest.raises(InputError, match="call model.adapt"):
+            use(faces.images)
+    with pytest.raises(InputError, match="protection_prototypes=7: only 6 training images of anger"):
+        model.adapt(faces.images, faces.expression)
+    make_model(tiny_config()).adapt(faces.images, faces.expression)  # has none, needs none
+
+
+def test_a_rare_expression_has_its_prototypes_and_a_missing_one_is_said_before_training(faces, monkeypatch, tmp_path):
+    rows = np.flatnonzero(faces.expression == 6)[2:]
+    few = faces.subset(np.setdiff1d(np.arange(len(faces)), rows))
+    model = make_model(tiny_config(protection_prototypes=2))
+    training.adapt(model, few, most=21)
+    assert len(np.unique(model.prototypes.get_weights()[2], axis=0)) == 14
+    monkeypatch.setattr(training, "load_faces", lambda source: few)
+    with pytest.raises(InputError, match="protection_prototypes=3: only [012] training images of surprise"):
+        training.plan(tiny_config(protection_prototypes=3), tmp_path / "run")
+
+
+def test_a_run_is_trained_resumed_and_loaded_with_its_prototypes(tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "ROUGHLY_ADAPTED", 7)  # of an epoch on the way, not of the last one
+    faces = noise_faces(per_cell=3)
+    config = tiny_config(protection_prototypes=1, epochs=2, steps_per_epoch=2, classifier_epochs=1)
+    run = Run(tmp_path / "run", config, faces.identities, faces.expressions, faces.fingerprint(), 2)
+    trained = training.train(run, faces)
+    assert len(np.unique(trained.encode(faces.images), axis=0)) <= 7
+    weights = trained.prototypes.get_weights()
+    for one, other in zip(weights, training.with_prototypes(trained, faces, 1).prototypes.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    run.checkpoints()[-1][1].unlink()
+    training.train(run, faces)
+    loaded = load_run(run.folder)
+    for one, other in zip(weights, loaded.prototypes.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    np.testing.assert_array_equal(loaded.protect(faces.images, seed=1), trained.protect(faces.images, seed=1))
