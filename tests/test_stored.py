@@ -94,7 +94,8 @@ def test_training_from_a_file_ends_in_the_weights_of_training_from_memory(tmp_pa
     write_shards(faces, tmp_path / "shards", per_shard=10)
     weights = []
     for name, data in (("memory", faces), ("file", load_faces(tmp_path / "shards"))):
-        config = tiny_config(epochs=1, classifier_epochs=1, augment_flip=True, protection_prototypes=1)
+        augmented = {"augment_flip": True, "augment_light": 0.1}
+        config = tiny_config(epochs=1, classifier_epochs=1, protection_prototypes=1, **augmented)
         run = Run(tmp_path / name, config, data.identities, data.expressions, data.fingerprint(), steps_per_epoch=1)
         model = training.train(run, data)
         weights.append(values_of([*model.weights, *load_expression_classifier(run.folder).weights]))
