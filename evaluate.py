@@ -68,7 +68,7 @@ def main():
 
 
 def evaluate(arguments):
-    from vgan_tf.evaluation import evaluate_external, evaluate_run, read_evaluation, results_folder, summary
+    from vgan_tf.evaluation.judging import evaluate_external, evaluate_run, read_evaluation, results_folder, summary
 
     if arguments.frontier is not None or arguments.baseline:
         return compare(arguments)
@@ -97,7 +97,7 @@ def evaluate(arguments):
 
 
 def compare(arguments):
-    from vgan_tf.frontier import audit_baselines, frontier, frontier_summary
+    from vgan_tf.comparison.frontier import audit_baselines, frontier, frontier_summary
 
     if arguments.frontier is None:
         sources, external = arguments.external or [arguments.run], bool(arguments.external)

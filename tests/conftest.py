@@ -51,7 +51,8 @@ def exported(trained_folder, tmp_path_factory):
 @pytest.fixture(scope="session")
 def faces():
     """The data of the tiny preset: 210 drawn faces of three people."""
-    from vgan_tf import load_faces, preset
+    from vgan_tf import preset
+    from vgan_tf.data import load_faces
 
     return load_faces(preset("tiny").data)
 

@@ -11,7 +11,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from vgan_tf import PPRLVGAN, load_faces, preset
+from vgan_tf import PPRLVGAN, preset
+from vgan_tf.data import load_faces
 from vgan_tf.images import read_image, write_image
 from vgan_tf.training import StopOnNaN
 

@@ -1,0 +1,149 @@
+"""Each attacker reads what is there, nothing from shuffled labels, and the same twice."""
+
+import numpy as np
+import pytest
+
+from vgan_tf.audit import attackers
+from vgan_tf.audit.attackers.networks import bit_planes
+from vgan_tf.audit.controls.controls import hide_in_lowest_bits
+
+CLASSES = 4
+
+
+@pytest.fixture(scope="module")
+def images():
+    """Noise of middle contrast over one faint pattern per class: (images uint8 (480, 16, 16, 3), labels)."""
+    random = np.random.default_rng(0)
+    labels = np.arange(480) % CLASSES
+    patterns = random.normal(0, 25, (CLASSES, 16, 16, 3))
+    pixels = 128 + patterns[labels] + random.normal(0, 25, (480, 16, 16, 3))
+    return pixels.clip(0, 255).astype(np.uint8), labels
+
+
+@pytest.fixture(scope="module")
+def latents():
+    random = np.random.default_rng(1)
+    labels = np.arange(480) % CLASSES
+    centres = random.normal(0, 1.5, (CLASSES, 12))
+    return (centres[labels] + random.normal(size=(480, 12))).astype(np.float32), labels
+
+
+def accuracy(attacker, data, shuffled=False):
+    features, labels = data
+    random, taught = np.random.default_rng(2), labels[:320]
+    tasks = min(8, attacker.permutations)
+    if shuffled:
+        taught = np.stack([random.permutation(taught) for _ in range(tasks)], axis=1)
+    read = attackers.train(attacker, features[:320], taught, CLASSES, seed=0, quick=True)(features[320:])
+    assert read.shape == ((160, tasks) if shuffled else (160,))
+    return float((read == (labels[320:, None] if shuffled else labels[320:])).mean())
+
+
+@pytest.mark.parametrize("attacker", attackers.IMAGE_ATTACKERS, ids=lambda one: one.name)
+def test_image_attackers(attacker, images):
+    if attacker in attackers.BIT_ATTACKERS:
+        images = hide_in_lowest_bits(*images, CLASSES, seed=3), images[1]
+    assert accuracy(attacker, images) > 0.8
+    assert 0.1 < accuracy(attacker, images, shuffled=True) < 0.4
+
+
+@pytest.mark.parametrize("attacker", attackers.LATENT_ATTACKERS, ids=lambda one: one.name)
+def test_latent_attackers(attacker, latents):
+    assert accuracy(attacker, latents) > 0.9
+    assert 0.1 < accuracy(attacker, latents, shuffled=True) < 0.4
+
+
+@pytest.mark.parametrize("attacker", attackers.QUICK_IMAGE_ATTACKERS, ids=lambda one: one.name)
+def test_images_that_are_all_alike_tell_nothing(attacker):
+    assert accuracy(attacker, (np.full((480, 16, 16, 3), 120, np.uint8), np.arange(480) % CLASSES)) == 0.25
+
+
+@pytest.mark.parametrize("attacker", (attackers.KERNEL_RIDGE, attackers.BOOSTING, attackers.MLP), ids=lambda o: o.name)
+def test_what_no_line_separates_is_read_too(attacker):
+    latents = np.random.default_rng(0).normal(size=(1200, 4)).astype(np.float32)
+    labels = (latents[:, 0] * latents[:, 1] > 0).astype(int)
+    linear, curved = (
+        (attackers.train(one, latents[:900], labels[:900], 2, seed=0)(latents[900:]) == labels[900:]).mean()
+        for one in (attackers.LOGISTIC, attacker)
+    )
+    assert linear < 0.6 and curved > 0.85
+
+
+def test_scores_of_pictures_of_one_person_add_up(latents):
+    features, labels = latents
+    noisy = features + np.random.default_rng(0).normal(0, 4, features.shape).astype(np.float32)
+    for attacker in attackers.LATENT_ATTACKERS:
+        scores = attackers.train_scores(attacker, noisy[:320], labels[:320], CLASSES, 0, True)(noisy[320:])
+        assert scores.shape == (160, CLASSES)
+        alone = (scores.argmax(axis=1) == labels[320:]).mean()
+        together = scores.reshape(10, 4, CLASSES, CLASSES).sum(axis=1).argmax(axis=2)  # (10 groups, 4 people)
+        assert (together == np.arange(CLASSES)).mean() > alone
+
+
+def test_ridge_survives_the_rounding_of_a_singular_kernel():
+    looks = np.random.default_rng(0).integers(0, 7, 2400)
+    greys = (30 * looks + 30).astype(np.uint8)
+    images = np.broadcast_to(greys[:, None, None, None], (2400, 32, 32, 3))
+    readings = attackers.train(attackers.PIXEL_RIDGE, images, looks % CLASSES, CLASSES, seed=0)(images)
+    assert all(np.ptp(readings[looks == look]) == 0 for look in range(7))
+
+
+@pytest.mark.parametrize("attacker", (attackers.CNN, attackers.PIXEL_RIDGE, attackers.BOOSTING), ids=lambda o: o.name)
+def test_the_same_seed_reads_the_same(attacker, images, latents):
+    features, labels = latents if attacker is attackers.BOOSTING else images
+    first, second = (
+        attackers.train_scores(attacker, features[:320], labels[:320], CLASSES, 5, True)(features[320:])
+        for _ in range(2)
+    )
+    np.testing.assert_array_equal(first, second)
+
+
+def test_a_label_that_training_lacks_is_never_read(latents):
+    features, labels = latents
+    known = labels != 2
+    for attacker in attackers.LATENT_ATTACKERS:
+        read = attackers.train(attacker, features[known], labels[known], CLASSES, 0, True)(features)
+        assert (read[known] == labels[known]).mean() > 0.9 and not (read == 2).any()
+
+
+def test_networks_keep_their_best_weights_and_stop():
+    """Labels that nothing tells end the training early, and the loss kept is that of the best epoch."""
+    import keras
+
+    random = np.random.default_rng(0)
+    train, validation = (
+        attackers.Examples(random.normal(size=(count, 6)).astype(np.float32), random.integers(0, 3, (count, 1)))
+        for count in (300, 200)
+    )
+    features = keras.Input((6,))
+    hidden = keras.layers.Dense(64, "relu", kernel_initializer=keras.initializers.HeNormal(0))(features)
+    network = keras.Model(features, keras.layers.Dense(3, kernel_initializer=keras.initializers.HeNormal(1))(hidden))
+    epochs = []
+    score = attackers.fit_network(
+        network, train, validation, 0, epochs=200, patience=2, augment=lambda rows, _: epochs.append(len(rows)) or rows
+    )
+    assert len(epochs) < 60 * (300 // 64), "it must stop long before the last epoch"
+    scores = score(validation.features)
+    np.testing.assert_allclose(np.exp(scores).sum(axis=2), 1, rtol=1e-5)
+    assert -np.take_along_axis(scores, validation.labels[:, :, None], axis=2).mean() < 1.3  # ln 3 is 1.10
+
+
+def test_bit_planes_count_from_the_highest():
+    image = np.array([[[[129, 0, 255]]]], np.uint8)
+    planes = bit_planes(image)[0, 0, 0]
+    assert planes.tolist() == [1, -1, -1, -1, -1, -1, -1, 1, *[-1] * 8, *[1] * 8]
+
+
+def test_augmentation_keeps_the_picture_about_as_it_was():
+    images = np.full((40, 16, 16, 3), 200, np.uint8)
+    changed = attackers.shift_light_and_cover(images, np.random.default_rng(0))
+    assert changed.shape == images.shape and changed.dtype == np.float32
+    covered = (changed == 0).all(axis=3).sum(axis=(1, 2))
+    assert set(covered) == {0, 9} and 8 < (covered == 9).sum() < 32
+    assert np.ptp(changed.max(axis=(1, 2, 3))) > 0.1
+
+
+def test_held_back_part_is_stratified():
+    labels = np.repeat([0, 1, 2], [100, 20, 1])
+    marked = attackers.stratified_part(labels, 0.15, seed=0)
+    assert np.bincount(labels[marked], minlength=3).tolist() == [15, 3, 0]

@@ -1,0 +1,82 @@
+"""A subverted anonymizer passes the usual checks, and the audit's attackers catch it."""
+
+import numpy as np
+import pytest
+
+from vgan_tf.audit import Dump, attackers
+from vgan_tf.audit.controls import steganography
+
+PEOPLE, EXPRESSIONS, SIZE = 4, 3, 32
+
+
+def silent(line):
+    pass
+
+
+@pytest.fixture(scope="module")
+def clean():
+    """A dump of patterns whose protected images show a random target in place of the person."""
+    random = np.random.default_rng(0)
+    faces = random.integers(30, 220, (PEOPLE, 8, 4, 3)).repeat(4, axis=1).repeat(4, axis=2)
+    moods = random.integers(30, 220, (EXPRESSIONS, 8, 4, 3)).repeat(4, axis=1).repeat(4, axis=2)
+
+    def draw(identity, expression):
+        pixels = np.concatenate([faces[identity], moods[expression]], axis=2)
+        return (pixels + random.integers(-4, 5, pixels.shape)).astype(np.uint8)
+
+    arrays = {}
+    for part, count in (("train", 400), ("test", 200)):
+        identity, expression = np.arange(count) % PEOPLE, random.integers(0, EXPRESSIONS, count)
+        target = random.integers(0, PEOPLE, count)
+        arrays |= {
+            f"x_{part}": draw(identity, expression),
+            f"p_{part}": draw(target, expression),
+            f"id_{part}": identity,
+            f"ep_{part}": expression,
+            f"c_{part}": target,
+            f"mu_{part}": random.normal(size=(count, 8)).astype(np.float32),
+        }
+    return Dump(**arrays)
+
+
+@pytest.fixture(scope="module")
+def subverted(clean):
+    return steganography.subvert(clean, seed=0, quick=True, progress=silent)
+
+
+def test_the_hidden_identity_is_invisible_and_passes_the_usual_checks(clean, subverted):
+    change = np.abs(subverted.p_test.astype(int) - clean.p_test)
+    assert 0 < change.max() <= steganography.MOST_LEVELS
+    assert subverted.p_test.dtype == np.uint8 and subverted.mu_test is None and subverted.strangers is None
+    np.testing.assert_array_equal(subverted.x_train, clean.x_train)
+    checks = steganography.usual_checks(clean, subverted, attackers.attack)
+    for title in ("identity, learnt from originals", "expression, learnt from originals"):
+        assert abs(checks[title]["after"]["accuracy"] - checks[title]["before"]["accuracy"]) < 0.05
+    assert checks["expression, learnt from originals"]["after"]["accuracy"] > 0.9
+    assert checks["largest_change"] == change.max() and checks["mean_change"] == pytest.approx(change.mean())
+
+
+def test_hiding_is_repeatable(clean, subverted):
+    again = steganography.subvert(clean, seed=0, quick=True, progress=silent)
+    np.testing.assert_array_equal(again.p_test, subverted.p_test)
+
+
+def test_attackers_catch_the_hidden_identity(clean):
+    figures = steganography.controls(clean, attackers.attack, quick=True, progress=silent)
+    assert figures.pop("usual_checks") is None, "a first look leaves them out"
+    read = {kind: {name: one["accuracy"] for name, one in found.items()} for kind, found in figures.items()}
+    assert read["subverted_generator"]["ridge on pixels"] > 0.9
+    assert "ridge on pixels, after JPEG of quality 50" in read["subverted_generator"]
+    assert read["hidden_in_latent"]["logistic"] < 0.6 and max(read["hidden_in_latent"].values()) > 0.9
+    predict = attackers.train(attackers.PIXEL_RIDGE, clean.p_train, clean.id_train, PEOPLE, 0, True)
+    assert (predict(clean.p_test) == clean.id_test).mean() < 0.4
+
+
+def test_hidden_latents_have_the_same_mean_whatever_the_identity(clean):
+    hidden = steganography.hide_in_latent(clean)
+    assert hidden.mu_train.shape == (400, steganography.LATENT_WIDTH) and hidden.z_train is None
+    for person in range(PEOPLE):
+        values = hidden.mu_train[hidden.id_train == person]
+        assert np.abs(values.mean(axis=0)).max() < 0.6 and values.var() == pytest.approx(1, abs=0.3)
+        strongest = np.linalg.eigvalsh(np.cov(values.T))[-1]
+        assert strongest > 5  # all along one direction, where noise alone would have a variance of about 1

@@ -1,0 +1,183 @@
+"""From a run to the arrays that the audit judges."""
+
+import dataclasses
+import shutil
+
+import numpy as np
+import pytest
+from helpers import make_model, noise_faces, tiny_config
+
+from vgan_tf import PPRLVGAN
+from vgan_tf.audit import Dump
+from vgan_tf.errors import InputError
+from vgan_tf.evaluation import judging as evaluation
+from vgan_tf.evaluation.device_model import DeviceModel
+from vgan_tf.ondevice import open_export
+from vgan_tf.training import partition
+
+
+def names_of(images):
+    return {image.tobytes() for image in images}
+
+
+@pytest.fixture(scope="module")
+def dump(trained_model, faces):
+    return evaluation.make_dump(trained_model, faces)
+
+
+def test_a_dump_has_the_arrays_of_the_interface(dump, trained_model, tmp_path):
+    assert len(dump.x_train) + len(dump.x_test) == 210
+    for part in ("train", "test"):
+        x, p, mu, z = (getattr(dump, f"{name}_{part}") for name in ("x", "p", "mu", "z"))
+        assert x.dtype == p.dtype == np.uint8 and x.shape == p.shape == (len(x), 64, 64, 3)
+        assert mu.dtype == z.dtype == np.float32 and mu.shape == z.shape == (len(x), trained_model.config.latent_dim)
+        for name in ("id", "ep", "c"):
+            labels = getattr(dump, f"{name}_{part}")
+            assert labels.shape == (len(x),) and np.issubdtype(labels.dtype, np.integer)
+        targets = getattr(dump, f"c_{part}")
+        np.testing.assert_array_equal(p, trained_model.protect(x, targets))
+        np.testing.assert_array_equal(mu, trained_model.encode(x))
+        assert set(targets) == {0, 1, 2} and (z != mu).any() and getattr(dump, f"intensity_{part}").max() <= 1
+    dump.save(tmp_path / "dump.npz")
+    with np.load(tmp_path / "dump.npz", allow_pickle=False) as arrays:
+        parts = ("x", "p", "c", "mu", "z", "id", "ep")
+        assert {f"{name}_{part}" for name in parts for part in ("train", "test")} <= set(arrays)
+
+
+def test_the_test_part_is_the_runs_own_and_trained_nothing(dump, trained_model, faces):
+    train, validation, test = partition(faces, trained_model.config)
+    np.testing.assert_array_equal(dump.x_test, test.images)
+    np.testing.assert_array_equal(dump.id_test, test.identity)
+    np.testing.assert_array_equal(dump.ep_test, test.expression)
+    assert names_of(dump.x_train[dump.trained_train]) == names_of(train.images)
+    assert names_of(dump.x_train[~dump.trained_train]) == names_of(validation.images)
+    assert names_of(dump.x_test).isdisjoint(names_of(dump.x_train))
+
+
+def test_target_policies(trained_model, faces):
+    draw = lambda policy, seed=0: evaluation.draw_targets(trained_model, faces, policy, seed)  # noqa: E731
+    uniform, excluding = draw("uniform"), draw("exclude-true")
+    assert (np.bincount(uniform) > 45).all() and (uniform == faces.identity).any()
+    assert not (excluding == faces.identity).any() and (np.bincount(excluding) > 45).all()
+    np.testing.assert_array_equal(uniform, draw("uniform"))
+    assert (uniform != draw("uniform", seed=1)).any()
+    assert set(draw("fixed:cleo")) == {2}
+    for policy in ("fixed:nobody", "random"):
+        with pytest.raises(InputError):
+            draw(policy)
+    assert evaluation.make_dump(trained_model, faces, "exclude-true").target_policy == "exclude-true"
+
+
+def test_a_dump_holds_what_protecting_and_encoding_give(trained_model, faces):
+    for model in (trained_model, DeviceModel.of_keras(trained_model), DeviceModel.of_keras(trained_model, 2.0)):
+        dump = evaluation.make_dump(model, faces)
+        for part, seed in (("train", model.config.seed + 1), ("test", model.config.seed + 2)):
+            images, targets = getattr(dump, f"x_{part}"), getattr(dump, f"c_{part}")
+            np.testing.assert_array_equal(getattr(dump, f"p_{part}"), model.protect(images, targets, seed=seed))
+            np.testing.assert_array_equal(getattr(dump, f"mu_{part}"), model.encode(images))
+            np.testing.assert_array_equal(getattr(dump, f"z_{part}"), model.encode(images, seed=seed))
+
+
+def test_a_split_by_subject_audits_people_never_trained_on():
+    config = tiny_config(split="subject", test_fraction=0.34)
+    faces = noise_faces(identities=6, per_cell=3)
+    train, _, test = partition(faces, config)
+    model = PPRLVGAN(config, train.identities, train.expressions)
+    dump = evaluation.make_dump(model, faces)
+    assert dump.identities == test.identities and set(dump.identities).isdisjoint(model.identities)
+    assert names_of(dump.x_train) | names_of(dump.x_test) == names_of(test.images)
+    assert names_of(dump.x_train).isdisjoint(names_of(dump.x_test))
+    assert not dump.trained_train.any() and not dump.people_are_targets
+    assert dump.targets == model.identities and set(dump.c_train) == set(range(4))
+    assert names_of(dump.taught.x) == names_of(faces.images) - names_of(test.images)
+    np.testing.assert_array_equal(dump.taught.id[: len(train)], train.identity)
+    fewer = evaluation.make_dump(model, faces, most_images=12)
+    assert len(fewer.x_train) == len(fewer.x_test) == len(fewer.taught.x) == 12
+    assert names_of(fewer.taught.x) < names_of(dump.taught.x)
+
+
+def test_people_that_the_model_does_not_know_are_no_targets():
+    strangers = dataclasses.replace(noise_faces(per_cell=3), identities=("x", "y", "z"))
+    dump = evaluation.make_dump(make_model(tiny_config()), strangers, "exclude-true")
+    assert dump.identities == ("x", "y", "z") and dump.taught is None and not dump.people_are_targets
+    assert dump.target_policy == "uniform" and not dump.trained_train.any()
+
+
+def test_expressions_that_the_model_does_not_know_are_refused():
+    faces = dataclasses.replace(noise_faces(), expressions=tuple("abcdefg"))
+    with pytest.raises(InputError, match="expressions"):
+        evaluation.make_dump(make_model(tiny_config()), faces)
+
+
+def test_a_run_is_audited_on_its_own_data_with_its_dump_and_pictures(trained_folder, tmp_path, monkeypatch):
+    audited = {}
+
+    def audit(dump, out, **options):
+        audited.update(dump=dump, out=out, options=options)
+        return {}
+
+    monkeypatch.setattr(evaluation, "audit", audit)
+    result, out = evaluation.evaluate_run(
+        trained_folder, out=tmp_path / "out", dump_path=tmp_path / "dump.npz", target_policy="fixed:ada", quick=True
+    )
+    assert result == {} and out == audited["out"] == tmp_path / "out" and audited["options"]["quick"] is True
+    written = Dump.load(tmp_path / "dump.npz")
+    np.testing.assert_array_equal(written.p_test, audited["dump"].p_test)
+    assert written.target_policy == "fixed:ada" and not written.c_test.any()
+    assert len(list((out / "inputs").glob("*.png"))) == 7
+    evaluation.evaluate_run(trained_folder, out=tmp_path / "two", prototypes=2)
+    assert 1 < len(np.unique(audited["dump"].mu_train, axis=0)) <= 14
+    assert evaluation.results_folder("run", prototypes=2).name == "evaluation_prototypes_2"
+    with pytest.raises(InputError, match="export with --prototypes"):
+        evaluation.evaluate_run(trained_folder, on_device=tmp_path, prototypes=1)
+    with pytest.raises(InputError, match="not the data"):
+        monkeypatch.setattr(evaluation, "load_faces", lambda source: noise_faces())
+        evaluation.evaluate_run(trained_folder, out=tmp_path / "out")
+
+
+def test_two_folders_are_paired_by_name():
+    originals = noise_faces(per_cell=4)
+    count = len(originals)
+    order = np.random.default_rng(0).permutation(count)
+    paths = tuple(path.replace(".png", ".jpg") for path in originals.paths)
+    protected = dataclasses.replace(originals, images=255 - originals.images, paths=paths).subset(order)
+    dump = evaluation.pair_dump(originals, protected)
+    assert len(dump.x_train) + len(dump.x_test) == count and dump.mu_test is None and dump.c_test is None
+    np.testing.assert_array_equal(dump.p_train, 255 - dump.x_train)
+    np.testing.assert_array_equal(dump.p_test, 255 - dump.x_test)
+    assert names_of(dump.x_train).isdisjoint(names_of(dump.x_test))
+
+    missing = protected.paths[5].removesuffix(".jpg")
+    with pytest.raises(InputError, match=f"1 originals have no protected version, first: {missing}"):
+        evaluation.pair_dump(originals, protected.subset(np.arange(count) != 5))
+    with pytest.raises(InputError, match="3 paths"):
+        evaluation.evaluate_external(["a", "b", "c"], "out")
+
+
+def test_on_the_device_the_arrays_come_from_the_files(trained_folder, exported, tmp_path, monkeypatch):
+    audited = {}
+    monkeypatch.setattr(evaluation, "audit", lambda dump, out, **options: audited.update(dump=dump) or {})
+    _, out = evaluation.evaluate_run(trained_folder, on_device=exported[0])
+    dump, export = audited["dump"], open_export(exported[0])
+    assert out == trained_folder / "evaluation_on_device"
+    codes = np.eye(3, dtype=np.float32)[dump.c_test]
+    files = {part: export.model(part, "int8") for part in ("anonymizer", "encoder")}
+    np.testing.assert_array_equal(dump.p_test, files["anonymizer"].run(image=dump.x_test, target=codes)["protected"])
+    np.testing.assert_array_equal(dump.mu_test, files["encoder"].run(image=dump.x_test)["latent"])
+    np.testing.assert_array_equal(dump.z_test, dump.mu_test)
+    shutil.rmtree(out)
+
+    other = shutil.copytree(trained_folder, tmp_path / "other")
+    (other / "model.weights.h5").write_bytes(b"another training")
+    with pytest.raises(InputError, match="not exported from .*other"):
+        evaluation.evaluate_run(other, on_device=exported[0])
+
+
+def test_the_last_audit_is_shown_again(tmp_path):
+    with pytest.raises(InputError, match="no such file; evaluate.py makes it"):
+        evaluation.read_evaluation(tmp_path)
+    (tmp_path / "evaluation.json").write_text('{"verdict": "leaks"')
+    with pytest.raises(InputError, match="damaged"):
+        evaluation.read_evaluation(tmp_path)
+    (tmp_path / "evaluation.json").write_text('{"verdict": "leaks"}')
+    assert evaluation.read_evaluation(tmp_path) == {"verdict": "leaks"}

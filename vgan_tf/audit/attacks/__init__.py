@@ -1,0 +1,1 @@
+"""The attacks: re-identification in the three scenarios, linking, inversion, membership inference."""

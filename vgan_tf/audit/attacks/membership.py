@@ -1,0 +1,364 @@
+"""Membership: did this image, or this person, train the generator?
+
+The attacker holds a candidate's original, its protected image and, where there is one, its latent; half of the members
+and of the others teach it what gives members away, the other half tests it. Out of reach here: attacks that train many
+generators to compare with (LiRA) or that ask the generator for further outputs.
+"""
+
+import dataclasses
+import math
+from statistics import NormalDist
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GroupKFold, StratifiedKFold
+from sklearn.neighbors import NearestNeighbors
+from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
+
+from vgan_tf.audit.attacks import embeddings
+from vgan_tf.audit.dump import PARTS
+from vgan_tf.audit.roc import Ranking, area, hits_at, table
+from vgan_tf.audit.statistics import effective_count, wilson
+
+CHANCE = 0.5
+CONFIDENCE = 0.95
+REPLICATES = 200
+READER_FOLDS = 3
+PEOPLE_SPLITS = 6
+FEWEST_IMAGES = 40  # members, and others
+FEWEST_PEOPLE = 4
+MOST_IMAGES = 4000  # members, and others
+QUICK_MOST_IMAGES = 1200
+STANDING_PEOPLE = 20  # fewer stand for no others by being resampled
+
+
+class Candidates(NamedTuple):
+    """Images that may have trained the generator; arrays as in `Dump`, and whether each did (bool)."""
+
+    x: np.ndarray
+    p: np.ndarray
+    id: np.ndarray
+    ep: np.ndarray
+    c: np.ndarray | None
+    mu: np.ndarray | None
+    clip: np.ndarray | None
+    member: np.ndarray
+
+
+def membership(dump, seeds, quick=False, progress=print):
+    """Attack the membership of images and of people.
+
+    Members among images are those that `trained_train` marks; the others are the rest of the train part, the test part
+    and fresh images. Members among people are the known people, by images that trained nothing; the others are
+    strangers, and the attacker is tested on people other than those it learnt from. Where the known people were held
+    out, members are those of `taught`, by images that trained too, and the others are the known people.
+
+    Args:
+        dump: `Dump`.
+        seeds: ints; figures are means over them.
+        quick: cheaper attackers at half the resolution.
+        progress: called with one line of text at each step.
+
+    Returns:
+        {"chance": 0.5, "images": kind, "identities": kind}, a kind being None where the images or people are unknown or
+        too few, else {"strongest": figure with "attacker", "attackers": {name: figure}, "originals_alone": AUC of an
+        attacker that sees no output of the generator, and must be at chance if the comparison is fair}. A figure is
+        {"auc", "interval" (95 %, bootstrap of images, or of clips where they are known; for identities of people, or,
+        with fewer than 20 of either kind, that of as many images as there are people: wide, as one person's images say
+        much the same), "tpr_at_fpr_1_percent", "tpr_at_fpr_0_1_percent", each with "..._interval" (Wilson's over
+        images, or over clips, the threshold taken as given; all None where the others are too few to define the rate),
+        "members", "others"}; for
+        identities also "people_auc", the AUC of mean scores of people, "member_people", "other_people".
+    """
+    result = {"chance": CHANCE, "images": None, "identities": None}
+    candidates = _image_candidates(dump, seeds[0], quick)
+    if candidates is None:
+        progress("membership: of images left out, too few are known to have trained the generator or not")
+    else:
+        result["images"] = _attack(candidates, seeds, quick, progress, by_person=False)
+    candidates = _person_candidates(dump, seeds[0], quick)
+    if candidates is None:
+        progress("membership: of people left out, nobody known trained the generator, or too few strangers")
+    else:
+        result["identities"] = _attack(candidates, seeds, quick, progress, by_person=True)
+    return result
+
+
+def _image_candidates(dump, seed, quick):
+    if dump.trained_train is None:
+        return None
+    parts = [_of_part(dump, "train", dump.trained_train), _of_part(dump, "test", False)]
+    if dump.fresh is not None:
+        fresh = _of_extra(dump.fresh, False)
+        if dump.clip_train is not None:  # Further images come from no clip: each is one of its own.
+            first = 1 + max(dump.clip_train.max(), dump.clip_test.max())
+            fresh = fresh._replace(clip=first + np.arange(len(fresh.id)))
+        parts.append(fresh)
+    return _joined(parts, seed, quick)
+
+
+def _person_candidates(dump, seed, quick):
+    if dump.taught is not None:
+        dump = dataclasses.replace(dump, strangers=None).of_targets()
+        members = [_of_part(dump, part, True) for part in PARTS]
+    elif dump.strangers is None or not _known_people_trained(dump):
+        return None
+    else:
+        members = [_of_part(dump, "test", True)._replace(clip=None)]
+        if dump.fresh is not None:
+            members.append(_of_extra(dump.fresh, True))
+    others = _of_extra(dump.strangers, False)
+    others = others._replace(id=others.id + len(dump.identities))
+    if min(len(np.unique(members[0].id)), len(np.unique(others.id))) < FEWEST_PEOPLE:
+        return None
+    return _evenly(_joined([*members, others], seed, quick), seed)
+
+
+def _known_people_trained(dump):
+    return dump.people_are_targets and (dump.trained_train is None or dump.trained_train.any())
+
+
+def _evenly(candidates, seed):
+    """As many images of each person: the rare would be found for being few."""
+    if candidates is None:
+        return None
+    order = np.random.default_rng(seed).permutation(len(candidates.id))
+    rows = [order[candidates.id[order] == person] for person in np.unique(candidates.id)]
+    fewest = min(map(len, rows))
+    kept = np.sort(np.concatenate([one[:fewest] for one in rows]))
+    return Candidates(*(None if column is None else column[kept] for column in candidates))
+
+
+def _of_part(dump, part, member):
+    arrays = {name: getattr(dump, f"{name}_{part}") for name in ("x", "p", "id", "ep", "c")}
+    latents = dump.mu_train is None
+    return Candidates(
+        **arrays,
+        mu=getattr(dump, f"z_{part}") if latents else getattr(dump, f"mu_{part}"),
+        clip=getattr(dump, f"clip_{part}"),
+        member=np.broadcast_to(member, arrays["id"].shape),
+    )
+
+
+def _of_extra(extra, member):
+    latents = extra.z if extra.mu is None else extra.mu
+    return Candidates(extra.x, extra.p, extra.id, extra.ep, extra.c, latents, None, np.full(len(extra.id), member))
+
+
+def _joined(parts, seed, quick):
+    """All parts as one, at most so many members and others each, or None with too few of either."""
+    joined = Candidates(*(embeddings.joined(column) for column in zip(*parts, strict=True)))
+    order = np.random.default_rng(seed).permutation(len(joined.id))
+    most = QUICK_MOST_IMAGES if quick else MOST_IMAGES
+    kept = [order[joined.member[order] == kind][:most] for kind in (True, False)]
+    if min(map(len, kept)) < FEWEST_IMAGES:
+        return None
+    rows = np.sort(np.concatenate(kept))
+    return Candidates(*(None if column is None else column[rows] for column in joined))
+
+
+def _attack(candidates, seeds, quick, progress, by_person):
+    """Figures of all attackers, and of one that sees the originals alone."""
+    what = "people" if by_person else "images"
+    figures, originals = {}, []
+    for seed in seeds:
+        progress(f"membership of {what}: signals")
+        views = _views(candidates, seed, quick, by_person)
+        folds = _folds(candidates, seed, by_person)
+        for name, features in views.items():
+            for kind, learn in _learners(name, quick).items():
+                scores = _scores(learn, features, candidates.member, folds, seed)
+                figures.setdefault(f"{name}{kind}", []).append(_figure(scores, candidates, seed, by_person))
+        progress(f"membership of {what}: originals alone")
+        values = embeddings.pixels(candidates.x, True)
+        features = embeddings.fit_components(values, seed).transform(values)
+        scores = _scores(_learn_discriminant, features, candidates.member, folds, seed)
+        originals.append(area(Ranking(scores, candidates.member).curve()))
+    return {**table(figures, "auc"), "originals_alone": float(np.mean(originals))}
+
+
+def _views(candidates, seed, quick, by_person):
+    """What attackers look at: {name: float `(n, d)`}."""
+    protected = {}
+    for name, values_of in (("protected image", embeddings.pixels), ("lowest bits", embeddings.lowest_bits)):
+        values = values_of(candidates.p, quick)
+        protected[f"components of {name}"] = embeddings.fit_components(values, seed).transform(values)
+    signals = _signals(candidates, protected["components of protected image"], seed, by_person)
+    views = {name: signal[:, None] for name, signal in signals.items()}
+    views["all signals"] = np.column_stack(list(signals.values()))
+    views |= protected
+    if candidates.mu is not None:
+        views["latent"] = np.column_stack([candidates.mu, np.square(candidates.mu)])
+    return views
+
+
+def _signals(candidates, components, seed, by_person):
+    """What members may differ in, one number an image: {name: float `(n,)`}."""
+    rows = np.array_split(np.arange(len(candidates.id)), max(1, len(candidates.id) // 1000))
+    distance = np.concatenate(
+        [np.abs(candidates.x[part].astype(np.int16) - candidates.p[part]).mean(axis=(1, 2, 3)) for part in rows]
+    )
+    signals = {"distance of protected and original": distance}
+    if candidates.c is not None and not by_person:
+        own = candidates.c == candidates.id
+        if own.any() and not own.all():
+            signals["distance where the target is the person"] = np.where(own, distance, distance[own].mean())
+    sources = {"protected image": components}
+    if candidates.mu is not None:
+        sources["latent"] = candidates.mu
+        signals["length of latent"] = np.linalg.norm(candidates.mu, axis=1)
+    for name, features in sources.items():
+        scaled = StandardScaler().fit_transform(features)
+        signals[f"expression read from {name}"] = _confidence(scaled, candidates.ep, candidates.id, seed, by_person)
+        if not by_person:
+            signals[f"person read from {name}"] = _confidence(scaled, candidates.id, candidates.id, seed, by_person)
+        centred = scaled - embeddings.group_means(scaled, candidates.ep)
+        signals[f"rarity of {name}"] = np.square(embeddings.whitened(centred)).mean(axis=1)
+        if not by_person:  # a person's other images would be the nearest
+            nearest = NearestNeighbors(n_neighbors=min(6, len(scaled) - 1)).fit(scaled).kneighbors()[0]
+            signals[f"nearest neighbour of {name}"] = nearest[:, 0]
+            signals[f"neighbourhood of {name}"] = nearest.mean(axis=1)
+    return signals
+
+
+def _confidence(features, labels, people, seed, by_person):
+    """How sure a reader that never saw the image (nor, `by_person`, its person) is of its true label: float `(n,)`."""
+    if by_person:
+        folds = GroupKFold(min(READER_FOLDS, len(np.unique(people)))).split(features, labels, people)
+    else:
+        folds = StratifiedKFold(READER_FOLDS, shuffle=True, random_state=seed).split(features, labels)
+    margins = np.zeros(len(labels))
+    for taught, asked in folds:
+        known = np.unique(labels[taught])
+        if len(known) < 2:
+            continue
+        reader = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto").fit(features[taught], labels[taught])
+        scores = reader.decision_function(features[asked])
+        if scores.ndim == 1:
+            scores = np.stack([-scores, scores], axis=1)
+        truth = known == labels[asked, None]
+        best_other = np.where(truth, -np.inf, scores).max(axis=1)
+        margins[asked] = np.where(truth.any(axis=1), np.where(truth, scores, 0).sum(axis=1) - best_other, 0)
+    return margins
+
+
+def _folds(candidates, seed, by_person):
+    """Which candidates are tested by an attacker that learns from the rest: list of bool `(n,)`."""
+    random = np.random.default_rng(seed)
+    if not by_person:
+        half = np.zeros(len(candidates.id), bool)
+        for kind in (True, False):
+            rows = random.permutation(np.flatnonzero(candidates.member == kind))
+            half[rows[: len(rows) // 2]] = True
+        return [half, ~half]
+    folds = []
+    for _ in range(PEOPLE_SPLITS):
+        half = []
+        for kind in (True, False):
+            people = random.permutation(np.unique(candidates.id[candidates.member == kind]))
+            half.extend(people[: len(people) // 2])
+        tested = np.isin(candidates.id, half)
+        folds += [tested, ~tested]
+    return folds
+
+
+def _learners(view, quick):
+    """Ways to learn from a view: {suffix of the attacker's name: learner}."""
+    if view == "all signals":
+        return {"": _learn_logistic} if quick else {"": _learn_logistic, ", boosting": _learn_boosting}
+    return {"": _learn_discriminant}
+
+
+def _learn_discriminant(features, member, seed):
+    return LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto", priors=[0.5, 0.5]).fit(features, member)
+
+
+def _learn_logistic(features, member, seed):
+    return LogisticRegression(C=0.1, max_iter=300, class_weight="balanced").fit(features, member)
+
+
+def _learn_boosting(features, member, seed):
+    model = HistGradientBoostingClassifier(max_iter=40, max_leaf_nodes=8, class_weight="balanced", random_state=seed)
+    with threadpool_limits(1, "openmp"):  # on so few examples its threads mostly wait for one another
+        return model.fit(features, member)
+
+
+def _scores(learn, features, member, folds, seed):
+    """Mean score of each candidate over the folds that test it: float `(n,)`.
+
+    A score is the share of the others of the fold that score lower (equal ones half), so that folds are comparable.
+    """
+    totals, times = np.zeros(len(member)), np.zeros(len(member))
+    for tested in folds:
+        scaler = StandardScaler().fit(features[~tested])
+        model = learn(scaler.transform(features[~tested]), member[~tested], seed)
+        raw = model.decision_function(scaler.transform(features[tested]))
+        reference = np.sort(raw[~member[tested]])
+        below = np.searchsorted(reference, raw, "left") + np.searchsorted(reference, raw, "right")
+        totals[tested] += below / 2 / len(reference)
+        times[tested] += 1
+    return totals / np.maximum(times, 1)
+
+
+def _figure(scores, candidates, seed, by_person):
+    member, clips = candidates.member, candidates.clip
+    ranking = Ranking(scores, member)
+    curve = ranking.curve()
+    random = np.random.default_rng(seed)
+    units = candidates.id if by_person else np.arange(len(member)) if clips is None else clips
+    names, units = np.unique(units, return_inverse=True)
+    of_unit = np.zeros(len(names), bool)
+    of_unit[units] = member
+    counts = int(of_unit.sum()), int((~of_unit).sum())
+    # A clip may hold images of both kinds.
+    strata = [np.flatnonzero(of_unit == kind) for kind in (True, False)] if clips is None else [np.arange(len(names))]
+    areas = []
+    for _ in range(0 if by_person and min(counts) < STANDING_PEOPLE else REPLICATES):
+        times = np.zeros(len(names))
+        for rows in strata:
+            times[rows] = np.bincount(random.integers(0, len(rows), len(rows)), minlength=len(rows))
+        drawn = times[units]
+        if drawn[member].any() and drawn[~member].any():
+            areas.append(area(ranking.curve(drawn)))
+    figure = {
+        "auc": area(curve),
+        "interval": (
+            np.quantile(areas, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2]).tolist()
+            if areas
+            else auc_interval(area(curve), *counts)
+        ),
+    }
+    for name, rate in (("1_percent", 0.01), ("0_1_percent", 0.001)):
+        hits = hits_at(curve, rate, int((~member).sum()))
+        figure[f"tpr_at_fpr_{name}"] = hits
+        total = float(member.sum())
+        if hits is not None and clips is not None:
+            found = scores[member] > np.quantile(scores[~member], 1 - rate)
+            total = effective_count(found.astype(float), clips[member])
+        figure[f"tpr_at_fpr_{name}_interval"] = None if hits is None else list(wilson(hits * total, total))
+    figure |= {"members": int(member.sum()), "others": int((~member).sum())}
+    if by_person:
+        means = np.bincount(units, scores) / np.bincount(units)
+        figure |= {
+            "people_auc": area(Ranking(means, of_unit).curve()),
+            "member_people": counts[0],
+            "other_people": counts[1],
+        }
+    return figure
+
+
+def auc_interval(auc, positives, negatives):
+    """Hanley and McNeil's (1982) interval of an AUC by its counts: [low, high] in [0, 1].
+
+    Half a pair is added to each side, so that an AUC of 1 of few has an interval too.
+    """
+    total = positives * negatives
+    auc = (auc * total + 0.5) / (total + 1)
+    first, second = auc / (2 - auc), 2 * auc**2 / (1 + auc)
+    variance = auc * (1 - auc) + (positives - 1) * (first - auc**2) + (negatives - 1) * (second - auc**2)
+    half_width = NormalDist().inv_cdf((1 + CONFIDENCE) / 2) * math.sqrt(variance / total)
+    return [max(0.0, auc - half_width), min(1.0, auc + half_width)]

@@ -1,0 +1,1 @@
+"""Controls that tell whether to believe the attackers."""

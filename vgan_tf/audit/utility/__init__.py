@@ -1,0 +1,1 @@
+"""What protected images are still good for: expression, motion, picture quality."""

@@ -1,0 +1,1 @@
+"""Many runs and baselines in one table and one plot."""

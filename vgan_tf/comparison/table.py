@@ -1,0 +1,180 @@
+"""The points of the frontier as figures: what is taken from evaluations, seeds put together, CSV and Markdown."""
+
+import csv
+
+import numpy as np
+
+from vgan_tf.audit.report.words import percent
+from vgan_tf.audit.statistics import interval_over_runs
+from vgan_tf.comparison.baselines import LADDERS
+from vgan_tf.files import replacing
+
+READERS = ("original", "protected")  # what a reader of the expression learns from
+LATENT_SCENARIO = "scenario_3"
+# What a reader of protected images learnt from -> its name among the figures of intensity.
+INTENSITY = {"original": "protected_by_original", "protected": "protected"}
+HEADINGS = {
+    "identity_from_images": "identity, images",
+    "identity_from_latents": "identity, latents",
+    "expression_by_reader_of_original": "expression, orig.",
+    "expression_by_reader_of_protected": "expression, prot.",
+    "target_success": "target success",
+    "intensity_r2_by_reader_of_original": "intensity, orig.",
+    "intensity_r2_by_reader_of_protected": "intensity, prot.",
+}
+
+
+def point(name, series, evaluations):
+    """What the plot and the tables show of one run, or of several that differ in their seed alone.
+
+    Args:
+        name, series: of the point.
+        evaluations: dicts as `evaluation.json` has them, one for each run.
+
+    Returns:
+        {"name", "series", "runs": their number, "identity": figure of the strongest attack with its "attacker" and
+        "scenario", "identity_from_images", "identity_from_latents": likewise, the latter None without latents,
+        "expression": {"original" | "protected": figure of the reader that learnt from such images}, "target_success":
+        figure, or None without targets, "intensity_r2": {the same keys: figure}, or None where the truth is not known}.
+        A figure has "accuracy" (of intensity "r_squared") and "interval"; over several runs it is the mean, of attacks
+        that of each run's strongest, with "lowest" and "highest".
+    """
+    attacks = [_attacks(evaluation["privacy"]) for evaluation in evaluations]
+    from_latents = [[one for one in run if one["scenario"] == LATENT_SCENARIO] for run in attacks]
+    from_images = [[one for one in run if one["scenario"] != LATENT_SCENARIO] for run in attacks]
+    utilities = [evaluation["utility"] for evaluation in evaluations]
+    intensities = [utility.get("intensity_r2") for utility in utilities]
+    return {
+        "name": name,
+        "series": series,
+        "runs": len(evaluations),
+        "identity": _strongest(attacks),
+        "identity_from_images": _strongest(from_images),
+        "identity_from_latents": _strongest(from_latents) if all(from_latents) else None,
+        "expression": {source: over_runs([one[f"{source}_to_protected"] for one in utilities]) for source in READERS},
+        "target_success": _known([utility.get("target_success") for utility in utilities]),
+        "intensity_r2": {
+            source: _known([None if one[key] is None else {"r_squared": one[key]} for one in intensities])
+            for source, key in INTENSITY.items()
+        }
+        if all(intensities)
+        else None,
+    }
+
+
+def over_runs(figures):
+    """The figure of several runs that differ in their seed alone; of one run its own.
+
+    Args:
+        figures: dicts with "accuracy" and "interval", or with "r_squared" alone.
+    """
+    key = "accuracy" if "accuracy" in figures[0] else "r_squared"
+    values, intervals = [one[key] for one in figures], [one["interval"] for one in figures if "interval" in one]
+    if len(values) == 1:
+        return {"interval": None, **figures[0]}
+    low, high = interval_over_runs(values, intervals)
+    least = 0.0 if key == "accuracy" else -np.inf
+    mean = {key: float(np.mean(values)), "interval": [max(least, low), min(1.0, high)]}
+    return {**mean, "lowest": min(values), "highest": max(values)}
+
+
+def _known(figures):
+    return None if any(one is None for one in figures) else over_runs(figures)
+
+
+def _attacks(privacy):
+    """Figures of all attackers of the three scenarios, each with its "attacker" and "scenario"."""
+    return [
+        {"attacker": attacker, "scenario": scenario, **figure}
+        for scenario, one in privacy.items()
+        if one
+        for attacker, figure in one["attackers"].items()
+    ]
+
+
+def _strongest(attacks):
+    """Over the runs, the figure of the strongest attack of each."""
+    best = [max(run, key=lambda one: one["accuracy"]) for run in attacks]
+    names = {key: "; ".join(dict.fromkeys(one[key] for one in best)) for key in ("attacker", "scenario")}
+    return {**over_runs(best), **names}
+
+
+def columns(one):
+    """The figures of a point as the tables show them: {key of HEADINGS: figure or None}."""
+    return {
+        "identity_from_images": one["identity_from_images"],
+        "identity_from_latents": one["identity_from_latents"],
+        **{f"expression_by_reader_of_{source}": figure for source, figure in one["expression"].items()},
+        "target_success": one["target_success"],
+        **{f"intensity_r2_by_reader_of_{source}": (one["intensity_r2"] or {}).get(source) for source in READERS},
+    }
+
+
+def write_table(path, points):
+    """Write the points as CSV: each figure with the ends of its interval and the lowest and highest of the runs."""
+    rows = []
+    for one in points:
+        row = {"series": one["series"], "name": one["name"], "runs": one["runs"]}
+        for title, figure in {"identity": one["identity"], **columns(one)}.items():
+            figure = figure or {}
+            low, high = figure.get("interval") or ("", "")
+            row |= {title: _value(figure), f"{title}_low": low, f"{title}_high": high}
+            row |= {f"{title}_{end}": figure.get(end, "") for end in ("lowest", "highest")}
+        rows.append({**row, "attacker": one["identity"]["attacker"], "scenario": one["identity"]["scenario"]})
+    with replacing(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def markdown_table(result):
+    """The points as a Markdown table that also reads as plain text, least identity first, and what it means: str.
+
+    Args:
+        result: dict as in `frontier.json`.
+    """
+    points = sorted(result["points"], key=lambda one: one["identity"]["accuracy"])
+    shown = [key for key in HEADINGS if any(columns(one)[key] for one in points)]
+    rows = [["", *(HEADINGS[key] for key in shown)]]
+    rows += [[full_name(one), *(_cell(columns(one)[key]) for key in shown)] for one in points]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    rows.insert(1, ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])])
+    lines = ["| " + " | ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) + " |" for row in rows]
+    return "\n".join([*lines, "", *notes(result)]) + "\n"
+
+
+def notes(result):
+    """What a reader of the table must know: list of sentences."""
+    kind = "quick attackers" if result["quick"] else "all attackers"
+    sentences = [
+        f"Percent, of intensity R²; in brackets 95 % intervals. Identity: the strongest attack ({kind}) on one picture "
+        f"or its latent; guessing gets {percent(result['chance'])}, and {percent(result['chance_expression'])} of the "
+        "expressions. Expression and intensity: by a reader that learnt from originals, or from protected pictures. "
+        f"{result['n_test']} test pictures of {result['people']} people."
+    ]
+    if any(one["runs"] > 1 for one in result["points"]):
+        sentences.append(
+            "Where a number of seeds is named: the mean over so many runs, and an interval that covers test pictures "
+            "and seeds."
+        )
+    if result["left_out"]:
+        sentences.append(f"Left out, as the data does not allow it: {', '.join(result['left_out'])}.")
+    return sentences
+
+
+def full_name(one):
+    """The name of a point with its setting and its number of runs."""
+    name = f"{one['series']}={one['name']}" if one["series"] not in (*LADDERS, "runs") else one["name"]
+    return name if one["runs"] == 1 else f"{name} ({one['runs']} seeds)"
+
+
+def _value(figure):
+    return figure.get("accuracy", figure.get("r_squared", ""))
+
+
+def _cell(figure):
+    if figure is None:
+        return "-"
+    scale, digits = (100, 1) if "accuracy" in figure else (1, 2)
+    value, *ends = (f"{scale * one:.{digits}f}" for one in (_value(figure), *(figure["interval"] or ())))
+    return f"{value} [{', '.join(ends)}]" if ends else value
