@@ -22,7 +22,6 @@ def parse():
         choices=("mirrored", "multi-worker"),
         help="on all GPUs of this machine, or on the machines that TF_CONFIG names; see docs/scale.md",
     )
-    parser.add_argument("--tensorboard", action="store_true", help="also write TensorBoard logs into the run folder")
     parser.add_argument("--dry-run", action="store_true", help="load the data, print the configuration, train nothing")
     return parser.parse_args()
 
@@ -62,9 +61,9 @@ def train(arguments):
     if arguments.dry_run:
         return
     if replicas:
-        replicas.train(run, faces, tensorboard=arguments.tensorboard)
+        replicas.train(run, faces)
     else:
-        training.train(run, faces, tensorboard=arguments.tensorboard)
+        training.train(run, faces)
     print(f"trained: {run.folder}  (python evaluate.py {run.folder} audits it)")
 
 

@@ -34,10 +34,6 @@ SETTINGS = {
     "dependence_images": 4,
     "style_dim": 3,
     "conditional_real_fake": True,
-    "look_colour": 0.3,
-    "look_scale": 0.1,
-    "look_light": 0.5,
-    "look_occlusion": 0.4,
     "protection_prototypes": 1,
 }
 
@@ -95,7 +91,7 @@ def first_steps(model):
     recorder = Recorder(draws)
     optimizers = [keras.optimizers.SGD(0.005, momentum=0.9) for _ in range(2)]
     model.compile(*optimizers, run_eagerly=keras.backend.backend() == "tensorflow")
-    batches = evaluation_batches(noise_faces().subset(np.arange(8 * STEPS)), 8)
+    batches = evaluation_batches(noise_faces().subset(np.arange(8 * STEPS)), model.config, 8)
     with pytest.MonkeyPatch.context() as patch:
         for name in ("normal", "uniform", "randint"):
             patch.setattr(keras.random, name, getattr(draws, name))
@@ -107,8 +103,9 @@ def first_steps(model):
 def new_model():
     """The preset `tiny`, with all that `edge` has, without dropout, whose draws are out of reach."""
     keras.utils.set_random_seed(0)
-    config = tiny_config(**SETTINGS, discriminator_dropout=0.0)
-    return PPRLVGAN(config, ("ann", "bob", "cid"), noise_faces().expressions)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("vgan_tf.networks.edge.DISCRIMINATOR_DROPOUT", 0.0)
+        return PPRLVGAN(tiny_config(**SETTINGS), ("ann", "bob", "cid"), noise_faces().expressions)
 
 
 def main(folder):
@@ -116,8 +113,8 @@ def main(folder):
     model.load_weights(folder / "first.weights.h5")
     np.savez(folder / "first_steps.npz", **first_steps(model))
 
-    faces, config = noise_faces(), tiny_config(**SETTINGS, epochs=2, steps_per_epoch=2, classifier_epochs=1)
-    run = Run(folder / "run", config, faces.identities, faces.expressions, faces.fingerprint(), config.steps_per_epoch)
+    faces, config = noise_faces(), tiny_config(**SETTINGS, epochs=2)
+    run = Run(folder / "run", config, faces.identities, faces.expressions, faces.fingerprint(), steps_per_epoch=2)
     trained = training.train(run, faces)
     resumed = dataclasses.replace(run, folder=shutil.copytree(run.folder, folder / "resumed"))
     resumed.checkpoints()[-1][1].unlink()

@@ -25,9 +25,6 @@ FIRST, ALL = 2, 5  # epochs
 QUIET = {
     "true_target_fraction": 0.999999,
     "discriminator_noise": 0.0,
-    "discriminator_dropout": 0.0,
-    "real_label_range": (1.0, 1.0),
-    "fake_label_range": (0.0, 0.0),
     "latent_dependence_weight": 0.0,  # These three compare the images of one replica.
     "style_dependence_weight": 0.0,
     "latent_style_dependence_weight": 0.0,
@@ -35,18 +32,19 @@ QUIET = {
     "style_dim": 2,
     "protection_prototypes": 1,
     "augment_flip": True,
-    "augment_light": 0.1,
 }
 
 
 def main(kind, out):
     vgan_tf.model.sample_latent = lambda z_mean, *_, **__: z_mean
+    vgan_tf.model.REAL_TARGETS, vgan_tf.model.FAKE_TARGETS = (1.0, 1.0), (0.0, 0.0)
+    vgan_tf.networks.edge.DISCRIMINATOR_DROPOUT = 0.0
     vgan_tf.model._optimizer = lambda *_: keras.optimizers.SGD(0.05)
     training.sample_grid = lambda model, inputs: inputs[0]
     training.train_expression_classifier = lambda run, *_: run.build_classifier()
     faces = noise_faces(per_cell=4)
-    config = tiny_config(**QUIET, batch_size=16, steps_per_epoch=STEPS_PER_EPOCH, epochs=ALL)
-    run = Run(Path(out), config, faces.identities, faces.expressions, faces.fingerprint(), config.steps_per_epoch)
+    config = tiny_config(**QUIET, batch_size=16, epochs=ALL)
+    run = Run(Path(out), config, faces.identities, faces.expressions, faces.fingerprint(), STEPS_PER_EPOCH)
     if kind == "alone":
         training.train(run, faces)
         return

@@ -12,7 +12,7 @@ from PIL import Image
 
 from vgan_tf.images import write_image
 
-SMALL = ("--preset", "tiny", "--epochs", "1", "--set", "steps_per_epoch=1")
+SMALL = ("--preset", "tiny", "--steps", "1")
 
 
 @pytest.fixture
@@ -41,8 +41,8 @@ def check_refused(capsys, status, named, expected_status=2):
     [
         (("--preset", "nope"), "'nope'"),
         (("--preset", "tiny", "--set", "no_such_key=1"), "no_such_key"),
-        (("--preset", "tiny", "--set", "dropout=much"), "dropout='much'"),
-        (("--preset", "tiny", "--set", "dropout"), "key=value"),
+        (("--preset", "tiny", "--set", "kl_weight=much"), "kl_weight='much'"),
+        (("--preset", "tiny", "--set", "kl_weight"), "key=value"),
         (("--preset", "tiny", "--batch-size", "0"), "batch_size=0"),
         (("--preset", "tiny", "--epochs", "-1"), "epochs=-1"),
         (("--preset", "tiny", "--steps", "0"), "steps=0"),
@@ -51,7 +51,7 @@ def check_refused(capsys, status, named, expected_status=2):
         (("--preset", "tiny", "--set", "split=clip"), "split by clip"),
         (("--resume",), "not a run folder"),
         (("--resume", "--seed", "0"), "--seed with --resume"),
-        (("--resume", "--set", "dropout=0.1"), "--set with --resume"),
+        (("--resume", "--set", "kl_weight=0.1"), "--set with --resume"),
     ],
 )
 def test_train_refuses_wrong_input(arguments, named, tmp_path, capsys):

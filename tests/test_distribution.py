@@ -77,7 +77,7 @@ def test_only_the_chief_writes_and_a_resumed_run_is_whole(histories):
 
 
 def test_the_parts_of_a_batch_are_the_batch():
-    faces, config = noise_faces(), tiny_config(augment_flip=True, augment_light=0.2, augment_shift_px=2, batch_size=12)
+    faces, config = noise_faces(), tiny_config(augment_flip=True, augment_shift_px=2, batch_size=12)
     whole = training_batches(faces, config, 3)[2]
     parts = [training_batches(faces, config, 3, (number, 3))[2] for number in range(3)]
     np.testing.assert_array_equal(np.concatenate([images for images, _ in parts]), whole[0])
@@ -87,7 +87,7 @@ def test_the_parts_of_a_batch_are_the_batch():
 
 def test_each_part_of_a_batch_has_its_share_of_images_to_play_with_first():
     faces = noise_faces()
-    config = tiny_config(augment_flip=True, augment_light=0.2, batch_size=4, dependence_images=8)
+    config = tiny_config(augment_flip=True, batch_size=4, dependence_images=8)
     whole, _ = training_batches(faces, config)[1]
     parts = [training_batches(faces, config, share=(number, 2))[1][0] for number in range(2)]
     np.testing.assert_array_equal(np.concatenate([part[:2] for part in parts]), whole[:4])

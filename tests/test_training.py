@@ -22,8 +22,8 @@ from vgan_tf.run import Run, load_expression_classifier, open_run
 
 def new_run(folder, **changes):
     faces = noise_faces()
-    config = tiny_config(epochs=1, steps_per_epoch=2, **changes)
-    return Run(folder, config, faces.identities, faces.expressions, faces.fingerprint(), config.steps_per_epoch), faces
+    config = tiny_config(epochs=1, **changes)
+    return Run(folder, config, faces.identities, faces.expressions, faces.fingerprint(), steps_per_epoch=2), faces
 
 
 def same(first, second):
@@ -56,15 +56,21 @@ def test_a_run_trained_in_bfloat16_computes_in_float32_when_loaded(tmp_path, eag
 
 
 def test_the_classifier_learns_originals_and_protected_images_and_goes_with_the_weights(tmp_path, eagerly, monkeypatch):
-    run, faces = new_run(tmp_path / "run", classifier_epochs=1)
-    learnt = []
+    monkeypatch.setattr(training, "CLASSIFIER_EPOCHS", 1)
+    run, faces = new_run(tmp_path / "run", dependence_images=8, batch_people=2)
+    learnt, sizes = [], []
     batches = training.training_batches
-    monkeypatch.setattr(
-        training, "training_batches", lambda faces, *a, **k: learnt.append(faces) or batches(faces, *a, **k)
-    )
+
+    def spy(faces, config, **options):
+        learnt.append(faces)
+        sizes.append(config.batch_size + config.dependence_images)
+        return batches(faces, config, **options)
+
+    monkeypatch.setattr(training, "training_batches", spy)
     model = training.train(run, faces)
     train, _, _ = training.partition(faces, run.config)
     game, both = learnt
+    assert sizes == [16, training.CLASSIFIER_BATCH_SIZE]
     assert game.fingerprint() == train.fingerprint()
     np.testing.assert_array_equal(both.images[: len(train)], train.images)
     np.testing.assert_array_equal(both.images[len(train) :], model.protect(train.images, seed=run.config.seed))
@@ -161,7 +167,7 @@ def test_resuming_refuses_other_data_and_another_length_of_a_cosine_schedule(tra
     dataclasses.replace(run, fingerprint="0" * 64).save_config()
     with pytest.raises(InputError, match="another fingerprint"):
         training.plan_resumption(copy)
-    constant = run.config.replace(learning_rate_schedule="inverse_time")
+    constant = run.config.replace(optimizer="rmsprop")
     dataclasses.replace(run, config=constant).save_config()
     assert training.plan_resumption(copy, epochs=5)[0].config.epochs == 5
 

@@ -13,8 +13,6 @@ CHOICES = {
     "architecture": ("paper", "edge"),
     "split": ("image", "clip", "subject", "given"),
     "optimizer": ("rmsprop", "adam"),
-    "learning_rate_schedule": ("inverse_time", "cosine"),
-    "target_policy": ("uniform", "exclude-true"),
     "precision": ("float32", "bfloat16"),
 }
 
@@ -28,54 +26,47 @@ class Config:
         data: SOURCE as on the command line.
         split: how test images are set apart: by "image", "clip", "subject", or as "given" by the data.
         test_fraction: share of the images (clips, subjects) kept for testing.
-        validation_fraction: share of the rest that trains nothing and is watched during training.
+        image_size: side of the pictures in pixels, a power of two from 32.
         architecture: "paper" or "edge".
         latent_dim: length of the latent f(I).
         kernel_size: side of the convolutions of the paper's networks; 5 for FERG, 8 for MUG in the authors' code.
-        encoder_filters, generator_filters, discriminator_filters: channels, layer by layer.
-        classifier_filters: channels of the expression classifier; classifier_epochs: its passes over training images,
-            original and protected.
-        dropout: rate in the encoder. discriminator_dropout: rate before the discriminator's heads.
-        batch_norm_momentum: of all batch normalisation.
-        bounded_posterior: log-variance through a sigmoid, so the posterior's std lies in (1, 1.649).
+        encoder_filters, generator_filters, discriminator_filters, classifier_filters: channels of each stage for
+            pictures of 64 pixels; other sizes have more or fewer stages (`networks.layers.stage_filters`).
         discriminator_real_weight, discriminator_fake_weight: weight of each half of the real/fake term in L_D.
         discriminator_identity_weight, discriminator_expression_weight: weights of D2 and D3 in L_D.
         adversarial_weight, identity_weight, expression_weight, kl_weight: the four weights of L_G.
         reconstruction_weight: mean absolute pixel error, the middle of the picture counting most, where the target is
             the true identity; in L_G, not in the paper.
-        latent_expression_weight: cross-entropy of a linear expression head on the latent, in L_G; not in the paper.
-        feature_weight: mean absolute error of the discriminator's feature maps, likewise; in L_G, not in the paper.
+        counterpart_weight: the same error between the output and its counterpart, the picture of the target identity
+            with the input's motion, where the source can draw one; in L_G, not in the paper.
+        latent_expression_weight: cross-entropy of a linear expression classifier on the latent; in L_G, not in the
+            paper.
+        feature_weight: mean absolute error of the discriminator's feature maps where the target is the true identity;
+            in L_G, not in the paper.
         latent_dependence_weight: dependence of the latent's mean on the identity within one expression; in L_G, not in
             the paper.
         dependence_images: further images an iteration that are encoded only, for better estimates of dependences.
-        batch_people: people whose images make up a batch, in turns; the fewer, the more pairs of one person's images do
+        batch_people: people whose images make up a batch, in turns; the fewer, the more pairs of one person's images
             the penalties of dependence compare. 0 for all people.
         style_dim: length of the style, what of an image is neither expression nor identity (light, background, pose);
             training reconstructs images with their style, protection leaves it out. 0 for none; not in the paper.
         style_kl_weight, style_dependence_weight: KL of the style's posterior, and its dependence on both labels.
         latent_style_dependence_weight: dependence of the latent on the style, which drives pose and light out of it.
         true_target_fraction: share of the training targets set to the true identity beyond those drawn uniformly.
-        target_policy: "uniform" over all identities, the true one included, or "exclude-true".
-        real_label_range, fake_label_range: the discriminator's smoothed real/fake targets are drawn from these ranges.
         conditional_real_fake: D1 judges whether a face is a real one of its identity and expression, not whether it is
             real alone; not in the paper.
         discriminator_noise: std of the noise added to every image that the discriminator sees; not in the paper.
-        generator_steps: generator steps per discriminator step.
+        generator_steps: generator steps for each discriminator step.
         protection_noise: scale of the posterior's noise when protecting; 1 samples the latent, 0 uses its mean.
         protection_prototypes: protection decodes the nearest of so many prototypes of each expression in place of the
-            latent (vgan_tf/networks/prototypes.py): fewer keep less of an expression's strength, and less of the
-            person. 0 for the latent itself; not in the paper.
-        augment_shift_px, augment_light, augment_flip: random shift (up to so many pixels), brightness and contrast
-            (up to so large a share), mirror image, of training images.
-        look_colour, look_scale, look_light, look_occlusion: how far what the encoder sees in training departs from the
-            image: colour and proportions, drawn for each person of a batch, light and a covered patch, for each image,
-            up to so large a share; 0 for none (vgan_tf/looks.py). Not in the paper.
-        optimizer, learning_rate, discriminator_learning_rate, learning_rate_decay, adam_beta_1: optimisation; the decay
-            belongs to the "inverse_time" schedule, lr / (1 + decay * step).
-        learning_rate_schedule: "inverse_time", or "cosine" from learning_rate to 0 over the run.
+            latent (`vgan_tf.protection`); 0 for the latent itself; not in the paper.
+        augment_shift_px: random shift of training images, up to so many pixels. augment_flip: random mirror images.
+        optimizer: "rmsprop" with the authors' decay of the learning rate, or "adam" with a cosine schedule from
+            learning_rate to 0 over the run.
+        learning_rate, discriminator_learning_rate: at the start.
         precision: in which the networks compute while they train; weights, losses and a loaded run stay "float32".
             "bfloat16" pays where the processor computes in it (docs/scale.md).
-        batch_size, epochs: of training. steps_per_epoch: batches in an epoch; 0 for one pass over the training part.
+        batch_size, epochs: of training; an epoch is one pass over the training images.
         seed: of everything random.
     """
 
@@ -83,7 +74,7 @@ class Config:
     data: str = "avatars"
     split: str = "image"
     test_fraction: float = 0.15
-    validation_fraction: float = 0.05
+    image_size: int = 64
     architecture: str = "paper"
     latent_dim: int = 128
     kernel_size: int = 5
@@ -91,11 +82,6 @@ class Config:
     generator_filters: tuple = (256, 128, 128)
     discriminator_filters: tuple = (32, 64, 128, 256)
     classifier_filters: tuple = (16, 32, 64, 96)
-    classifier_epochs: int = 6
-    dropout: float = 0.3
-    discriminator_dropout: float = 0.5
-    batch_norm_momentum: float = 0.8
-    bounded_posterior: bool = True
     discriminator_real_weight: float = 0.25
     discriminator_fake_weight: float = 0.25
     discriminator_identity_weight: float = 0.5
@@ -105,6 +91,7 @@ class Config:
     expression_weight: float = 0.29
     kl_weight: float = 0.002
     reconstruction_weight: float = 0.0
+    counterpart_weight: float = 0.0
     latent_expression_weight: float = 0.0
     feature_weight: float = 0.0
     latent_dependence_weight: float = 0.0
@@ -115,79 +102,28 @@ class Config:
     style_dependence_weight: float = 0.0
     latent_style_dependence_weight: float = 0.0
     true_target_fraction: float = 0.0
-    target_policy: str = "uniform"
-    real_label_range: tuple = (0.9, 1.0)
-    fake_label_range: tuple = (0.0, 0.1)
     conditional_real_fake: bool = False
     discriminator_noise: float = 0.0
     generator_steps: int = 2
     protection_noise: float = 1.0
     protection_prototypes: int = 0
     augment_shift_px: int = 0
-    augment_light: float = 0.0
     augment_flip: bool = False
-    look_colour: float = 0.0
-    look_scale: float = 0.0
-    look_light: float = 0.0
-    look_occlusion: float = 0.0
     optimizer: str = "rmsprop"
     learning_rate: float = 3e-4
     discriminator_learning_rate: float = 3e-4
-    learning_rate_schedule: str = "inverse_time"
-    learning_rate_decay: float = 1e-6
-    adam_beta_1: float = 0.5
     precision: str = "float32"
     batch_size: int = 256
     epochs: int = 300
-    steps_per_epoch: int = 0
     seed: int = 0
 
     def __post_init__(self):
         for field in dataclasses.fields(self):
-            value = _coerce(field, getattr(self, field.name))
-            object.__setattr__(self, field.name, value)
-        for name, allowed in CHOICES.items():
-            if getattr(self, name) not in allowed:
-                raise InputError(f"{name}={getattr(self, name)!r}: must be one of {', '.join(allowed)}")
-        for name in ("batch_size", "latent_dim", "generator_steps", "kernel_size", "classifier_epochs"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name}={getattr(self, name)}: must be at least 1")
-        for name in (
-            "epochs",
-            "steps_per_epoch",
-            "seed",
-            "dependence_images",
-            "batch_people",
-            "style_dim",
-            "augment_shift_px",
-            "augment_light",
-            "protection_noise",
-            "protection_prototypes",
-            "discriminator_noise",
-            "learning_rate_decay",
-        ):
-            if getattr(self, name) < 0:
-                raise InputError(f"{name}={getattr(self, name)}: must not be negative")
-        for name in (
-            "true_target_fraction",
-            "dropout",
-            "discriminator_dropout",
-            "batch_norm_momentum",
-            "adam_beta_1",
-            "look_colour",
-            "look_scale",
-            "look_light",
-            "look_occlusion",
-        ):
-            if not 0 <= getattr(self, name) < 1:
-                raise InputError(f"{name}={getattr(self, name)}: must be in [0, 1)")
-        for name in ("learning_rate", "discriminator_learning_rate"):
-            if not getattr(self, name) > 0:
-                raise InputError(f"{name}={getattr(self, name)}: must be above 0")
-        for name in ("encoder_filters", "generator_filters", "discriminator_filters", "classifier_filters"):
-            filters = getattr(self, name)
-            if not filters or not all(type(count) is int and count >= 1 for count in filters):
-                raise InputError(f"{name}={filters}: must be whole numbers of at least 1")
+            object.__setattr__(self, field.name, _coerce(field, getattr(self, field.name)))
+        for allowed, holds, names in CHECKS:
+            for name in names:
+                if not holds(getattr(self, name)):
+                    raise InputError(f"{name}={getattr(self, name)!r}: must be {allowed}")
         if self.style_dim and self.architecture == "paper":
             raise InputError(f"style_dim={self.style_dim}: the paper's generator has no style; must be 0")
         stages = {"paper": 3, "edge": 4}[self.architecture]
@@ -195,13 +131,6 @@ class Config:
             raise InputError(
                 f"generator_filters={self.generator_filters}: the {self.architecture} generator needs {stages} numbers"
             )
-        for name in ("real_label_range", "fake_label_range"):
-            ends = getattr(self, name)
-            if len(ends) != 2 or not 0 <= ends[0] <= ends[1] <= 1:
-                raise InputError(f"{name}={ends}: must be a low and a high end in [0, 1]")
-        for field in dataclasses.fields(self):
-            if field.name.endswith("_weight") and not getattr(self, field.name) >= 0:
-                raise InputError(f"{field.name}={getattr(self, field.name)}: a weight must not be negative")
 
     def replace(self, **changes):
         """A copy with some values changed; an unknown key raises InputError."""
@@ -224,6 +153,35 @@ class Config:
         if missing:
             raise InputError(f"configuration without {', '.join(missing)}: damaged, or of another version")
         return cls().replace(**values)
+
+
+def _named(ending):
+    return [field.name for field in dataclasses.fields(Config) if field.name.endswith(ending)]
+
+
+# What is allowed, the same as a test, and the fields that it holds for.
+CHECKS = (
+    *((f"one of {', '.join(names)}", names.__contains__, [field]) for field, names in CHOICES.items()),
+    ("a power of two from 32", lambda value: value >= 32 and value & (value - 1) == 0, ["image_size"]),
+    ("at least 1", lambda value: value >= 1, ["batch_size", "latent_dim", "generator_steps", "kernel_size"]),
+    (
+        "0 or more",
+        lambda value: value >= 0,
+        [
+            *("epochs", "seed", "dependence_images", "batch_people", "style_dim", "augment_shift_px"),
+            *("protection_noise", "protection_prototypes", "discriminator_noise"),
+            *_named("_weight"),
+        ],
+    ),
+    ("in [0, 1)", lambda value: 0 <= value < 1, ["true_target_fraction"]),
+    ("above 0 and below 1", lambda value: 0 < value < 1, ["test_fraction"]),
+    ("above 0", lambda value: value > 0, _named("learning_rate")),
+    (
+        "whole numbers of at least 1",
+        lambda value: value and all(type(count) is int and count >= 1 for count in value),
+        _named("_filters"),
+    ),
+)
 
 
 _KINDS = {
@@ -299,10 +257,6 @@ def edge():
         encoder_filters=(24, 48, 96, 128),
         generator_filters=(128, 96, 64, 32),
         discriminator_filters=(16, 32, 64, 128),
-        dropout=0.0,
-        discriminator_dropout=0.3,
-        batch_norm_momentum=0.9,
-        bounded_posterior=False,
         discriminator_real_weight=0.5,
         discriminator_fake_weight=0.5,
         discriminator_expression_weight=0.5,
@@ -334,7 +288,6 @@ def edge():
         optimizer="adam",
         learning_rate=1.2e-3,
         discriminator_learning_rate=1e-3,
-        learning_rate_schedule="cosine",
         batch_size=32,
         epochs=100,
     )

@@ -17,6 +17,7 @@ import keras
 
 from vgan_tf import backends, training
 from vgan_tf.data.pipeline import evaluation_batches, training_batches
+from vgan_tf.data.splits import partition
 from vgan_tf.errors import InputError
 from vgan_tf.model import PPRLVGAN
 
@@ -49,7 +50,7 @@ class Replicas:
         self.is_chief = resolver is None or resolver.task_type in ("chief", None) or resolver.task_id == 0
         self.count = self.strategy.num_replicas_in_sync
 
-    def train(self, run, faces, tensorboard=False):
+    def train(self, run, faces):
         """`training.train` on all replicas; only the chief writes into the run folder, which all read.
 
         Returns:
@@ -59,7 +60,7 @@ class Replicas:
             InputError: the data is not the run's, or the batch cannot be cut into equal parts.
         """
         backends.make_deterministic()
-        learnt, watched, _ = training.partition(faces, run.config)
+        learnt, watched, _ = partition(faces, run.config)
         config = run.config
         for name, count in (("batch_size", config.batch_size), ("dependence_images", config.dependence_images)):
             if count % self.count:
@@ -80,15 +81,16 @@ class Replicas:
             own = run if self.is_chief else dataclasses.replace(run, folder=Path(nowhere))
             # Every process records: reading a metric adds it up over all of them, so all must take part.
             callbacks = [training.RunRecorder(own, learnt, watched, first_epoch), training.StopOnNaN()]
+            if self.is_chief:
+                callbacks.append(training.Progress(run, first_epoch))
             first_step = first_epoch * run.steps_per_epoch
             training.fit(
                 own,
                 model,
                 first_epoch,
                 self.training_batches(learnt, run.config, first_step),
-                *self.evaluation_batches(watched, training.EVALUATION_BATCH_SIZE),
+                *self.evaluation_batches(watched, run.config, training.EVALUATION_BATCH_SIZE),
                 callbacks,
-                tensorboard,
             )
         if self.is_chief and not run.classifier_path.exists():
             run.save_classifier(training.train_expression_classifier(run, model, learnt, watched))
@@ -107,13 +109,13 @@ class Replicas:
 
         return self._distributed(batches)
 
-    def evaluation_batches(self, faces, batch_size):
+    def evaluation_batches(self, faces, config, batch_size):
         """`pipeline.evaluation_batches`, whole for each replica: few images, and means that need no correction.
 
         Returns:
             (tf.distribute.DistributedDataset that starts over without end, number of batches).
         """
-        whole = evaluation_batches(faces, batch_size)
+        whole = evaluation_batches(faces, config, batch_size)
 
         def batches(_, here):
             return (whole[number] for number in itertools.cycle(range(whole.num_batches)) for _ in range(here))
@@ -157,7 +159,7 @@ class Replicas:
             images, labels = next(batches(first, here))
             signature = (
                 tf.TensorSpec((None, *images.shape[1:]), images.dtype),
-                {name: tf.TensorSpec((None,), values.dtype) for name, values in labels.items()},
+                {name: tf.TensorSpec((None, *v.shape[1:]), v.dtype) for name, v in labels.items()},
             )
             dataset = tf.data.Dataset.from_generator(lambda: batches(first, here), output_signature=signature)
             # Told that it never ends, the replicas need not ask each other before each step.

@@ -16,7 +16,6 @@ from vgan_tf import backends
 from vgan_tf.config import Config
 from vgan_tf.errors import InputError
 from vgan_tf.files import replacing, write_json
-from vgan_tf.images import IMAGE_SIZE
 from vgan_tf.model import PPRLVGAN
 from vgan_tf.networks import expression_classifier
 
@@ -62,7 +61,7 @@ class Run:
                 "config": self.config.to_dict(),
                 "identities": list(self.identities),
                 "expressions": list(self.expressions),
-                "image_size": IMAGE_SIZE,
+                "image_size": self.config.image_size,
                 "seed": self.config.seed,
                 "data_fingerprint": self.fingerprint,
                 "steps_per_epoch": self.steps_per_epoch,
@@ -213,7 +212,7 @@ def load_expression_classifier(folder):
         folder: str or Path.
 
     Returns:
-        keras.Model: images float32 `(n, 64, 64, 3)` in [-1, 1] -> probabilities `(n, expressions)`.
+        keras.Model: images float32 `(n, image_size, image_size, 3)` in [-1, 1] -> probabilities `(n, expressions)`.
 
     Raises:
         InputError: no run there, or the classifier's weights are missing, truncated or of another model.

@@ -5,14 +5,14 @@ import numpy as np
 from vgan_tf.errors import InputError
 
 
-def resolve_targets(target, count, identities, seed=0):
+def resolve_targets(target, count, identities, seed=None):
     """Turn what a user calls a target into indices.
 
     Args:
         target: name of a target identity, "random" for one drawn for each image, or int `(count,)` of indices.
         count: images.
         identities: names, in the order of the target code.
-        seed: of the random targets.
+        seed: of the random targets; None for others at each call.
 
     Returns:
         int64 `(count,)`.

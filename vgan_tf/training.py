@@ -8,15 +8,16 @@ from pathlib import Path
 
 import keras
 import numpy as np
+from tqdm import tqdm
 
 from vgan_tf import backends
-from vgan_tf.data import load_faces, split
+from vgan_tf.data import load_faces
 from vgan_tf.data.pipeline import evaluation_batches, training_batches
+from vgan_tf.data.splits import partition
 from vgan_tf.data.stored import BLOCK, StoredImages, write_beside
 from vgan_tf.errors import InputError
 from vgan_tf.images import tile, write_image
-from vgan_tf.model import NETWORKS, PPRLVGAN
-from vgan_tf.networks import require_prototypes
+from vgan_tf.protection import PROTOTYPE_IMAGES, find_prototypes, require_prototypes
 from vgan_tf.run import Run, open_run
 
 SAMPLE_COLUMNS = 10
@@ -24,29 +25,8 @@ SAMPLE_TARGETS = 8
 EVALUATION_BATCH_SIZE = 128
 CLASSIFIER_BATCH_SIZE = 64
 CLASSIFIER_LEARNING_RATE = 2e-3
-MOST_ADAPTED, ROUGHLY_ADAPTED = 4000, 400  # images in which prototypes are found
-
-
-def partition(faces, config):
-    """Split a data set as configured.
-
-    The target identities are those of the training part: in a split by subject the test part has others.
-
-    Args:
-        faces: FaceSet.
-        config: Config.
-
-    Returns:
-        (train, validation, test): FaceSets.
-    """
-    index = split(faces, config.split, config.test_fraction, config.validation_fraction, config.seed)
-    train, validation, test = (faces.subset(part) for part in (index.train, index.validation, index.test))
-    if config.split == "subject":
-        train, validation, test = (
-            part.among([part.identities[i] for i in np.unique(owner.identity)])
-            for part, owner in ((train, train), (validation, train), (test, test))
-        )
-    return train, validation, test
+CLASSIFIER_EPOCHS = 6  # passes over original and protected training images
+ROUGH_PROTOTYPE_IMAGES = 400  # in which prototypes are found while training goes on
 
 
 def plan(config, out, steps=None):
@@ -65,10 +45,10 @@ def plan(config, out, steps=None):
     """
     if steps is not None and steps < 1:
         raise InputError(f"steps={steps}: must be at least 1")
-    faces = load_faces(config.data)
+    faces = load_faces(config.data, config.image_size)
     train, _, _ = partition(faces, config)
     require_prototypes(train.expression, train.expressions, config.protection_prototypes)
-    steps_per_epoch = config.steps_per_epoch or max(1, len(train) // config.batch_size)
+    steps_per_epoch = max(1, len(train) // config.batch_size)
     if steps is not None:
         config = config.replace(epochs=math.ceil(steps / steps_per_epoch))
         steps_per_epoch = math.ceil(steps / config.epochs)
@@ -76,7 +56,7 @@ def plan(config, out, steps=None):
     return run, faces
 
 
-def train(run, faces, tensorboard=False):
+def train(run, faces):
     """Train a new run, or go on with one from its newest checkpoint.
 
     Interrupted at any moment and called again, it ends in the same weights as without the interruption.
@@ -84,7 +64,6 @@ def train(run, faces, tensorboard=False):
     Args:
         run: Run, from `plan` or `plan_resumption`.
         faces: FaceSet, the whole data.
-        tensorboard: also write TensorBoard logs into the run folder.
 
     Returns:
         the trained PPRLVGAN.
@@ -104,20 +83,17 @@ def train(run, faces, tensorboard=False):
         model,
         first_epoch,
         training_batches(training, run.config, first_step=first_epoch * run.steps_per_epoch),
-        evaluation_batches(validation, EVALUATION_BATCH_SIZE),
+        evaluation_batches(validation, run.config, EVALUATION_BATCH_SIZE),
         None,
-        [RunRecorder(run, training, validation, first_epoch), StopOnNaN()],
-        tensorboard,
+        [RunRecorder(run, training, validation, first_epoch), StopOnNaN(), Progress(run, first_epoch)],
     )
     if not run.classifier_path.exists():
         run.save_classifier(train_expression_classifier(run, model, training, validation))
     return model
 
 
-def fit(run, model, first_epoch, batches, validation_batches, validation_steps, callbacks, tensorboard=False):
+def fit(run, model, first_epoch, batches, validation_batches, validation_steps, callbacks):
     """The epochs of `train` from `first_epoch` on; `validation_steps` is None for all batches there are."""
-    if tensorboard:
-        callbacks = [*callbacks, keras.callbacks.TensorBoard(run.folder / "tensorboard", profile_batch=0)]
     if first_epoch < run.config.epochs:
         model.fit(
             batches,
@@ -127,7 +103,7 @@ def fit(run, model, first_epoch, batches, validation_batches, validation_steps, 
             initial_epoch=first_epoch,
             epochs=run.config.epochs,
             callbacks=callbacks,
-            verbose=1 if sys.stdout.isatty() else 2,
+            verbose=0,
             shuffle=False,
         )
 
@@ -143,29 +119,31 @@ def train_expression_classifier(run, model, training, validation):
     Returns:
         keras.Model, as `Run.build_classifier` makes it.
     """
-    config = run.config
+    config = run.config.replace(batch_size=CLASSIFIER_BATCH_SIZE, dependence_images=0, batch_people=0)
     learnt, watched = (
         faces.concatenate(dataclasses.replace(faces, images=_protected(model, faces.images, config.seed)))
         for faces in (training, validation)
     )
-    config = config.replace(batch_size=CLASSIFIER_BATCH_SIZE)
     steps = max(1, len(learnt) // config.batch_size)
     classifier = run.build_classifier()
-    schedule = keras.optimizers.schedules.CosineDecay(CLASSIFIER_LEARNING_RATE, steps * config.classifier_epochs)
+    schedule = keras.optimizers.schedules.CosineDecay(CLASSIFIER_LEARNING_RATE, steps * CLASSIFIER_EPOCHS)
     classifier.compile(
         keras.optimizers.Adam(schedule),
         "sparse_categorical_crossentropy",
         metrics=["accuracy"],
         jit_compile=backends.JIT_COMPILE,
     )
-    print("expression classifier")
-    classifier.fit(
+    history = classifier.fit(
         _with_expressions(training_batches(learnt, config)),
-        validation_data=_with_expressions(evaluation_batches(watched, EVALUATION_BATCH_SIZE)),
+        validation_data=_with_expressions(evaluation_batches(watched, config, EVALUATION_BATCH_SIZE)),
         steps_per_epoch=steps,
-        epochs=config.classifier_epochs,
-        verbose=1 if sys.stdout.isatty() else 2,
+        epochs=CLASSIFIER_EPOCHS,
+        verbose=0,
         shuffle=False,
+    ).history
+    print(
+        f"expression classifier: {history['val_accuracy'][-1]:.1%} of {len(watched)} validation images, "
+        "half of them protected"
     )
     return classifier
 
@@ -174,7 +152,7 @@ def _protected(model, images, seed):
     """What `model.protect` makes of images; where these are stored, the result is, too."""
     if not isinstance(images, StoredImages):
         return model.protect(images, seed=seed)
-    latents = model.encode_for_protection(images, seed)
+    latents = model.encode(images, seed, model.config.protection_noise)
     targets = model.resolve_targets("random", len(images), seed)
     rows = (slice(first, first + BLOCK) for first in range(0, len(images), BLOCK))
     return write_beside(images, (model.decode(latents[part], targets[part]) for part in rows))
@@ -182,38 +160,6 @@ def _protected(model, images, seed):
 
 def _with_expressions(batches):
     return batches.map(lambda images, labels: (images, labels["expression"]))
-
-
-def adapt(model, training, most=MOST_ADAPTED):
-    """Find a model's prototypes, if it is to have some, in the training part: in about `most` images, or fewer."""
-    if model.config.protection_prototypes:
-        order = np.random.default_rng(model.config.seed).permutation(len(training))
-        each = -(-most // len(model.expressions))  # however rare an expression is
-        chosen = [order[training.expression[order] == label][:each] for label in range(len(model.expressions))]
-        some = training.subset(np.sort(np.concatenate(chosen)))
-        model.adapt(np.asarray(some.images), some.expression)
-
-
-def with_prototypes(model, faces, each):
-    """A trained model that protects with so many prototypes of each expression, found in its training part.
-
-    Args:
-        model: PPRLVGAN.
-        faces: FaceSet, the whole data that it was trained on.
-        each: as `config.protection_prototypes`; 0 for none.
-
-    Returns:
-        PPRLVGAN of the same networks.
-
-    Raises:
-        InputError: too few images of an expression.
-    """
-    changed = PPRLVGAN(model.config.replace(protection_prototypes=each), model.identities, model.expressions)
-    for name in NETWORKS:
-        if getattr(model, name) is not None:
-            getattr(changed, name).set_weights(getattr(model, name).get_weights())
-    adapt(changed, partition(faces, model.config)[0])
-    return changed
 
 
 def plan_resumption(out, epochs=None):
@@ -232,12 +178,12 @@ def plan_resumption(out, epochs=None):
     run = open_run(out)
     config = run.config
     if epochs is not None and epochs != config.epochs:
-        if config.learning_rate_schedule == "cosine":
+        if config.optimizer == "adam":
             raise InputError(
                 f"--epochs {epochs}: this run's cosine schedule spans {config.epochs} epochs; resume without --epochs"
             )
         config = config.replace(epochs=epochs)
-    faces = load_faces(config.data)
+    faces = load_faces(config.data, config.image_size)
     if faces.fingerprint() != run.fingerprint:
         raise InputError(f"{config.data}: not the data that {out} was trained on (another fingerprint)")
     return Run(run.folder, config, run.identities, run.expressions, run.fingerprint, run.steps_per_epoch), faces
@@ -261,12 +207,51 @@ class RunRecorder(keras.callbacks.Callback):
         self.seconds += time.perf_counter() - self.started
         values = {name: f"{value:.9g}" for name, value in sorted(logs.items())}
         # On the way the prototypes are for the sample grid and whoever looks in; a rougher guess does.
-        adapt(self.model, self.training, MOST_ADAPTED if epoch + 1 == self.run.config.epochs else ROUGHLY_ADAPTED)
+        last = epoch + 1 == self.run.config.epochs
+        find_prototypes(self.model, self.training, PROTOTYPE_IMAGES if last else ROUGH_PROTOTYPE_IMAGES)
         self.rows.append({"epoch": epoch + 1, **values, "seconds": f"{self.seconds:.1f}"})
         self.run.write_history(self.rows)
         write_image(self.run.folder / "samples" / f"epoch_{epoch + 1:04d}.png", sample_grid(self.model, self.inputs))
         self.run.save_weights(self.model)
         self.run.save_checkpoint(self.model, epoch + 1)
+
+
+class Progress(keras.callbacks.Callback):
+    """Four figures that a person follows: a bar with the time left in a terminal, a line for each epoch in a log."""
+
+    SHOWN = {"generator_loss": "generator loss {:.3f}", "target_success": "target success {:.0%}",
+             "protected_expression_accuracy": "expression kept {:.0%}"}  # fmt: skip
+
+    def __init__(self, run, first_epoch):
+        super().__init__()
+        self.run, done = run, first_epoch * run.steps_per_epoch
+        self.bar = tqdm(
+            total=run.config.epochs * run.steps_per_epoch,
+            initial=done,
+            unit=" steps",
+            disable=not sys.stdout.isatty(),
+            file=sys.stdout,
+            dynamic_ncols=True,
+        )
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.started = time.perf_counter()
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.bar.update()
+        if not self.bar.disable and batch % 10 == 0:
+            self.bar.set_postfix_str(self._figures(logs))
+
+    def on_epoch_end(self, epoch, logs=None):
+        if self.bar.disable:
+            speed = self.run.steps_per_epoch / (time.perf_counter() - self.started)
+            print(f"epoch {epoch + 1}/{self.run.config.epochs}: {speed:.1f} steps/s, {self._figures(logs)}", flush=True)
+
+    def on_train_end(self, logs=None):
+        self.bar.close()
+
+    def _figures(self, logs):
+        return ", ".join(text.format(float(logs[name])) for name, text in self.SHOWN.items() if name in logs)
 
 
 class StopOnNaN(keras.callbacks.Callback):
@@ -282,8 +267,8 @@ class StopOnNaN(keras.callbacks.Callback):
 
 
 def sample_grid(model, images):
-    """Inputs over protected faces, one row for each of the first target identities: uint8 `(rows * 64, n * 64, 3)`."""
+    """Inputs over protected faces, one row for each of the first target identities: uint8, a picture."""
     rows = [images]
     for target in model.identities[:SAMPLE_TARGETS]:
-        rows.append(model.protect(images, target))
+        rows.append(model.protect(images, target, seed=0))
     return tile(np.concatenate(rows), columns=len(images))

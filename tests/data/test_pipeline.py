@@ -6,13 +6,18 @@ import numpy as np
 import pytest
 from helpers import noise_faces, tiny_config
 
-from vgan_tf.data.pipeline import augment, evaluation_batches, training_batches
+from vgan_tf.data import load_faces
+from vgan_tf.data.pipeline import augmentation, draw_targets, evaluation_batches, training_batches
+from vgan_tf.images import to_float
 
-PLAIN = {"augment_shift_px": 0, "augment_light": 0.0, "augment_flip": False}
+PLAIN = {"augment_shift_px": 0, "augment_flip": False}
 
 
 def take(dataset, count):
-    return [(images, labels["identity"], labels["expression"]) for images, labels in itertools.islice(dataset, count)]
+    return [
+        (images, labels["identity"], labels["expression"], labels["target"])
+        for images, labels in itertools.islice(dataset, count)
+    ]
 
 
 def equal(first, second):
@@ -24,7 +29,7 @@ def test_training_batches_show_every_image_once_a_pass_with_its_labels():
     batches = take(training_batches(faces, tiny_config(batch_size=14, **PLAIN)), 6)
     index = {image.tobytes(): number for number, image in enumerate(faces.images)}
     seen = []
-    for images, identity, expression in batches:
+    for images, identity, expression, _ in batches:
         assert images.dtype == np.float32 and -1 <= images.min() < -0.99 and 0.99 < images.max() <= 1
         numbers = [index[image.tobytes()] for image in np.rint((images + 1) * 127.5).astype(np.uint8)]
         np.testing.assert_array_equal(identity, faces.identity[numbers])
@@ -39,10 +44,10 @@ def test_batches_of_few_people_show_no_image_twice_and_everybody():
     config = tiny_config(batch_size=28, batch_people=2, **PLAIN)
     index = {image.tobytes(): number for number, image in enumerate(faces.images)}
     batches = take(training_batches(faces, config), 28)
-    people = [np.unique(identity) for _, identity, _ in batches]
+    people = [np.unique(identity) for _, identity, *_ in batches]
     assert max(map(len, people)) == 2, "the 112 images of two people are four whole batches"
     first, second = (
-        [index[image.tobytes()] for images, _, _ in half for image in np.rint((images + 1) * 127.5).astype(np.uint8)]
+        [index[image.tobytes()] for images, *_ in half for image in np.rint((images + 1) * 127.5).astype(np.uint8)]
         for half in (batches[:14], batches[14:])
     )
     assert sorted(first) == sorted(second) == list(range(392)) and first != second
@@ -56,7 +61,7 @@ def test_batches_of_few_people_show_no_image_twice_and_everybody():
 @pytest.mark.parametrize("people", [0, 2])
 @pytest.mark.parametrize("first_step", [1, 5])
 def test_training_batches_go_on_from_any_iteration(first_step, people):
-    changes = {"augment_shift_px": 2, "augment_light": 0.1, "augment_flip": True, "batch_people": people}
+    changes = {"augment_shift_px": 2, "augment_flip": True, "batch_people": people}
     faces, config = noise_faces(), tiny_config(batch_size=16, seed=4, **changes)
     whole = take(training_batches(faces, config), 7)
     assert equal(whole[first_step:], take(training_batches(faces, config, first_step), 7 - first_step))
@@ -70,9 +75,9 @@ def test_a_batch_larger_than_the_data_is_all_of_it():
 
 def test_evaluation_batches_show_the_images_in_order_and_unchanged():
     faces = noise_faces(per_cell=1)
-    batches = take(evaluation_batches(faces, 8), 10)
-    assert [len(images) for images, _, _ in batches] == [8, 8, 5]
-    images, identity, expression = (np.concatenate(parts) for parts in zip(*batches, strict=True))
+    batches = take(evaluation_batches(faces, tiny_config(), 8), 10)
+    assert [len(images) for images, *_ in batches] == [8, 8, 5]
+    images, identity, expression, targets = (np.concatenate(parts) for parts in zip(*batches, strict=True))
     np.testing.assert_allclose(images, faces.images / 127.5 - 1, atol=1e-6)
     np.testing.assert_array_equal(identity, faces.identity)
     np.testing.assert_array_equal(expression, faces.expression)
@@ -80,7 +85,8 @@ def test_evaluation_batches_show_the_images_in_order_and_unchanged():
 
 def augmented(changes, seed=0):
     images = np.random.default_rng(1).uniform(-1, 1, (8, 64, 64, 3)).astype(np.float32)
-    return images, augment(images, tiny_config(**{**PLAIN, **changes}), np.random.default_rng(seed))
+    augment = augmentation(tiny_config(**{**PLAIN, **changes}), len(images), np.random.default_rng(seed))
+    return images, augment(images, np.arange(len(images)))
 
 
 def test_each_augmentation_does_what_it_says_and_no_more():
@@ -104,6 +110,35 @@ def test_each_augmentation_does_what_it_says_and_no_more():
         offsets.add((y, x))
     assert len(offsets) > 4
 
-    images, lit = augmented({"augment_light": 0.2})
-    assert lit.shape == images.shape and abs(lit).max() <= 1 and (lit != images).any()
-    assert abs(lit - images).max() <= 0.4 + 1e-6
+
+def test_targets_are_uniform_but_for_the_share_that_is_the_true_identity():
+    identity = np.arange(6000) % 3
+    for fraction, true_share in ((0.0, 1 / 3), (0.5, 0.5 + 0.5 / 3)):
+        targets = draw_targets(identity, 3, fraction, np.random.default_rng(0))
+        offset = np.bincount((targets - identity) % 3, minlength=3) / len(identity)
+        np.testing.assert_allclose(offset, [true_share, (1 - true_share) / 2, (1 - true_share) / 2], atol=0.03)
+
+
+def test_validation_targets_do_not_depend_on_the_size_of_the_batches():
+    faces = noise_faces()
+    wholes = [np.concatenate([b[3] for b in take(evaluation_batches(faces, tiny_config(), n), 50)]) for n in (5, 16)]
+    np.testing.assert_array_equal(*wholes)
+    assert len(wholes[0]) == len(faces) and len(np.unique(wholes[0])) == 3
+
+
+def test_a_batch_carries_the_counterparts_of_the_images_that_are_played_with():
+    faces = load_faces("avatars:identities=3,images=42,seed=1", 32)
+    changes = {"batch_size": 6, "dependence_images": 6, "counterpart_weight": 1.0, **PLAIN}
+    images, labels = training_batches(faces, tiny_config(**changes))[3]
+    rows = [int(np.flatnonzero((to_float(faces.images) == image).all(axis=(1, 2, 3)))[0]) for image in images[:6]]
+    wanted = faces.subset(rows).counterparts(labels["target"][:6])
+    np.testing.assert_array_equal(labels["counterpart"], to_float(wanted))
+    assert labels["target"].shape == (12,)
+    mirrored = tiny_config(**{**changes, "augment_flip": True})
+    _, flipped = training_batches(faces, mirrored)[3]
+    turned = (flipped["counterpart"] == labels["counterpart"][:, :, ::-1]).all(axis=(1, 2, 3))
+    kept = (flipped["counterpart"] == labels["counterpart"]).all(axis=(1, 2, 3))
+    assert turned.any() and kept.any() and (turned | kept).all(), "a counterpart is mirrored as its image is"
+    without = tiny_config(**{**changes, "counterpart_weight": 0.0})
+    assert "counterpart" not in training_batches(faces, without)[0][1]
+    assert "counterpart" not in training_batches(noise_faces(), tiny_config(**changes))[0][1]

@@ -11,8 +11,8 @@ from vgan_tf import PPRLVGAN
 from vgan_tf.audit import Dump
 from vgan_tf.errors import InputError
 from vgan_tf.evaluation import judging as evaluation
-from vgan_tf.evaluation.device_model import DeviceModel
 from vgan_tf.ondevice import open_export
+from vgan_tf.protection import DeviceModel
 from vgan_tf.training import partition
 
 
@@ -74,8 +74,10 @@ def test_a_dump_holds_what_protecting_and_encoding_give(trained_model, faces):
         for part, seed in (("train", model.config.seed + 1), ("test", model.config.seed + 2)):
             images, targets = getattr(dump, f"x_{part}"), getattr(dump, f"c_{part}")
             np.testing.assert_array_equal(getattr(dump, f"p_{part}"), model.protect(images, targets, seed=seed))
-            np.testing.assert_array_equal(getattr(dump, f"mu_{part}"), model.encode(images))
-            np.testing.assert_array_equal(getattr(dump, f"z_{part}"), model.encode(images, seed=seed))
+            _, means, drawn = model.protect_and_encode(images, targets, seed)
+            np.testing.assert_array_equal(getattr(dump, f"mu_{part}"), means)
+            np.testing.assert_array_equal(getattr(dump, f"z_{part}"), drawn)
+            np.testing.assert_array_equal(means, trained_model.encode(images))
 
 
 def test_a_split_by_subject_audits_people_never_trained_on():
@@ -125,13 +127,13 @@ def test_a_run_is_audited_on_its_own_data_with_its_dump_and_pictures(trained_fol
     np.testing.assert_array_equal(written.p_test, audited["dump"].p_test)
     assert written.target_policy == "fixed:ada" and not written.c_test.any()
     assert len(list((out / "inputs").glob("*.png"))) == 7
-    evaluation.evaluate_run(trained_folder, out=tmp_path / "two", prototypes=2)
+    evaluation.evaluate_run(trained_folder, out=tmp_path / "two", release="prototypes:2")
     assert 1 < len(np.unique(audited["dump"].mu_train, axis=0)) <= 14
-    assert evaluation.results_folder("run", prototypes=2).name == "evaluation_prototypes_2"
-    with pytest.raises(InputError, match="export with --prototypes"):
-        evaluation.evaluate_run(trained_folder, on_device=tmp_path, prototypes=1)
+    assert evaluation.results_folder("run", release="prototypes:2").name == "evaluation_prototypes_2"
+    with pytest.raises(InputError, match="--release with --on-device"):
+        evaluation.evaluate_run(trained_folder, on_device=tmp_path, release="prototypes:1")
     with pytest.raises(InputError, match="not the data"):
-        monkeypatch.setattr(evaluation, "load_faces", lambda source: noise_faces())
+        monkeypatch.setattr(evaluation, "load_faces", lambda source, size: noise_faces())
         evaluation.evaluate_run(trained_folder, out=tmp_path / "out")
 
 
@@ -171,13 +173,3 @@ def test_on_the_device_the_arrays_come_from_the_files(trained_folder, exported, 
     (other / "model.weights.h5").write_bytes(b"another training")
     with pytest.raises(InputError, match="not exported from .*other"):
         evaluation.evaluate_run(other, on_device=exported[0])
-
-
-def test_the_last_audit_is_shown_again(tmp_path):
-    with pytest.raises(InputError, match="no such file; evaluate.py makes it"):
-        evaluation.read_evaluation(tmp_path)
-    (tmp_path / "evaluation.json").write_text('{"verdict": "leaks"')
-    with pytest.raises(InputError, match="damaged"):
-        evaluation.read_evaluation(tmp_path)
-    (tmp_path / "evaluation.json").write_text('{"verdict": "leaks"}')
-    assert evaluation.read_evaluation(tmp_path) == {"verdict": "leaks"}

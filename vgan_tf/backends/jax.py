@@ -28,36 +28,21 @@ def step(function):
 
 def descend(model, optimizer, variables, loss):
     """Take one step of an optimizer; arguments as on TensorFlow."""
-    # All that a loss may read or change: moving statistics, metrics, random states, the discriminator's optimizer.
-    state = [*model.trainable_variables, *model.non_trainable_variables, *model.metrics_variables]
-    current = [(variable, variable.value) for variable in state]
+    trained = {id(variable) for variable in variables}
+    # All else that a loss may read or change: moving statistics, metrics, random states.
+    others = [*model.trainable_variables, *model.non_trainable_variables, *model.metrics_variables]
+    others = [variable for variable in others if id(variable) not in trained]
+    current = [(variable, variable.value) for variable in others]
 
     def stateless(values):
-        with _Assignments([*current, *zip(variables, values, strict=True)]) as scope:
+        with keras.StatelessScope([*current, *zip(variables, values, strict=True)]) as scope:
             value = loss()
-        return value, {n: scope.get_current_value(v) for n, v in enumerate(state) if id(v) in scope.assigned}
+        return value, [scope.get_current_value(variable) for variable in others]
 
-    gradients, assigned = jax.grad(stateless, has_aux=True)([variable.value for variable in variables])
-    # The others must stay as they are, or a loss around this one would lose its gradients.
-    for number, value in assigned.items():
-        state[number].assign(value)
+    gradients, after = jax.grad(stateless, has_aux=True)([variable.value for variable in variables])
+    for variable, value in zip(others, after, strict=True):
+        variable.assign(value)
     optimizer.apply(gradients, variables)
-
-
-class _Assignments(keras.StatelessScope):
-    """As on TensorFlow, no gradient flows through what was assigned.
-
-    Else a pass in inference mode after one in training mode would also train by way of the moving statistics.
-    """
-
-    def __init__(self, state_mapping):
-        super().__init__(state_mapping)
-        self.assigned = set()
-
-    def add_update(self, update):
-        variable, value = update
-        self.assigned.add(id(variable))
-        super().add_update((variable, jax.lax.stop_gradient(value)))
 
 
 def make_deterministic():

@@ -18,10 +18,8 @@ def descend(model, optimizer, variables, loss):
         model: the PPRLVGAN whose variables `loss` reads and changes.
         optimizer: keras.optimizers.Optimizer.
         variables: list of the variables to train.
-        loss: function without arguments -> scalar. It may itself descend on other variables, if what it does there
-            depends on `variables` through `ops.stop_gradient` alone.
+        loss: function without arguments -> scalar.
     """
-    # What does not depend on the variables is not recorded: an inner descent costs no more than one outside.
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch([variable.value for variable in variables])
         # The optimizer adds up the gradients of the replicas, of which each has an equal share of the batch.

@@ -1,7 +1,7 @@
-"""From a `FaceSet` to the batches that `fit` takes, in NumPy.
+"""From a `FaceSet` to the batches that `fit` takes, in NumPy: images, labels, target identities, counterparts.
 
-The order of the images and every random augmentation are functions of (seed, iteration), so that training may stop
-after any epoch and go on as if it had not.
+The order of the images, their targets and every random augmentation are functions of (seed, iteration), so that
+training may stop after any epoch and go on as if it had not.
 """
 
 import functools
@@ -41,19 +41,22 @@ def training_batches(faces, config, first_step=0, share=(0, 1)):
 
     Args:
         faces: FaceSet of the training part.
-        config: Config; its batch_size, dependence_images, batch_people, seed and augment_* are used. A batch holds
-            batch_size + dependence_images images, at most all there are.
+        config: Config. A batch holds batch_size + dependence_images images, at most all there are.
         first_step: iterations already trained; the batches go on from there.
         share: (number, count), for the part with this number of each batch that is cut into so many, equal in images
             that are played with and in those that are encoded only.
 
     Returns:
-        Batches of `(images, {"identity", "expression"})`: float32 `(batch, 64, 64, 3)` in [-1, 1], int32.
+        Batches of `(images, labels)`: images float32 `(batch, size, size, 3)` in [-1, 1]; labels "identity",
+        "expression" and "target", int32 `(batch,)`, and, where `config.counterpart_weight` asks for them and the source
+        can draw them, "counterpart", float32 like the images that are played with.
     """
     batch_size = min(config.batch_size + config.dependence_images, len(faces))
     per_pass = len(faces) // batch_size
     players = min(config.batch_size, batch_size)
-    part = np.concatenate([_part(0, players, share), _part(players, batch_size, share)])
+    own_players = _share(0, players, share)
+    own = np.concatenate([own_players, _share(players, batch_size, share)])
+    with_counterparts = config.counterpart_weight > 0 and faces.has_counterparts
 
     @functools.lru_cache(maxsize=2)
     def order(one_pass):
@@ -67,57 +70,80 @@ def training_batches(faces, config, first_step=0, share=(0, 1)):
         return random.permuted(random.permutation(batches), axis=1).ravel()
 
     def load(number):
-        one_pass, position = divmod(first_step + number, per_pass)
-        batch = order(one_pass)[position * batch_size : (position + 1) * batch_size]
-        images, labels = _take(faces, batch[part])
-        random = np.random.default_rng((config.seed, first_step + number, 1))
-        return augment(images, config, random, batch_size, part), labels
+        step = first_step + number
+        one_pass, position = divmod(step, per_pass)
+        rows = order(one_pass)[position * batch_size : (position + 1) * batch_size]
+        images, labels = _take(faces, rows[own])
+        # Drawn for the whole batch, so that parts of it have the same targets and the same augmentation.
+        augment = augmentation(config, batch_size, np.random.default_rng((config.seed, step, 1)))
+        random = np.random.default_rng((config.seed, step, 2))
+        targets = draw_targets(faces.identity[rows], len(faces.identities), config.true_target_fraction, random)
+        labels["target"] = targets[own].astype(np.int32)
+        if with_counterparts:
+            counterparts = faces.subset(rows[own_players]).counterparts(targets[own_players])
+            labels["counterpart"] = augment(to_float(counterparts), own_players)
+        return augment(images, own), labels
 
     return Batches(load)
 
 
-def evaluation_batches(faces, batch_size):
-    """The images once, in order, not augmented; same elements as `training_batches`, the last batch may be smaller."""
-    return Batches(
-        lambda number: _take(faces, slice(number * batch_size, (number + 1) * batch_size)),
-        count=-(-len(faces) // batch_size),
-    )
+def evaluation_batches(faces, config, batch_size):
+    """The images once, in order, not augmented; the last batch may be smaller. Elements as of `training_batches`.
+
+    Targets are the same at each pass and whatever the size of the batches; there are no counterparts.
+    """
+    random = np.random.default_rng((config.seed, 2))
+    targets = draw_targets(faces.identity, len(faces.identities), config.true_target_fraction, random)
+
+    def load(number):
+        rows = slice(number * batch_size, (number + 1) * batch_size)
+        images, labels = _take(faces, rows)
+        return images, {**labels, "target": targets[rows].astype(np.int32)}
+
+    return Batches(load, count=-(-len(faces) // batch_size))
 
 
-def augment(images, config, random, batch_size=None, part=slice(None)):
-    """Shift and mirror the images and change their light, as configured.
+def draw_targets(identity, count, true_fraction, random):
+    """Draw target identities, uniform over all `count`, and the true one for a share `true_fraction` of the images.
 
     Args:
-        images: float32 `(batch, 64, 64, 3)` in [-1, 1].
-        config: Config.
+        identity: int `(n,)`.
         random: numpy.random.Generator.
-        batch_size, part: where the images are one part of a batch, its size and the part's places in it: they are
-            changed as in the whole batch.
 
     Returns:
-        the same shape and range.
+        int64 `(n,)`.
     """
-    batch_size, size = batch_size or len(images), images.shape[1]
+    targets = random.integers(0, count, len(identity))
+    return np.where(random.random(len(identity)) < true_fraction, identity, targets)
 
-    def draw(low, high):
-        return random.uniform(low, high, (batch_size, 1, 1, 1))[part].astype(np.float32)
 
-    if config.augment_shift_px:
-        # One shift for the whole batch: as good over many batches.
-        shift = config.augment_shift_px
-        top, left = random.integers(0, 2 * shift + 1, 2)
+def augmentation(config, batch_size, random):
+    """Draw one shift and, for each image of a batch, whether it is mirrored.
+
+    Args:
+        config: Config; its augment_* are used.
+        batch_size: images in the batch.
+        random: numpy.random.Generator.
+
+    Returns:
+        function (images, rows) -> images of the same shape: float32 `(m, size, size, 3)` in [-1, 1], `m` images at
+        these rows of the batch. A counterpart is changed as its image is.
+    """
+    # One shift for the whole batch: as good over many batches.
+    shift = config.augment_shift_px
+    top, left = random.integers(0, 2 * shift + 1, 2) if shift else (0, 0)
+    mirrored = random.random((batch_size, 1, 1, 1)) < (0.5 if config.augment_flip else 0.0)
+
+    def augment(images, rows):
+        size = images.shape[1]
         padded = np.pad(images, [(0, 0), (shift, shift), (shift, shift), (0, 0)], "symmetric")
         images = padded[:, top : top + size, left : left + size]
-    if config.augment_flip:
-        images = np.where(draw(0, 1) < 0.5, images[:, :, ::-1], images)
-    if config.augment_light:
-        limit = config.augment_light
-        contrast, brightness = draw(1 - limit, 1 + limit), draw(-limit, limit)
-        images = np.clip(images * contrast + brightness, -1.0, 1.0)
-    return images
+        return np.where(mirrored[rows], images[:, :, ::-1], images)
+
+    return augment
 
 
-def _part(first, end, share):
+def _share(first, end, share):
     number, count = share
     return np.arange(first + number * (end - first) // count, first + (number + 1) * (end - first) // count)
 

@@ -7,6 +7,7 @@ import numpy as np
 from vgan_tf.errors import InputError
 
 SPLITS = ("image", "clip", "subject", "given")
+VALIDATION_FRACTION = 0.05  # of what is not for test: it trains nothing and is watched during training
 
 
 @dataclasses.dataclass(frozen=True)
@@ -133,3 +134,25 @@ def _check_parts(faces):
     for part in ("train", "test"):
         if not np.any(faces.part == part):
             raise InputError(f"split as given: no image is marked {part}; mark some or split by image")
+
+
+def partition(faces, config):
+    """Split a data set as configured.
+
+    The target identities are those of the training part: in a split by subject the test part has others.
+
+    Args:
+        faces: FaceSet.
+        config: Config.
+
+    Returns:
+        (train, validation, test): FaceSets.
+    """
+    index = split(faces, config.split, config.test_fraction, VALIDATION_FRACTION, config.seed)
+    train, validation, test = (faces.subset(part) for part in (index.train, index.validation, index.test))
+    if config.split == "subject":
+        train, validation, test = (
+            part.among([part.identities[i] for i in np.unique(owner.identity)])
+            for part, owner in ((train, train), (validation, train), (test, test))
+        )
+    return train, validation, test

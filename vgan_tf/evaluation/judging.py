@@ -1,7 +1,6 @@
 """Judging a run: its protected images and latents, as plain arrays, go to the audit."""
 
 import dataclasses
-import json
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +8,12 @@ import numpy as np
 from vgan_tf.audit import Dump, Extra, audit
 from vgan_tf.audit.report import headline
 from vgan_tf.data import companions, load_faces, split
+from vgan_tf.data.splits import partition
 from vgan_tf.errors import InputError
-from vgan_tf.evaluation.device_model import load_exported
+from vgan_tf.files import write_text
 from vgan_tf.images import write_image
+from vgan_tf.protection import DeviceModel, parse_release, with_release
 from vgan_tf.run import load_run, open_run
-from vgan_tf.training import partition, with_prototypes
 
 POSE = ("yaw", "pitch", "roll")
 GALLERY_IMAGES = 8
@@ -30,10 +30,9 @@ def evaluate_run(
     dump_path=None,
     target_policy="uniform",
     on_device=None,
-    recipe=None,
     fresh=None,
     strangers=None,
-    prototypes=None,
+    release=None,
     **options,
 ):
     """Audit a run on the test part of its data.
@@ -44,11 +43,11 @@ def evaluate_run(
         out: folder for the results; `folder/evaluation` without it.
         dump_path: also write the audited arrays there (.npz).
         target_policy: "uniform", "exclude-true" or "fixed:NAME": how target identities are chosen.
-        on_device: export folder whose files are audited in place of the Keras model; recipe: which of them.
+        on_device: export folder whose files are audited in place of the Keras model.
         fresh: SOURCE of further images of the same people; strangers: SOURCE of other people. Without them the attacks
             that need such images are left out, but for drawn faces, of which more are drawn.
-        prototypes: audit the run as it protects with so many prototypes of each expression, 0 for none; None as the run
-            is configured. Not together with `on_device`, whose files were made with theirs.
+        release: what leaves the device, as text for `protection.parse_release`; None as the run is configured. Not
+            together with `on_device`, whose files release what they were exported with.
         options: passed to `vgan_tf.audit.audit` (seeds, quick, progress).
 
     Returns:
@@ -58,19 +57,23 @@ def evaluate_run(
         InputError: no such run or data, or labels that the model does not know.
     """
     run = open_run(folder)
-    if on_device and prototypes is not None:
-        raise InputError("--prototypes: the files of an export have theirs; export with --prototypes")
-    model = load_exported(run, on_device, recipe) if on_device else load_run(folder)
-    faces = load_faces(data or run.config.data)
+    if on_device and release:
+        raise InputError("--release with --on-device: the files release what they were exported with; leave one out")
+    model = DeviceModel.of_files(run, on_device) if on_device else load_run(folder)
+    faces = load_faces(data or run.config.data, run.config.image_size)
     trained_on_these = faces.fingerprint() == run.fingerprint
     if data is None and not trained_on_these:
         raise InputError(f"{run.config.data}: not the data that {folder} was trained on; name the data with --data")
-    if prototypes is not None:
-        model = with_prototypes(model, faces if trained_on_these else load_faces(run.config.data), prototypes)
-    out = Path(out) if out else results_folder(folder, on_device, prototypes)
+    if release:
+        trained_on = faces if trained_on_these else load_faces(run.config.data, run.config.image_size)
+        model = with_release(model, release, trained_on)
+    out = Path(out) if out else results_folder(folder, on_device, release)
     drawn = drawn_companions(run.config) if data is None else (None, None)
-    extras = [load_faces(given) if given else more for given, more in zip((fresh, strangers), drawn, strict=True)]
-    dump = make_dump(model, faces, target_policy, fresh=extras[0], strangers=extras[1])
+    fresh, strangers = (
+        load_faces(given, run.config.image_size) if given else more
+        for given, more in zip((fresh, strangers), drawn, strict=True)
+    )
+    dump = make_dump(model, faces, target_policy, fresh=fresh, strangers=strangers)
     if not trained_on_these:
         dump = dataclasses.replace(dump, trained_train=None)
     if dump_path:
@@ -80,15 +83,16 @@ def evaluate_run(
         name = f"{dump.identities[dump.id_test[index]]}_{dump.expressions[dump.ep_test[index]]}.png"
         write_image(out / "inputs" / name, dump.x_test[index])
     shown = model.identities[:GALLERY_TARGETS]
-    gallery = np.stack([dump.x_test[inputs], *(model.protect(dump.x_test[inputs], name) for name in shown)])
+    gallery = np.stack([dump.x_test[inputs], *(model.protect(dump.x_test[inputs], name, seed=0) for name in shown)])
     result = audit(dump, out, pictures={"gallery": gallery, "gallery_targets": shown}, **options)
+    write_text(out / "summary.txt", summary(result) + "\n")
     return result, out
 
 
-def results_folder(run_folder, on_device=None, prototypes=None):
+def results_folder(run_folder, on_device=None, release=None):
     """Where the results of a run go that names no other folder."""
-    if prototypes is not None:
-        return Path(run_folder) / f"evaluation_prototypes_{prototypes}"
+    if release:
+        return Path(run_folder) / f"evaluation_{str(parse_release(release)).replace(':', '_')}"
     return Path(run_folder) / ("evaluation_on_device" if on_device else "evaluation")
 
 
@@ -97,7 +101,7 @@ def drawn_companions(config):
 
     Held-out people, in a split by subject, are strangers already.
     """
-    return (None, None) if config.split == "subject" else companions(config.data)
+    return (None, None) if config.split == "subject" else companions(config.data, config.image_size)
 
 
 def make_dump(model, faces, target_policy="uniform", most_images=None, fresh=None, strangers=None):
@@ -218,7 +222,9 @@ def evaluate_external(sources, out, **options):
         raise InputError(f"--external takes a dump, or originals and protected images; {len(sources)} paths were given")
     shown = _one_of_each_expression(dump)
     pictures = {"gallery": np.stack([dump.x_test[shown], dump.p_test[shown]])}
-    return audit(dump, Path(out), pictures=pictures, **options), Path(out)
+    result = audit(dump, Path(out), pictures=pictures, **options)
+    write_text(Path(out) / "summary.txt", summary(result) + "\n")
+    return result, Path(out)
 
 
 def pair_dump(originals, protected):
@@ -257,17 +263,6 @@ def _one_of_each_expression(dump):
             people = [int(dump.id_test[i]) for i in chosen]
             chosen.append(min(candidates, key=lambda i: (people.count(int(dump.id_test[i])), i)))
     return np.array(chosen[:GALLERY_IMAGES])
-
-
-def read_evaluation(out):
-    """Read the `evaluation.json` of a folder of results: dict; raise InputError where there is none."""
-    path = Path(out) / "evaluation.json"
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file; evaluate.py makes it") from None
-    except ValueError as error:
-        raise InputError(f"{path}: damaged ({error}); audit again") from None
 
 
 def summary(result):

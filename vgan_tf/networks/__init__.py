@@ -8,16 +8,12 @@ import keras
 from vgan_tf.networks import edge, paper
 from vgan_tf.networks.expression import expression_classifier
 from vgan_tf.networks.layers import latent_classifier, sample_latent
-from vgan_tf.networks.prototypes import fit_prototypes, prototype_network, require_prototypes
 
 __all__ = [
     "Networks",
     "build",
     "expression_classifier",
-    "fit_prototypes",
     "latent_classifier",
-    "prototype_network",
-    "require_prototypes",
     "sample_latent",
 ]
 
@@ -25,7 +21,7 @@ __all__ = [
 class Networks(NamedTuple):
     """The networks of the game, functional `keras.Model`s.
 
-    encoder: image `(batch, 64, 64, 3)` in [-1, 1] -> z_mean, z_log_var, each `(batch, latent_dim)`.
+    encoder: image `(batch, image_size, image_size, 3)` in [-1, 1] -> z_mean, z_log_var, each `(batch, latent_dim)`.
     generator: latent `(batch, latent_dim)`, one-hot target `(batch, identities)` -> image in [-1, 1].
     discriminator: image -> logits of real, identity and expression (`layers.discriminator_heads`), then its inner
         feature maps.

@@ -7,25 +7,33 @@ the steps of upsampling and convolution: docs/results/edge.md), batch norm befor
 import keras
 from keras import layers
 
-from vgan_tf.networks.layers import IMAGE_SHAPE, discriminator_heads, posterior_heads
+from vgan_tf.networks.layers import (
+    SMALLEST_MAP,
+    discriminator_heads,
+    generator_filters,
+    image_input,
+    posterior_heads,
+    stage_filters,
+)
 
+BATCH_NORM_MOMENTUM = 0.9
+DISCRIMINATOR_DROPOUT = 0.3
 STYLE_CELLS = 8  # side of the copy of the image that the style is read from
 
 
 def encoder(config):
     """Image -> mean and log-variance: convolutions of stride 2."""
-    image = x = keras.Input(IMAGE_SHAPE, name="image")
-    for filters in config.encoder_filters:  # 64 -> 32 -> 16 -> 8 -> 4
-        x = _through(_normalised(layers.Conv2D(filters, 3, strides=2, padding="same", use_bias=False), config), x)
-    x = layers.Dropout(config.dropout, seed=config.seed)(layers.Flatten()(x))
-    return keras.Model(image, posterior_heads(x, config.latent_dim, config.bounded_posterior), name="encoder")
+    image = x = image_input(config)
+    for filters in stage_filters(config.encoder_filters, config.image_size):  # 64 -> 32 -> 16 -> 8 -> 4
+        x = _through(_normalised(layers.Conv2D(filters, 3, strides=2, padding="same", use_bias=False)), x)
+    return keras.Model(image, posterior_heads(layers.Flatten()(x), config.latent_dim), name="encoder")
 
 
 def style_encoder(config):
     """Image -> mean and log-variance of its style, from a copy too coarse for the details of an expression."""
-    image = keras.Input(IMAGE_SHAPE, name="image")
-    x = layers.Flatten()(layers.AveragePooling2D(IMAGE_SHAPE[0] // STYLE_CELLS)(image))
-    x = layers.BatchNormalization(momentum=config.batch_norm_momentum)(layers.Dense(96, use_bias=False)(x))
+    image = image_input(config)
+    x = layers.Flatten()(layers.AveragePooling2D(config.image_size // STYLE_CELLS)(image))
+    x = layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM)(layers.Dense(96, use_bias=False)(x))
     return keras.Model(image, posterior_heads(layers.LeakyReLU(0.2)(x), config.style_dim), name="style_encoder")
 
 
@@ -38,22 +46,22 @@ def generators(config, identity_count):
     """
     latent = keras.Input((config.latent_dim,), name="latent")
     target = keras.Input((identity_count,), name="target")
-    first, *others = config.generator_filters
+    first, *others = generator_filters(config)
     stages = [
-        layers.BatchNormalization(momentum=config.batch_norm_momentum),
+        layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM),
         layers.LeakyReLU(0.2),
-        layers.Reshape((4, 4, first)),
+        layers.Reshape((SMALLEST_MAP, SMALLEST_MAP, first)),
     ]
     for filters in others:  # 4 -> 8 -> 16 -> 32
-        stages += _normalised(layers.Conv2DTranspose(filters, 4, strides=2, padding="same", use_bias=False), config)
+        stages += _normalised(layers.Conv2DTranspose(filters, 4, strides=2, padding="same", use_bias=False))
     stages += [layers.Conv2DTranspose(3, 4, strides=2, padding="same")]  # 32 -> 64
     stages += [layers.Activation("tanh", name="protected", dtype="float32")]
-    x = layers.Dense(4 * 4 * first, use_bias=False)(layers.Concatenate()([latent, target]))
+    x = layers.Dense(SMALLEST_MAP**2 * first, use_bias=False)(layers.Concatenate()([latent, target]))
     plain = keras.Model([latent, target], _through(stages, x), name="generator")
     if not config.style_dim:
         return plain, None
     style = keras.Input((config.style_dim,), name="style")
-    x = layers.Add()([x, layers.Dense(4 * 4 * first, use_bias=False, name="style_in")(style)])
+    x = layers.Add()([x, layers.Dense(SMALLEST_MAP**2 * first, use_bias=False, name="style_in")(style)])
     return plain, keras.Model([latent, target, style], _through(stages, x), name="styled_generator")
 
 
@@ -62,20 +70,20 @@ def discriminator(config, identity_count, expression_count):
 
     Kernel 4: one that the stride divides weighs all pixels alike, so its gradient draws no checkerboard.
     """
-    image = x = keras.Input(IMAGE_SHAPE, name="image")
+    image = x = image_input(config)
     maps = []
-    for filters in config.discriminator_filters:  # 64 -> 32 -> 16 -> 8 -> 4
+    for filters in stage_filters(config.discriminator_filters, config.image_size):  # 64 -> 32 -> 16 -> 8 -> 4
         x = layers.Conv2D(filters, 4, strides=2, padding="same")(x)
         x = layers.LeakyReLU(0.2)(x)
         maps.append(x)
     x = layers.LeakyReLU(0.2)(layers.Dense(128)(layers.Flatten()(x)))
-    x = layers.Dropout(config.discriminator_dropout, seed=config.seed)(x)
+    x = layers.Dropout(DISCRIMINATOR_DROPOUT, seed=config.seed)(x)
     heads = discriminator_heads(x, identity_count, expression_count, config.conditional_real_fake)
     return keras.Model(image, [*heads, *maps[1:]], name="discriminator")
 
 
-def _normalised(layer, config):
-    return [layer, layers.BatchNormalization(momentum=config.batch_norm_momentum), layers.LeakyReLU(0.2)]
+def _normalised(layer):
+    return [layer, layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM), layers.LeakyReLU(0.2)]
 
 
 def _through(stages, x):

@@ -3,7 +3,10 @@
 import keras
 from keras import layers
 
-from vgan_tf.networks.layers import IMAGE_SHAPE
+from vgan_tf.networks.layers import image_input, stage_filters
+
+BATCH_NORM_MOMENTUM = 0.9
+DROPOUT = 0.3
 
 
 def expression_classifier(config, expression_count):
@@ -14,13 +17,13 @@ def expression_classifier(config, expression_count):
         expression_count: classes.
 
     Returns:
-        functional keras.Model "expression": image `(batch, 64, 64, 3)` in [-1, 1] -> probabilities
+        functional keras.Model "expression": image `(batch, image_size, image_size, 3)` in [-1, 1] -> probabilities
         `(batch, expression_count)`.
     """
-    image = x = keras.Input(IMAGE_SHAPE, name="image")
-    for filters in config.classifier_filters:  # 64 -> 32 -> 16 -> 8 -> 4
+    image = x = image_input(config)
+    for filters in stage_filters(config.classifier_filters, config.image_size):  # 64 -> 32 -> 16 -> 8 -> 4
         x = layers.Conv2D(filters, 3, strides=2, padding="same", use_bias=False)(x)
-        x = layers.BatchNormalization(momentum=config.batch_norm_momentum)(x)
+        x = layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM)(x)
         x = layers.ReLU()(x)
-    x = layers.Dropout(config.discriminator_dropout, seed=config.seed)(layers.Flatten()(x))
+    x = layers.Dropout(DROPOUT, seed=config.seed)(layers.Flatten()(x))
     return keras.Model(image, layers.Dense(expression_count, "softmax", name="probabilities")(x), name="expression")

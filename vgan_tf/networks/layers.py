@@ -1,11 +1,41 @@
 """What the architectures share: the one sampler, the discriminator's heads, the classifier on a latent."""
 
+import math
+
 import keras
 from keras import layers, ops
 
-from vgan_tf.images import IMAGE_SIZE
+SMALLEST_MAP = 4  # side of the feature maps where encoders end and generators begin
+FILTERS_LISTED_FOR = 64  # side of the pictures that the configuration's lists of filters are for
 
-IMAGE_SHAPE = (IMAGE_SIZE, IMAGE_SIZE, 3)
+
+def image_input(config):
+    """The input of a network that sees pictures: `(batch, image_size, image_size, 3)` in [-1, 1]."""
+    return keras.Input((config.image_size, config.image_size, 3), name="image")
+
+
+def stage_filters(filters, image_size):
+    """The channels of the stages of an encoder, one for each halving of the picture down to `SMALLEST_MAP`.
+
+    A resolution keeps its channels whatever the size of the picture: a smaller picture leaves out the first stages, a
+    larger one has more in front, each with half the channels of the next.
+
+    Args:
+        filters: channels for pictures of `FILTERS_LISTED_FOR` pixels, from the largest map to the smallest.
+        image_size: side of the pictures.
+
+    Returns:
+        tuple of int.
+    """
+    more = int(math.log2(image_size / FILTERS_LISTED_FOR))
+    if more <= 0:
+        return tuple(filters[-more:])
+    return (*(max(1, filters[0] >> halvings) for halvings in range(more, 0, -1)), *filters)
+
+
+def generator_filters(config):
+    """The channels of a generator's stages, from the smallest map to the largest; see `stage_filters`."""
+    return stage_filters(config.generator_filters[::-1], config.image_size)[::-1]
 
 
 def sample_latent(z_mean, z_log_var, seed, noise=1.0):

@@ -9,8 +9,17 @@ from helpers import make_model, noise_faces, tiny_config
 
 from vgan_tf import load_run, training
 from vgan_tf.applications import synthesize
+from vgan_tf.data.splits import partition
 from vgan_tf.errors import InputError
-from vgan_tf.networks.prototypes import Winner, fit_prototypes, prototype_network
+from vgan_tf.protection import (
+    Release,
+    Winner,
+    find_prototypes,
+    fit_prototypes,
+    parse_release,
+    prototype_network,
+    with_release,
+)
 from vgan_tf.run import Run
 
 
@@ -69,7 +78,7 @@ def test_a_latent_that_does_not_vary_is_no_failure():
 @pytest.fixture(scope="module")
 def with_two(trained_model, faces):
     """The trained model with two prototypes of each of seven expressions."""
-    return training.with_prototypes(trained_model, faces, 2)
+    return with_release(trained_model, "prototypes:2", faces)
 
 
 def test_protected_faces_are_as_few_as_the_prototypes(with_two, trained_model, faces):
@@ -85,7 +94,7 @@ def test_protected_faces_are_as_few_as_the_prototypes(with_two, trained_model, f
 
 
 def test_the_networks_stay_and_none_is_as_before(with_two, trained_model, faces):
-    none = training.with_prototypes(with_two, faces, 0)
+    none = with_release(with_two, "latent", faces)
     assert none.config == trained_model.config and none.prototypes is None
     for model in (with_two, none):
         for name in ("encoder", "generator", "discriminator", "latent_expression_head"):
@@ -96,7 +105,7 @@ def test_the_networks_stay_and_none_is_as_before(with_two, trained_model, faces)
 
 
 def test_prototypes_come_from_the_training_part_alone(trained_model, faces):
-    train, _, test = training.partition(faces, trained_model.config)
+    train, _, test = partition(faces, trained_model.config)
     seen = []
     changed = dataclasses.replace(faces, images=faces.images.copy())
     kept = {image.tobytes() for image in train.images}
@@ -105,7 +114,7 @@ def test_prototypes_come_from_the_training_part_alone(trained_model, faces):
             changed.images[row] = 255 - image
             seen.append(row)
     assert len(seen) >= len(test)
-    one, other = (training.with_prototypes(trained_model, some, 1).prototypes for some in (faces, changed))
+    one, other = (with_release(trained_model, "prototypes:1", some).prototypes for some in (faces, changed))
     for first, second in zip(one.get_weights(), other.get_weights(), strict=True):
         np.testing.assert_array_equal(first, second)
 
@@ -144,22 +153,22 @@ def test_a_rare_expression_has_its_prototypes_and_a_missing_one_is_said_before_t
     rows = np.flatnonzero(faces.expression == 6)[2:]
     few = faces.subset(np.setdiff1d(np.arange(len(faces)), rows))
     model = make_model(tiny_config(protection_prototypes=2))
-    training.adapt(model, few, most=21)
+    find_prototypes(model, few, most=21)
     assert len(np.unique(model.prototypes.get_weights()[2], axis=0)) == 14
-    monkeypatch.setattr(training, "load_faces", lambda source: few)
+    monkeypatch.setattr(training, "load_faces", lambda source, size: few)
     with pytest.raises(InputError, match="protection_prototypes=3: only [012] training images of surprise"):
         training.plan(tiny_config(protection_prototypes=3), tmp_path / "run")
 
 
 def test_a_run_is_trained_resumed_and_loaded_with_its_prototypes(tmp_path, monkeypatch):
-    monkeypatch.setattr(training, "ROUGHLY_ADAPTED", 7)  # of an epoch on the way, not of the last one
+    monkeypatch.setattr(training, "ROUGH_PROTOTYPE_IMAGES", 7)  # of an epoch on the way, not of the last one
     faces = noise_faces(per_cell=3)
-    config = tiny_config(protection_prototypes=1, epochs=2, steps_per_epoch=2, classifier_epochs=1)
+    config = tiny_config(protection_prototypes=1, epochs=2)
     run = Run(tmp_path / "run", config, faces.identities, faces.expressions, faces.fingerprint(), 2)
     trained = training.train(run, faces)
     assert len(np.unique(trained.encode(faces.images), axis=0)) <= 7
     weights = trained.prototypes.get_weights()
-    for one, other in zip(weights, training.with_prototypes(trained, faces, 1).prototypes.get_weights(), strict=True):
+    for one, other in zip(weights, with_release(trained, "prototypes:1", faces).prototypes.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
     run.checkpoints()[-1][1].unlink()
     training.train(run, faces)
@@ -167,3 +176,27 @@ def test_a_run_is_trained_resumed_and_loaded_with_its_prototypes(tmp_path, monke
     for one, other in zip(weights, loaded.prototypes.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
     np.testing.assert_array_equal(loaded.protect(faces.images, seed=1), trained.protect(faces.images, seed=1))
+
+
+def test_noise_is_drawn_anew_by_the_seed_and_costs_the_latent(trained_model, faces):
+    noisy = with_release(trained_model, "noise:2", faces)
+    images, targets = faces.images[:40], np.zeros(40, int)
+    protected, means, drawn = noisy.protect_and_encode(images, targets, 3)
+    np.testing.assert_allclose(means, trained_model.encode(images), atol=1e-5)
+    assert 1.8 < np.std(drawn - means) < 2.2
+    np.testing.assert_array_equal(protected, trained_model.decode(drawn, targets))
+    np.testing.assert_array_equal(protected, noisy.protect_and_encode(images, targets, 3)[0])
+    assert (protected != noisy.protect_and_encode(images, targets, 4)[0]).any()
+
+
+def test_releases_as_text():
+    for text, release in (
+        ("latent", Release("latent")),
+        ("noise:0.5", Release("noise", 0.5)),
+        ("prototypes:2", Release("prototypes", 2)),
+    ):
+        assert parse_release(text) == release and str(release) == text
+    for text in ("", "latent:1", "noise", "noise:0", "noise:-1", "noise:inf", "noise:much", "prototypes:0",
+                 "prototypes:1.5", "table"):  # fmt: skip
+        with pytest.raises(InputError, match="must be latent, noise:L"):
+            parse_release(text)

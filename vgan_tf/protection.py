@@ -1,0 +1,351 @@
+"""From a trained model to what leaves the device: encode, release, decode.
+
+The *release* is what the generator is given for a picture: the latent, the latent with noise, or the nearest of a few
+prototypes. Prototypes are a few latents of each expression, means over training images. With them only the number of a
+prototype goes on, so that a protected face, and the latent that leaves the encoder on a device, tell no more than
+log2(prototypes) bits of a picture.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from typing import NamedTuple
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+from vgan_tf.config import Config
+from vgan_tf.data.splits import partition
+from vgan_tf.errors import InputError
+from vgan_tf.images import to_float, to_uint8
+from vgan_tf.networks.layers import sample_latent
+from vgan_tf.ondevice.export_folder import open_export
+from vgan_tf.targets import resolve_targets, target_codes
+
+RIDGE = 1e-3  # share of the mean variance, added to each, so that a covariance can be inverted
+PROTOTYPE_IMAGES = 4000  # in which prototypes are found
+BATCH_SIZE = 128
+
+
+class Release(NamedTuple):
+    """What leaves the device for a picture. kind: "latent", "noise" or "prototypes". amount: its number, or 0."""
+
+    kind: str
+    amount: float = 0.0
+
+    def __str__(self):
+        return self.kind if self.kind == "latent" else f"{self.kind}:{self.amount:g}"
+
+
+def parse_release(text):
+    """Turn "latent", "noise:L" or "prototypes:K" into a Release; raise InputError for anything else."""
+    kind, colon, number = text.partition(":")
+    try:
+        if kind == "latent" and not colon:
+            return Release("latent")
+        if kind == "noise" and 0 < float(number) < float("inf"):
+            return Release("noise", float(number))
+        if kind == "prototypes" and int(number) > 0:
+            return Release("prototypes", int(number))
+    except ValueError:
+        pass
+    raise InputError(
+        f"release {text!r}: must be latent, noise:L (L deviations of the prior, above 0) or prototypes:K (K of each "
+        "expression, from 1)"
+    )
+
+
+class Protection:
+    """What a trained `PPRLVGAN` does with images. Its networks, configuration and labels are the model's."""
+
+    def adapt(self, images, expression):
+        """Find the prototypes that protection decodes, where the configuration asks for some; after training.
+
+        Args:
+            images: training images, as for `encode`.
+            expression: int `(n,)`.
+
+        Raises:
+            InputError: an expression with fewer images than it is to have prototypes.
+        """
+        each = self.config.protection_prototypes
+        if not each:
+            return
+        require_prototypes(expression, self.expressions, each)
+        means, _ = self._posterior(images)
+        self.prototypes.set_weights(fit_prototypes(means, np.asarray(expression), len(self.expressions), each))
+
+    def encode(self, images, seed=None, noise=1.0):
+        """The latent of images, as protection decodes it: the nearest prototype, where there are some.
+
+        Args:
+            images: uint8 `(n, image_size, image_size, 3)`, or float32 of that shape in [-1, 1].
+            seed: int for one draw of the posterior, None for its mean.
+            noise: scale of the draw's noise.
+
+        Returns:
+            float32 `(n, latent_dim)`.
+        """
+        means, log_vars = self._posterior(images)
+        return self.nearest(means if seed is None else sample_latent(means, log_vars, seed, noise))
+
+    def nearest(self, latents):
+        """The prototypes nearest to latents, float32 `(n, latent_dim)`; the latents where there are no prototypes.
+
+        Raises:
+            InputError: there are to be prototypes, but `adapt` has not found them.
+        """
+        if self.prototypes is None:
+            return ops.convert_to_numpy(latents)
+        if not any(np.any(weights) for weights in self.prototypes.get_weights()):
+            raise InputError("protection_prototypes: none found yet; call model.adapt(images, expression) after fit")
+        return ops.convert_to_numpy(self.prototypes(latents))
+
+    def decode(self, latents, targets):
+        """The faces of target identities with the expression of latents.
+
+        Args:
+            latents: float32 `(n, latent_dim)`.
+            targets: int `(n,)`, indices into `identities`.
+
+        Returns:
+            uint8 `(n, image_size, image_size, 3)`.
+        """
+        codes = target_codes(targets, len(self.identities))
+        latents = np.asarray(latents, np.float32)
+        batches = (slice(first, first + BATCH_SIZE) for first in range(0, len(latents), BATCH_SIZE))
+        return np.concatenate(
+            [to_uint8(self.generator([latents[rows], codes[rows]], training=False)) for rows in batches]
+        )
+
+    def protect(self, images, target="random", seed=None):
+        """Replace the identity of faces and keep their expression.
+
+        Args:
+            images: uint8 `(n, image_size, image_size, 3)`, or float32 of that shape in [-1, 1].
+            target: name of a target identity, "random" for one drawn for each image, or int `(n,)` of indices.
+            seed: of the random targets and, where `config.protection_noise` is above 0, of the latent's noise; None
+                for others at each call.
+
+        Returns:
+            uint8 `(n, image_size, image_size, 3)`.
+
+        Raises:
+            InputError: unknown target, or images of another shape or type.
+        """
+        self._check_images(images)
+        seed = np.random.SeedSequence().generate_state(1)[0] >> 1 if seed is None else seed
+        targets = self.resolve_targets(target, len(images), seed)
+        return self.decode(self.encode(images, int(seed), self.config.protection_noise), targets)
+
+    def protect_and_encode(self, images, targets, seed):
+        """What `protect`, `encode` and `encode` with the seed give, by one pass through the encoder.
+
+        Args:
+            images: as for `encode`.
+            targets: int `(n,)`.
+            seed: int.
+        """
+        means, log_vars = self._posterior(images)
+        used, drawn = (
+            self.nearest(sample_latent(means, log_vars, seed, noise)) for noise in (self.config.protection_noise, 1.0)
+        )
+        return self.decode(used, targets), self.nearest(means), drawn
+
+    def read_identity(self, images):
+        """The identity that D2 sees in images: int64 `(n,)`; images as for `encode`."""
+        self._check_images(images)
+        _, identity_logits, *_ = self.discriminator(_as_floats(images), training=False)
+        return ops.convert_to_numpy(identity_logits).argmax(axis=-1)
+
+    def resolve_targets(self, target, count, seed=0):
+        """Turn a target's name, "random", or an int array into int64 `(count,)`; else raise InputError."""
+        return resolve_targets(target, count, self.identities, seed)
+
+    def _posterior(self, images):
+        self._check_images(images)
+        batches = (images[first : first + BATCH_SIZE] for first in range(0, len(images), BATCH_SIZE))
+        encoded = [self.encoder(_as_floats(batch), training=False) for batch in batches]
+        means, log_vars = zip(*encoded, strict=True)
+        return (np.concatenate([ops.convert_to_numpy(part) for part in parts]) for parts in (means, log_vars))
+
+    def _check_images(self, images):
+        size = self.config.image_size
+        if np.ndim(images) != 4 or np.shape(images)[1:] != (size, size, 3) or not len(images):
+            raise InputError(f"images of shape {np.shape(images)}: expected (n, {size}, {size}, 3), n at least 1")
+
+
+@dataclasses.dataclass(frozen=True)
+class DeviceModel:
+    """A trained model as it acts on the device, by the methods of `PPRLVGAN` that an audit needs.
+
+    Attributes:
+        config, identities, expressions: those of the run.
+        encode_mean: uint8 images `(n, size, size, 3)` -> float32 latents `(n, latent_dim)`.
+        render: (the images, latents, int targets `(n,)`) -> uint8 images `(n, size, size, 3)`.
+        noise: deviations of the prior that are added to what is rendered.
+    """
+
+    config: Config
+    identities: tuple
+    expressions: tuple
+    encode_mean: Callable
+    render: Callable
+    noise: float = 0.0
+
+    @classmethod
+    def of_keras(cls, model, noise=0.0):
+        """A PPRLVGAN, and the noise on its latents in standard deviations of the prior."""
+        labels = (model.identities, model.expressions)
+        return cls(model.config, *labels, model.encode, lambda _, latents, c: model.decode(latents, c), noise)
+
+    @classmethod
+    def of_files(cls, run, folder):
+        """The anonymizer and encoder files of an export of a Run, those that a device would take.
+
+        Raises:
+            InputError: no such files, or not exported from this run.
+        """
+        export = open_export(folder)
+        if export.weights_sha256 != run.weights_sha256():
+            # Another split may have trained them on what would be the test images here.
+            raise InputError(f"{folder}: not exported from {run.folder} as it is now; export it again")
+        anonymizer, encoder = (export.model(part) for part in ("anonymizer", "encoder"))
+
+        def anonymize(images, _, targets):
+            codes = target_codes(targets, len(run.identities))
+            return anonymizer.run(image=images, target=codes)["protected"]
+
+        labels = (run.identities, run.expressions)
+        return cls(run.config, *labels, lambda images: encoder.run(image=images)["latent"], anonymize)
+
+    def resolve_targets(self, target, count, seed=0):
+        """As that of PPRLVGAN."""
+        return resolve_targets(target, count, self.identities, seed)
+
+    def protect(self, images, target="random", seed=0):
+        """As that of PPRLVGAN."""
+        return self.protect_and_encode(images, self.resolve_targets(target, len(images), seed), seed)[0]
+
+    def protect_and_encode(self, images, targets, seed):
+        """Protected images, latents, and the latents with noise (as much as is released, or else one deviation)."""
+        means = self.encode_mean(images)
+        noise = np.random.default_rng(seed).standard_normal(means.shape, np.float32)
+        drawn = means + np.float32(self.noise or self.config.protection_noise) * noise
+        return self.render(images, drawn if self.noise else means, targets), means, drawn
+
+
+def with_release(model, release, faces):
+    """A trained model that releases something else.
+
+    Args:
+        model: PPRLVGAN.
+        release: text as for `parse_release`.
+        faces: FaceSet, the whole data that it was trained on; prototypes are found in its training part.
+
+    Returns:
+        PPRLVGAN, or DeviceModel with noise.
+
+    Raises:
+        InputError: no such release, or too few images of an expression.
+    """
+    release = parse_release(release)
+    each = int(release.amount) if release.kind == "prototypes" else 0
+    changed = type(model)(model.config.replace(protection_prototypes=each), model.identities, model.expressions)
+    kept = [layer.name for layer in changed.layers if layer.name != "prototypes"]
+    for name in kept:
+        changed.get_layer(name).set_weights(model.get_layer(name).get_weights())
+    find_prototypes(changed, partition(faces, model.config)[0])
+    return DeviceModel.of_keras(changed, release.amount) if release.kind == "noise" else changed
+
+
+def find_prototypes(model, training, most=PROTOTYPE_IMAGES):
+    """Find a model's prototypes, if it is to have some, in the training part: in about `most` images, or fewer."""
+    if model.config.protection_prototypes:
+        order = np.random.default_rng(model.config.seed).permutation(len(training))
+        each = -(-most // len(model.expressions))  # however rare an expression is
+        chosen = [order[training.expression[order] == label][:each] for label in range(len(model.expressions))]
+        some = training.subset(np.sort(np.concatenate(chosen)))
+        model.adapt(np.asarray(some.images), some.expression)
+
+
+@keras.saving.register_keras_serializable("vgan_tf")
+class Winner(layers.Layer):
+    """Scores `(batch, n)` -> 1 for the highest of a row, the first of several, and 0 for the others."""
+
+    def call(self, scores):
+        return ops.take(ops.eye(scores.shape[-1]), ops.argmax(scores, axis=-1), axis=0)
+
+    def compute_output_shape(self, shape):
+        return shape
+
+
+def prototype_network(latent_dim, count):
+    """Latent `(batch, latent_dim)` -> the nearest of `count` prototypes, the same shape; nothing in it is trained.
+
+    Its weights, all 0 before `fit_prototypes`: kernel `(latent_dim, count)` and bias `(count,)` of the linear scores,
+    prototypes `(count, latent_dim)`.
+    """
+    latent = keras.Input((latent_dim,), name="latent")
+    scores = layers.Dense(count, kernel_initializer="zeros", name="scores")(latent)
+    chosen = layers.Dense(latent_dim, use_bias=False, kernel_initializer="zeros", name="prototypes")(Winner()(scores))
+    return keras.Model(latent, chosen, name="prototypes", trainable=False)
+
+
+def require_prototypes(expression, names, each):
+    """Raise InputError where an expression has fewer images, int labels `(n,)`, than it is to have prototypes."""
+    for name, count in zip(names, np.bincount(expression, minlength=len(names)), strict=True):
+        if count < each:
+            raise InputError(
+                f"protection_prototypes={each}: only {count} training images of {name} to find them in; "
+                "give more, or set a lower number (0 for none)"
+            )
+
+
+def fit_prototypes(latents, labels, classes, each):
+    """Means of latents by label and strength, and the linear discriminant that chooses among them (Fisher 1936).
+
+    The strength of a latent is its label's score, by a discriminant among the labels whose scores add up to 0; each
+    label's latents are cut into `each` parts of equal size by it.
+
+    Args:
+        latents: float `(n, latent_dim)`.
+        labels: int `(n,)`, each of `range(classes)` at least `each` times.
+        classes, each: how many labels, and prototypes for each.
+
+    Returns:
+        [kernel, bias, prototypes] as `prototype_network` has them, float32; prototype `label * each + part`.
+    """
+    latents = np.asarray(latents, np.float64)
+    means = np.stack([latents[labels == label].mean(axis=0) for label in range(classes)])
+    kernel, bias = _discriminant(latents, means[labels], means)
+    strength = (latents @ kernel + bias)[np.arange(len(latents)), labels]
+    groups = np.empty(len(latents), np.int64)
+    for label in range(classes):
+        rows = np.flatnonzero(labels == label)
+        rank = np.argsort(np.argsort(strength[rows], kind="stable"), kind="stable")
+        groups[rows] = label * each + rank * each // len(rows)
+    prototypes = np.stack([latents[groups == group].mean(axis=0) for group in range(classes * each)])
+    kernel, bias = _discriminant(latents, prototypes[groups], prototypes)
+    return [np.asarray(array, np.float32) for array in (kernel, bias, prototypes)]
+
+
+def _discriminant(latents, centres, means):
+    """Kernel and bias of scores, highest for the nearest mean as measured by the covariance around the own centres."""
+    covariance = np.atleast_2d(np.cov((latents - centres).T, bias=True))
+    covariance += np.eye(len(covariance)) * (RIDGE * np.trace(covariance) / len(covariance) + 1e-12)
+    kernel = np.linalg.solve(covariance, means.T)
+    bias = -0.5 * np.sum(means.T * kernel, axis=0)
+    # What all scores have in common decides nothing, and 8 bits hold the rest the better without it.
+    return kernel - kernel.mean(axis=1, keepdims=True), bias - bias.mean()
+
+
+def _as_floats(images):
+    images = np.asarray(images)
+    if images.dtype == np.uint8:
+        return to_float(images)
+    if not np.issubdtype(images.dtype, np.floating):
+        raise InputError(f"images of dtype {images.dtype}: expected uint8, or float in [-1, 1]")
+    if not np.isfinite(images).all() or np.abs(images).max() > 1.0001:
+        raise InputError("float images must be finite and in [-1, 1]; divide uint8 images by 127.5 and subtract 1")
+    return images.astype(np.float32)
