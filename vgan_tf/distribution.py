@@ -16,6 +16,7 @@ from pathlib import Path
 import keras
 
 from vgan_tf import backends, training
+from vgan_tf.data import partition
 from vgan_tf.data.pipeline import evaluation_batches, training_batches
 from vgan_tf.errors import InputError
 from vgan_tf.model import PPRLVGAN
@@ -59,7 +60,7 @@ class Replicas:
             InputError: the data is not the run's, or the batch cannot be cut into equal parts.
         """
         backends.make_deterministic()
-        learnt, watched, _ = training.partition(faces, run.config)
+        learnt, watched, _ = partition(faces, run.config)
         config = run.config
         for name, count in (("batch_size", config.batch_size), ("dependence_images", config.dependence_images)):
             if count % self.count:

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from vgan_tf import backends
-from vgan_tf.data import load_faces, split
+from vgan_tf.data import load_faces, partition
 from vgan_tf.data.pipeline import evaluation_batches, training_batches
 from vgan_tf.data.stored import BLOCK, StoredImages, write_beside
 from vgan_tf.errors import InputError
@@ -25,28 +25,6 @@ EVALUATION_BATCH_SIZE = 128
 CLASSIFIER_BATCH_SIZE = 64
 CLASSIFIER_LEARNING_RATE = 2e-3
 MOST_ADAPTED, ROUGHLY_ADAPTED = 4000, 400  # images in which prototypes are found
-
-
-def partition(faces, config):
-    """Split a data set as configured.
-
-    The target identities are those of the training part: in a split by subject the test part has others.
-
-    Args:
-        faces: FaceSet.
-        config: Config.
-
-    Returns:
-        (train, validation, test): FaceSets.
-    """
-    index = split(faces, config.split, config.test_fraction, config.validation_fraction, config.seed)
-    train, validation, test = (faces.subset(part) for part in (index.train, index.validation, index.test))
-    if config.split == "subject":
-        train, validation, test = (
-            part.among([part.identities[i] for i in np.unique(owner.identity)])
-            for part, owner in ((train, train), (validation, train), (test, test))
-        )
-    return train, validation, test
 
 
 def plan(config, out, steps=None):

@@ -8,12 +8,12 @@ import numpy as np
 
 from vgan_tf.audit import Dump, Extra, audit
 from vgan_tf.audit.report import headline
-from vgan_tf.data import companions, load_faces, split
+from vgan_tf.data import companions, load_faces, partition, split
 from vgan_tf.errors import InputError
 from vgan_tf.evaluation.device_model import load_exported
 from vgan_tf.images import write_image
 from vgan_tf.run import load_run, open_run
-from vgan_tf.training import partition, with_prototypes
+from vgan_tf.training import with_prototypes
 
 POSE = ("yaw", "pitch", "roll")
 GALLERY_IMAGES = 8

@@ -1,7 +1,8 @@
 """Curves, colours, and a picture on which they are drawn in head coordinates.
 
 Head coordinates are pixels of a 64x64 picture, whatever size is drawn: the origin lies between the eyes and the nose,
-x points to the right of the picture, y down. Features lie on a domed head, so that turning the head moves them by their depth.
+x points to the right of the picture, y down. Features lie on a domed head, so that turning the head moves them by
+their depth.
 """
 
 import math
