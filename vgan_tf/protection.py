@@ -15,7 +15,7 @@ import numpy as np
 from keras import layers, ops
 
 from vgan_tf.config import Config
-from vgan_tf.data.splits import partition
+from vgan_tf.data import partition
 from vgan_tf.errors import InputError
 from vgan_tf.images import to_float, to_uint8
 from vgan_tf.networks.layers import sample_latent

@@ -11,9 +11,8 @@ import numpy as np
 from tqdm import tqdm
 
 from vgan_tf import backends
-from vgan_tf.data import load_faces
+from vgan_tf.data import load_faces, partition
 from vgan_tf.data.pipeline import evaluation_batches, training_batches
-from vgan_tf.data.splits import partition
 from vgan_tf.data.stored import BLOCK, StoredImages, write_beside
 from vgan_tf.errors import InputError
 from vgan_tf.images import tile, write_image

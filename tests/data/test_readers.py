@@ -299,13 +299,6 @@ def test_missing_h5py_is_said(tmp_path, monkeypatch):
         load_faces(tmp_path / "f.h5")
 
 
-def test_avatar_options_are_checked():
-    with pytest.raises(InputError, match="unknown option 'people'; the options are identities, images, seed"):
-        load_faces("avatars:people=3")
-    with pytest.raises(InputError, match="images must be a whole number, not '1.5'"):
-        load_faces("avatars:images=1.5")
-
-
 def test_importing_the_data_package_leaves_tensorflow_and_h5py_alone():
     code = "import sys, vgan_tf.data; sys.exit(bool({'tensorflow', 'keras', 'h5py'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -43,14 +43,14 @@ def test_parts_are_sorted_disjoint_and_cover_everything(by):
 
 def test_by_image_gives_every_cell_its_share():
     faces = make_faces()
-    parts = split(faces)
+    parts = split(faces, validation_fraction=0.1)
     assert set(cell_counts(faces, parts.test)) == {3}  # 15 % of 20
     assert len(parts.validation) == 20 and set(cell_counts(faces, parts.validation)) <= {1, 2}  # 10 % of 204
 
 
 def test_seed_fixes_the_split():
     faces = make_faces(identities=2, expressions=2, per_cell=5)
-    first, again, other = split(faces, seed=0), split(faces, seed=0), split(faces, seed=1)
+    first, again, other = (split(faces, validation_fraction=0.1, seed=seed) for seed in (0, 0, 1))
     np.testing.assert_array_equal(first.test, again.test)
     np.testing.assert_array_equal(first.validation, again.validation)
     assert not np.array_equal(first.test, other.test)
@@ -64,7 +64,7 @@ def test_no_cell_of_two_is_emptied_and_small_cells_still_share():
         parts = split(faces, test_fraction=0.4, validation_fraction=0.4, seed=seed)
         assert cell_counts(faces, parts.train).min() == 1
         faces = make_faces(identities=10, per_cell=1)
-        parts = split(faces, test_fraction=0.2, seed=seed)
+        parts = split(faces, test_fraction=0.2, validation_fraction=0.1, seed=seed)
         assert len(parts.test) == 6 and len(parts.validation) == 2
 
 
@@ -79,6 +79,22 @@ def test_by_clip_keeps_clips_whole_and_leaves_every_cell_in_train():
     unclipped = dataclasses.replace(faces, clip=np.where(np.arange(len(faces)) < 5, "", faces.clip))
     with pytest.raises(InputError, match="5 of 240 images have no clip"):
         split(unclipped, "clip")
+
+
+@pytest.mark.parametrize("by", ["image", "clip"])
+def test_counterparts_stay_together(by):
+    faces = make_faces(clips_per_cell=20)
+    # Motion 0 to 19 of each expression is shown by all four identities.
+    motion = np.array([clip.partition("-")[2] for clip in faces.clip])
+    paired = dataclasses.replace(faces, clip=motion)
+    parts = split(paired, by)
+    motions = [set(motion[part]) for part in (parts.train, parts.validation, parts.test)]
+    assert sum(map(len, motions)) == len(set(motion)) == 60
+    assert len(parts.test) == 36 and len(parts.validation) == 12
+    # Without marks, or with marks that one identity alone has, drawing by image is as it ever was.
+    alone, unmarked = split(faces), split(dataclasses.replace(faces, clip=np.full(len(faces), "")))
+    np.testing.assert_array_equal(alone.test, unmarked.test)
+    assert not set(motion[alone.test]).isdisjoint(motion[alone.train])
 
 
 def test_by_subject_holds_whole_identities_out():
@@ -98,7 +114,7 @@ def test_given_parts_are_followed():
         split(faces, "given")
     number = np.arange(len(faces))
     marked = dataclasses.replace(faces, part=np.where(number % 4 == 0, "test", "train"))
-    parts = split(marked, "given")
+    parts = split(marked, "given", validation_fraction=0.1)
     np.testing.assert_array_equal(parts.test, number[::4])
     assert len(parts.validation) == 18 and cell_counts(faces, parts.validation).max() <= 2
     marked = dataclasses.replace(faces, part=np.where(number % 4 == 1, "validation", marked.part))

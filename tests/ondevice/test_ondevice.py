@@ -12,7 +12,7 @@ from PIL import Image
 
 from export.convert import convert
 from export.parts import build_parts
-from vgan_tf.data.avatars import cast as avatars
+from vgan_tf.data.avatars import Avatars
 from vgan_tf.errors import InputError
 from vgan_tf.images import read_image, to_float, to_uint8
 from vgan_tf.labels import EXPRESSIONS
@@ -375,7 +375,7 @@ def test_the_shipped_weights_protect_and_read_drawn_faces():
     assert sum(path.stat().st_size for path in export_folder_module.SHIPPED.iterdir()) < 3_000_000
     protector, reader = Protector(), ExpressionReader()
     assert {file["recipe"] for file in open_export().files.values()} == {"int8"}
-    images, _ = avatars.draw(1, 6, 8400, 8442)  # The demo's people; its own pictures are the first 4200.
+    images, _ = Avatars(6, 1).draw(8400, 8442, 64)  # The demo's people; its own pictures are the first 4200.
     expressions = [EXPRESSIONS[index // 6 % 7] for index in range(8400, 8442)]
     protected = [protector.protect(image, protector.identities[index % 5]) for index, image in enumerate(images)]
     for pictures in (images, protected):

@@ -1,10 +1,10 @@
-"""Labelled faces: reading them from any source, splitting them, and feeding them to training.
+"""Labelled faces: drawn or read from any source, splitting them, and feeding them to training.
 
 NumPy and Pillow only; `pipeline.py`, which builds tf.data, is imported by its own name.
 """
 
 from vgan_tf.data.faces import FaceSet
-from vgan_tf.data.readers.sources import companions, load_faces
-from vgan_tf.data.splits import Split, split
+from vgan_tf.data.sources import companions, load_faces
+from vgan_tf.data.splits import Split, partition, split
 
-__all__ = ["FaceSet", "Split", "companions", "load_faces", "split"]
+__all__ = ["FaceSet", "Split", "companions", "load_faces", "partition", "split"]

@@ -6,6 +6,7 @@ import hashlib
 import numpy as np
 
 from vgan_tf.data import stored
+from vgan_tf.errors import InputError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,6 +23,10 @@ class FaceSet:
         clip: str array `(n,)`, the video clip of each image ("" where the source has none).
         part: str array `(n,)`, "train", "validation" or "test" where the source prescribes it, else "".
         truth: name -> float32 `(n,)`, ground truth such as "intensity" in [0, 1] or "yaw" in degrees.
+        number: int64 `(n,)`, which picture of `drawn_by` each image is; None where `drawn_by` is.
+        drawn_by: what drew the images and can draw more: an object that compares equal where it draws the same, with
+            `counterpart(number, name of an identity, size)`, the motion (what the face does: expression, gaze, head
+            pose) of a picture on another identity. None where images were read.
         skipped: one line for each image that could not be read, or group of images that the format leaves out.
     """
 
@@ -34,6 +39,8 @@ class FaceSet:
     clip: np.ndarray
     part: np.ndarray
     truth: dict
+    number: np.ndarray | None = None
+    drawn_by: object | None = None
     skipped: tuple = ()
 
     def __len__(self):
@@ -51,17 +58,22 @@ class FaceSet:
             clip=self.clip[index],
             part=self.part[index],
             truth={name: values[index] for name, values in self.truth.items()},
+            number=None if self.number is None else self.number[index],
         )
 
     def concatenate(self, other):
         """This set followed by another one with the same label lists and the same kinds of truth."""
-        joined = {
-            name: np.concatenate([getattr(self, name), getattr(other, name)])
-            for name in ("identity", "expression", "clip", "part")
-        }
-        joined["images"] = stored.concatenate(self.images, other.images)
-        truth = {name: np.concatenate([values, other.truth[name]]) for name, values in self.truth.items()}
-        return dataclasses.replace(self, **joined, paths=self.paths + other.paths, truth=truth)
+        drawn = self.drawn_by is not None and self.drawn_by == other.drawn_by
+        arrays = ("identity", "expression", "clip", "part", *(["number"] if drawn else []))
+        joined = {name: np.concatenate([getattr(self, name), getattr(other, name)]) for name in arrays}
+        return dataclasses.replace(
+            self,
+            **{"number": None, **joined},
+            images=stored.concatenate(self.images, other.images),
+            paths=self.paths + other.paths,
+            truth={name: np.concatenate([values, other.truth[name]]) for name, values in self.truth.items()},
+            drawn_by=self.drawn_by if drawn else None,
+        )
 
     def among(self, identities):
         """The same set with `identities` as its list of identities; each of its images must be of one of them."""
@@ -70,6 +82,30 @@ class FaceSet:
         return dataclasses.replace(
             self, identities=tuple(identities), identity=np.array([order[name] for name in names], np.int64)
         )
+
+    @property
+    def has_counterparts(self):
+        """Whether `counterparts` can draw."""
+        return self.drawn_by is not None
+
+    def counterparts(self, targets):
+        """Draw what each face does on another identity, in even light, before a plain background, in the middle.
+
+        Args:
+            targets: int `(n,)`, indices into `identities`, one for each image.
+
+        Returns:
+            uint8 `(n, size, size, 3)`, the same for the same images and targets.
+
+        Raises:
+            InputError: these images were read, not drawn.
+        """
+        if not self.has_counterparts:
+            raise InputError("these images were read, not drawn: there are no counterparts on other identities")
+        pictures = np.empty((len(self), *self.images.shape[1:]), np.uint8)
+        for row, (number, target) in enumerate(zip(self.number.tolist(), targets, strict=True)):
+            pictures[row] = self.drawn_by.counterpart(number, self.identities[target], self.images.shape[1])
+        return pictures
 
     def fingerprint(self):
         """SHA-256 (hex) of images, labels and label names: the same data has the same fingerprint."""

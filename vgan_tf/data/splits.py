@@ -7,7 +7,7 @@ import numpy as np
 from vgan_tf.errors import InputError
 
 SPLITS = ("image", "clip", "subject", "given")
-VALIDATION_FRACTION = 0.05  # of what is not for test: it trains nothing and is watched during training
+VALIDATION_FRACTION = 0.05  # of what is not test: watched during training
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,17 +19,42 @@ class Split:
     test: np.ndarray
 
 
-def split(faces, by="image", test_fraction=0.15, validation_fraction=0.1, seed=0):
+def partition(faces, config):
+    """Split a data set as configured.
+
+    The target identities are those of the training part: in a split by subject the test part has others.
+
+    Args:
+        faces: FaceSet.
+        config: Config; its split, test_fraction and seed are used.
+
+    Returns:
+        (train, validation, test): FaceSets.
+    """
+    index = split(faces, config.split, config.test_fraction, seed=config.seed)
+    train, validation, test = (faces.subset(part) for part in (index.train, index.validation, index.test))
+    if config.split == "subject":
+        train, validation, test = (
+            part.among([part.identities[i] for i in np.unique(owner.identity)])
+            for part, owner in ((train, train), (validation, train), (test, test))
+        )
+    return train, validation, test
+
+
+def split(faces, by="image", test_fraction=0.15, validation_fraction=VALIDATION_FRACTION, seed=0):
     """Divide faces into train, validation and test.
 
     Every pair of identity and expression that has at least two images keeps one in train, even if a part grows less
     than asked ("subject" keeps to this within the training identities, "given" as far as validation is drawn here).
 
+    A clip that shows several identities holds counterparts, pictures of one motion: drawing by image keeps it whole,
+    too. "subject" does not, since its identities decide.
+
     Args:
         faces: FaceSet.
         by: "image" draws images, stratified by identity and expression (the paper's 85/15: frames of one video fall
-            on both sides, which flatters); "clip" keeps each video clip whole; "subject" holds whole identities out
-            for test; "given" follows `faces.part`.
+            on both sides, which flatters); "clip" keeps each clip whole; "subject" holds whole identities out for
+            test; "given" follows `faces.part`.
         test_fraction: share of all images (of the identities for "subject") in test, between 0 and 1, exclusive.
         validation_fraction: share of the rest in validation, likewise; drawn by clip for "clip", else by image.
             Unused where the source prescribes its validation part.
@@ -48,7 +73,7 @@ def split(faces, by="image", test_fraction=0.15, validation_fraction=0.1, seed=0
             raise InputError(f"{name} is {fraction}; it must lie between 0 and 1, exclusive")
     generator = np.random.Generator(np.random.PCG64(seed))
     everything = np.arange(len(faces))
-    groups = _clip_of_each(faces) if by == "clip" else everything
+    groups = _groups(faces, by)
     validation = np.array([], np.int64)
     if by == "given":
         _check_parts(faces)
@@ -102,14 +127,18 @@ def _draw(faces, available, groups, fraction, generator):
     return np.sort(np.concatenate(drawn)) if drawn else np.array([], np.int64)
 
 
-def _clip_of_each(faces):
-    """int64 `(n,)`: equal numbers for images of the same clip of the same identity."""
-    without = int(np.sum(faces.clip == ""))
-    if without:
+def _groups(faces, by):
+    """int64 `(n,)`: equal numbers for images that must stay together."""
+    marked = faces.clip != ""
+    if by == "clip" and not marked.all():
+        without = int(np.sum(~marked))
         raise InputError(f"split by clip: {without} of {len(faces)} images have no clip; split by image or subject")
-    _, clip = np.unique(faces.clip, return_inverse=True)
-    _, group = np.unique(clip.reshape(-1) * len(faces.identities) + faces.identity, return_inverse=True)
-    return group.reshape(-1)
+    clip = np.unique(faces.clip, return_inverse=True)[1].reshape(-1)
+    if by == "clip":
+        return clip
+    shown = np.unique(np.stack([clip, faces.identity]), axis=1)[0]  # each clip once for each of its identities
+    shared = marked & (np.bincount(shown)[clip] > 1)
+    return np.where(shared, len(faces) + clip, np.arange(len(faces)))
 
 
 def _held_out_identities(faces, fraction, generator):
@@ -134,25 +163,3 @@ def _check_parts(faces):
     for part in ("train", "test"):
         if not np.any(faces.part == part):
             raise InputError(f"split as given: no image is marked {part}; mark some or split by image")
-
-
-def partition(faces, config):
-    """Split a data set as configured.
-
-    The target identities are those of the training part: in a split by subject the test part has others.
-
-    Args:
-        faces: FaceSet.
-        config: Config.
-
-    Returns:
-        (train, validation, test): FaceSets.
-    """
-    index = split(faces, config.split, config.test_fraction, VALIDATION_FRACTION, config.seed)
-    train, validation, test = (faces.subset(part) for part in (index.train, index.validation, index.test))
-    if config.split == "subject":
-        train, validation, test = (
-            part.among([part.identities[i] for i in np.unique(owner.identity)])
-            for part, owner in ((train, train), (validation, train), (test, test))
-        )
-    return train, validation, test

@@ -15,17 +15,18 @@ from vgan_tf.files import cache_folder, replacing, write_json
 # More bytes of decoded images than this stay in a file of the cache folder.
 IN_MEMORY_BYTES = 2**30
 BLOCK = 1024  # images decoded or copied at a time
-VERSION = 1  # of what decoding makes of a picture
+VERSION = 2  # of the file, and of what decoding makes of a picture
 
 
 class StoredImages:
-    """Images in files, uint8 `(n, height, width, 3)`: enough of an array for `FaceSet.images`.
+    """Images in files of nothing but their bytes, uint8 `(n, height, width, 3)`: enough of an array for FaceSet.
 
     An int reads one image. A slice or an array of indices gives other StoredImages, which have read nothing yet;
-    `np.asarray` reads them. Files are read, not mapped, so that what was read does not count as memory of the process.
+    `np.asarray` reads them. Files are read, not mapped: what is read of a mapped file counts as memory of the process,
+    and an array of indices copies what it picks from a map.
 
     Args:
-        files: list of (binary file, offset of its first image in bytes, number of images).
+        files: list of (binary file, number of images in it).
         shape: `(height, width, 3)`.
         rows: int64 `(n,)`, numbers of the images, counted through all files; None for all of them in order.
     """
@@ -34,8 +35,8 @@ class StoredImages:
     ndim = 4
 
     def __init__(self, files, shape, rows=None):
-        self._files = list(files)
-        self._starts = np.cumsum([0, *(count for _, _, count in self._files)])
+        self._files = files
+        self._starts = np.cumsum([0, *(count for _, count in files)])
         self._rows = np.arange(self._starts[-1]) if rows is None else rows
         self._lock = threading.Lock()
         self.shape = (len(self._rows), *shape)
@@ -45,28 +46,24 @@ class StoredImages:
 
     def __getitem__(self, index):
         if isinstance(index, (int, np.integer)):
-            return self._read(self._rows[[index]])[0]
+            return np.asarray(self[[index]])[0]
         return StoredImages(self._files, self.shape[1:], self._rows[index])
 
     def __array__(self, dtype=None, copy=None):
-        images = self._read(self._rows)
+        images = np.empty(self.shape, np.uint8)
+        sources = np.searchsorted(self._starts, self._rows, side="right") - 1
+        with self._lock:
+            for image, row, source in zip(images, self._rows.tolist(), sources.tolist(), strict=True):
+                file, _ = self._files[source]
+                file.seek((row - int(self._starts[source])) * image.nbytes)
+                if file.readinto(image) != image.nbytes:
+                    raise InputError(f"{file.name}: truncated; delete it and start again")
         return images if dtype is None else images.astype(dtype, copy=False)
 
     def concatenate(self, other):
         """These images followed by those of other StoredImages."""
         rows = np.concatenate([self._rows, other._rows + self._starts[-1]])
         return StoredImages(self._files + other._files, self.shape[1:], rows)
-
-    def _read(self, rows):
-        images = np.empty((len(rows), *self.shape[1:]), np.uint8)
-        sources = np.searchsorted(self._starts, rows, side="right") - 1
-        with self._lock:
-            for image, row, source in zip(images, rows.tolist(), sources.tolist(), strict=True):
-                file, offset, _ = self._files[source]
-                file.seek(offset + (row - int(self._starts[source])) * image.nbytes)
-                if file.readinto(image) != image.nbytes:
-                    raise InputError(f"{file.name}: truncated; delete it and start again")
-        return images
 
 
 def concatenate(first, second):
@@ -90,42 +87,30 @@ def hold(count, size, read, describe):
         (images, notes): an array or StoredImages, and the `count` notes.
 
     Raises:
-        InputError: the images need a file and there is no room for it.
+        InputError: the images need a file and there is no room for it, or the file of an earlier call is damaged.
     """
     shape = (count, size, size, 3)
     if count * size * size * 3 <= IN_MEMORY_BYTES:
         images = np.empty(shape, np.uint8)
         return images, read(0, images)
-    path = cache_folder() / "images" / f"{_digest((str(VERSION), str(shape), *describe()))}.npy"
+    digest = hashlib.sha256(f"{VERSION} {shape}".encode())
+    for line in describe():
+        digest.update(line.encode("utf-8", "surrogateescape") + b"\n")
+    path = cache_folder() / "images" / f"{digest.hexdigest()[:32]}.rgb"
     notes_path = path.with_suffix(".json")
     if not (path.exists() and notes_path.exists()):
-        _check_room(path, shape)
+        _check_room(path.parent, shape)
         notes = []
-
-        def blocks():
+        with replacing(path) as temporary, open(temporary, "wb") as file:
             for first in range(0, count, BLOCK):
                 block = np.empty((min(BLOCK, count - first), *shape[1:]), np.uint8)
                 notes.extend(read(first, block))
-                yield block
-
-        with replacing(path) as temporary, open(temporary, "wb") as file:
-            _write_npy(file, shape, blocks())
-            write_json(notes_path, notes)
-    return open_npy(path), json.loads(notes_path.read_text(encoding="utf-8"))
-
-
-def open_npy(path):
-    """The images of an .npy file as StoredImages."""
-    file = open(path, "rb", buffering=0)  # noqa: SIM115 - it is open for as long as the images are
-    try:
-        version = np.lib.format.read_magic(file)
-        reader = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}[version]
-        shape, fortran, dtype = reader(file)
-    except (ValueError, KeyError):
-        raise InputError(f"{path}: damaged; delete it and start again") from None
-    if len(shape) != 4 or fortran or dtype != np.uint8 or path.stat().st_size != file.tell() + np.prod(shape):
+                file.write(block)
+            write_json(notes_path, notes)  # before the images take their name: with it, both are whole
+    if path.stat().st_size != np.prod(shape):
         raise InputError(f"{path}: damaged; delete it and start again")
-    return StoredImages([(file, file.tell(), shape[0])], shape[1:])
+    file = open(path, "rb", buffering=0)  # noqa: SIM115 - it is open for as long as the images are
+    return StoredImages([(file, count)], shape[1:]), json.loads(notes_path.read_text(encoding="utf-8"))
 
 
 def write_beside(images, blocks):
@@ -138,35 +123,22 @@ def write_beside(images, blocks):
     Returns:
         StoredImages.
     """
-    _check_room(cache_folder() / "images" / "temporary", images.shape)
-    file = tempfile.TemporaryFile(dir=cache_folder() / "images", buffering=0)  # noqa: SIM115
+    folder = cache_folder() / "images"
+    _check_room(folder, images.shape)
+    file = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115
     for block in blocks:
-        file.write(np.ascontiguousarray(block).data)
-    return StoredImages([(file, 0, len(images))], images.shape[1:])
+        file.write(np.ascontiguousarray(block))
+    return StoredImages([(file, len(images))], images.shape[1:])
 
 
-def _write_npy(file, shape, blocks):
-    header = {"descr": "|u1", "fortran_order": False, "shape": shape}
-    np.lib.format.write_array_header_1_0(file, header)
-    for block in blocks:
-        file.write(block.data)
-
-
-def _check_room(path, shape):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    needed, free = int(np.prod(shape)), shutil.disk_usage(path.parent).free
+def _check_room(folder, shape):
+    folder.mkdir(parents=True, exist_ok=True)
+    needed, free = int(np.prod(shape)), shutil.disk_usage(folder).free
     if needed > free:
         raise InputError(
-            f"{path.parent}: {needed / 2**30:.1f} GiB of decoded images do not fit, {free / 2**30:.1f} GiB are free; "
+            f"{folder}: {needed / 2**30:.1f} GiB of decoded images do not fit, {free / 2**30:.1f} GiB are free; "
             "make room, or name another place in XDG_CACHE_HOME"
         )
-
-
-def _digest(lines):
-    digest = hashlib.sha256()
-    for line in lines:
-        digest.update(line.encode("utf-8", "surrogateescape") + b"\n")
-    return digest.hexdigest()[:32]
 
 
 def stamp(path):

@@ -7,8 +7,7 @@ import numpy as np
 
 from vgan_tf.audit import Dump, Extra, audit
 from vgan_tf.audit.report import headline
-from vgan_tf.data import companions, load_faces, split
-from vgan_tf.data.splits import partition
+from vgan_tf.data import companions, load_faces, partition, split
 from vgan_tf.errors import InputError
 from vgan_tf.files import write_text
 from vgan_tf.images import write_image

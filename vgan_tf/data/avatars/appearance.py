@@ -1,4 +1,4 @@
-"""What a drawn face is made of: the person, the muscles, the circumstances of the picture."""
+"""What a drawn face is made of: who it is, what the face does, how the picture was taken."""
 
 import dataclasses
 
@@ -9,7 +9,7 @@ GLASSES = ("none", "round", "square")
 
 @dataclasses.dataclass(frozen=True)
 class Identity:
-    """How one person looks at rest. Colours are RGB in [0, 255], lengths are pixels of the 64x64 picture."""
+    """One person at rest. Colours are RGB in [0, 255]; lengths are pixels of a 64x64 picture, at any size drawn."""
 
     skin: tuple = (232, 184, 150)
     hair_colour: tuple = (70, 44, 30)
@@ -96,22 +96,29 @@ ACTIONS = {
 
 
 @dataclasses.dataclass(frozen=True)
-class Nuisance:
-    """How the picture was taken; tells nothing of identity or expression.
+class Motion:
+    """What a face does.
 
     Angles are degrees: yaw > 0 turns to the right of the picture, pitch > 0 nods down, roll > 0 tilts clockwise.
-    gaze is in [-1, 1], left to right; light in [-1, 1], from the left to the right, 0 even, its size the strength.
     """
 
+    expression: str = "neutral"
+    intensity: float = 1.0  # in [0, 1]; at 0 every expression is the neutral face
     yaw: float = 0.0
     pitch: float = 0.0
     roll: float = 0.0
-    scale: float = 1.0
-    shift: tuple = (0.0, 0.0)
-    gaze: float = 0.0
-    light: float = 0.0
-    brightness: float = 1.0
+    gaze: float = 0.0  # in [-1, 1], left to right
     asymmetry: float = 0.0  # the left side of the picture acts this share more than the right
-    background: tuple = ((150, 170, 190), (190, 200, 210))  # colours at the top and at the bottom
+
+
+@dataclasses.dataclass(frozen=True)
+class Nuisance:
+    """How the picture was taken. As it is by default, every counterpart is drawn."""
+
+    scale: float = 1.0
+    shift: tuple = (0.0, 0.0)  # pixels of a 64x64 picture
+    light: float = 0.0  # in [-1, 1], from the left to the right; 0 is even, the absolute value the strength
+    brightness: float = 1.0
+    background: tuple = ((216, 216, 216), (216, 216, 216))  # colours at the top and at the bottom
     noise: float = 0.0  # standard deviation in grey levels
     noise_seed: int = 0

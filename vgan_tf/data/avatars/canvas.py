@@ -1,15 +1,14 @@
 """Curves, colours, and a picture on which they are drawn in head coordinates.
 
-Head coordinates are pixels of the final 64x64 picture: the origin lies between the eyes and the nose, x points to the
-right of the picture, y down. Features lie on a domed head, so that turning the head moves them by their depth.
+Head coordinates are pixels of a 64x64 picture, whatever size is drawn: the origin lies between the eyes and the nose,
+x points to the right of the picture, y down. Features lie on a domed head, so that turning the head moves them by
+their depth.
 """
 
 import math
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
-
-from vgan_tf.images import IMAGE_SIZE
 
 SUPERSAMPLE = 3
 DOME = 14.0  # depth of the middle of the face before its outline, pixels
@@ -81,16 +80,17 @@ class Canvas:
     the outline of the head, or, where `dome` is not 0, before a face domed by that much.
     """
 
-    def __init__(self, identity, nuisance):
-        self.nuisance = nuisance
-        yaw, pitch, roll = (math.radians(angle) for angle in (nuisance.yaw, nuisance.pitch, nuisance.roll))
-        zoom = nuisance.scale * SUPERSAMPLE
+    def __init__(self, identity, motion, nuisance, size):
+        self.nuisance, self.size = nuisance, size
+        self.unit = size / 64  # pixels of the picture in one unit of head coordinates
+        yaw, pitch, roll = (math.radians(angle) for angle in (motion.yaw, motion.pitch, motion.roll))
+        zoom = nuisance.scale * SUPERSAMPLE * self.unit
         tilt = zoom * np.array([[math.cos(roll), math.sin(roll)], [-math.sin(roll), math.cos(roll)]])
         self.flat = np.diag([math.cos(yaw), math.cos(pitch)]) @ tilt
         self.deep = np.array([math.sin(yaw), math.sin(pitch)]) @ tilt
-        self.centre = SUPERSAMPLE * (IMAGE_SIZE / 2 + np.array(nuisance.shift))
+        self.centre = SUPERSAMPLE * (size / 2 + self.unit * np.array(nuisance.shift))
         self.curvature = np.array([identity.face_width, HEAD_HEIGHT]) ** -2.0
-        side = IMAGE_SIZE * SUPERSAMPLE
+        side = size * SUPERSAMPLE
         top, bottom = (np.array(colour, dtype=float) for colour in nuisance.background)
         gradient = top + (bottom - top) * np.linspace(0, 1, 8)[:, None, None]
         self.picture = Image.fromarray(gradient.astype(np.uint8)).resize((side, side), Image.Resampling.BILINEAR)
@@ -107,17 +107,17 @@ class Canvas:
 
     def line(self, points, colour, width, relief=0.0, dome=DOME):
         """Draw an open line."""
-        pixels = max(1, round(width * SUPERSAMPLE * self.nuisance.scale))
+        pixels = max(1, round(width * SUPERSAMPLE * self.nuisance.scale * self.unit))
         self.draw.line(self.place(points, relief, dome).ravel().tolist(), fill=colour, width=pixels, joint="curve")
 
     def soft(self, outlines, colour, opacity, blur, relief=0.0, dome=DOME):
         """Fill several outlines with blurred edges; masked at the final resolution, where blurring is cheap."""
-        mask = Image.new("L", (IMAGE_SIZE, IMAGE_SIZE))
+        mask = Image.new("L", (self.size, self.size))
         draw = ImageDraw.Draw(mask)
         for points in outlines:
             placed = self.place(points, relief, dome) / SUPERSAMPLE
             draw.polygon(placed.ravel().tolist(), fill=round(255 * min(opacity, 1.0)))
-        mask = mask.filter(ImageFilter.GaussianBlur(blur))
+        mask = mask.filter(ImageFilter.GaussianBlur(blur * self.unit))
         box = mask.getbbox()
         if box:
             left, top, right, bottom = (SUPERSAMPLE * edge for edge in box)
@@ -125,11 +125,11 @@ class Canvas:
             self.picture.paste(colour, (left, top, right, bottom), mask)
 
     def finish(self):
-        """Light the picture from one side, reduce it and add noise: uint8 `(64, 64, 3)`."""
+        """Light the picture from one side, reduce it and add noise: uint8 `(size, size, 3)`."""
         nuisance = self.nuisance
         image = np.asarray(self.picture.reduce(SUPERSAMPLE), dtype=np.float32)
-        across = np.clip(np.linspace(-1.5, 1.5, IMAGE_SIZE, dtype=np.float32), -1, 1)
-        down = np.linspace(1.05, 0.95, IMAGE_SIZE, dtype=np.float32)
+        across = np.clip(np.linspace(-1.5, 1.5, self.size, dtype=np.float32), -1, 1)
+        down = np.linspace(1.05, 0.95, self.size, dtype=np.float32)
         lit = nuisance.brightness * down[:, None] * (1 + np.float32(0.28 * nuisance.light) * across)
         image = image * lit[:, :, None]
         if nuisance.noise:

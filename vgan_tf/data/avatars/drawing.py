@@ -1,4 +1,4 @@
-"""Drawing one stylised face: who it is, what it expresses, how the picture was taken.
+"""Drawing one stylised face from its identity, its motion and the nuisance of the picture.
 
 NumPy and Pillow only, so that worker processes start fast.
 """
@@ -7,7 +7,7 @@ import dataclasses
 
 import numpy as np
 
-from vgan_tf.data.avatars.appearance import ACTIONS, Actions, Nuisance
+from vgan_tf.data.avatars.appearance import ACTIONS, Actions
 from vgan_tf.data.avatars.canvas import (
     BLACK,
     CIRCLE,
@@ -27,41 +27,40 @@ from vgan_tf.errors import InputError
 from vgan_tf.labels import EXPRESSIONS
 
 VERSION = 2  # raise it whenever a pixel changes: cached drawings of other versions are not used
-STILL = Nuisance()
 
 
-def draw_face(identity, expression, intensity=1.0, nuisance=STILL):
+def draw_face(identity, motion, nuisance, size):
     """Draw one face.
 
     Args:
         identity: Identity.
-        expression: one of `vgan_tf.labels.EXPRESSIONS`.
-        intensity: float in [0, 1]; at 0 every expression is the neutral face.
-        nuisance: Nuisance; by default a frontal picture in even light.
+        motion: Motion.
+        nuisance: Nuisance.
+        size: side of the picture in pixels, at least 32 for a face that can be recognised.
 
     Returns:
-        uint8 `(64, 64, 3)`, RGB.
+        uint8 `(size, size, 3)`, RGB.
 
     Raises:
         InputError: the expression is unknown or the intensity out of range.
     """
-    if expression not in ACTIONS:
-        raise InputError(f"expression={expression!r}: must be one of {', '.join(EXPRESSIONS)}")
-    if not 0.0 <= intensity <= 1.0:
-        raise InputError(f"intensity={intensity!r}: must lie in [0, 1]")
-    full = dataclasses.asdict(ACTIONS[expression])
-    actions = Actions(**{name: intensity * value for name, value in full.items()})
-    canvas = Canvas(identity, nuisance)
+    if motion.expression not in ACTIONS:
+        raise InputError(f"expression={motion.expression!r}: must be one of {', '.join(EXPRESSIONS)}")
+    if not 0.0 <= motion.intensity <= 1.0:
+        raise InputError(f"intensity={motion.intensity!r}: must lie in [0, 1]")
+    full = dataclasses.asdict(ACTIONS[motion.expression])
+    actions = Actions(**{name: motion.intensity * value for name, value in full.items()})
+    canvas = Canvas(identity, motion, nuisance, size)
     outline = head_outline(identity, actions.jaw_drop)
-    lips = _lips(identity, actions, nuisance.asymmetry)
-    strengths = {side: 1.0 - side * nuisance.asymmetry for side in (-1, 1)}
+    lips = _lips(identity, actions, motion.asymmetry)
+    strengths = {side: 1.0 - side * motion.asymmetry for side in (-1, 1)}
     hair_behind(canvas, identity)
     _head(canvas, identity, actions, outline)
     _nose(canvas, identity, actions)
     facial_hair(canvas, identity, outline, lips)
     _mouth(canvas, identity, actions, lips)
     for side, strength in strengths.items():
-        _eye(canvas, identity, actions, side, strength)
+        _eye(canvas, identity, actions, side, strength, motion.gaze)
     hair_in_front(canvas, identity)
     _glasses(canvas, identity)
     for side, strength in strengths.items():
@@ -155,7 +154,7 @@ def _mouth(canvas, identity, actions, lips):
     canvas.soft([circle(-1, bottom[8] - 0.5 * identity.lip_thickness, 2.6, 0.5)], mix(lip, WHITE, 0.6), 0.8, 0.6, 1)
 
 
-def _eye(canvas, identity, actions, side, strength):
+def _eye(canvas, identity, actions, side, strength, gaze):
     skin, height = identity.skin, identity.eye_height
     opening = 1 + strength * actions.upper_lid - (0.2 * actions.sneer if side > 0 else 0)
     x = side * identity.eye_spacing + identity.eye_width * T
@@ -168,17 +167,17 @@ def _eye(canvas, identity, actions, side, strength):
     canvas.fill(between(x, crease, upper), mix(skin, rim, 0.28))
     canvas.fill(between(x, upper, lower), (250, 249, 246))
     canvas.fill(between(x, upper, np.minimum(upper + 1.0, lower)), (206, 204, 210))
-    looks_at = (side * identity.eye_spacing + 1.9 * canvas.nuisance.gaze, -4.1 + 1.1 * actions.gaze_down)
+    pupil = (side * identity.eye_spacing + 1.9 * gaze, -4.1 + 1.1 * actions.gaze_down)
     for radius, colour in (
         (identity.iris, mix(identity.eye_colour, BLACK, 0.55)),
         (0.84 * identity.iris, identity.eye_colour),
         (0.48 * identity.iris, BLACK),
     ):
-        disc = circle(*looks_at, radius)
+        disc = circle(*pupil, radius)
         disc[:, 1] = np.clip(disc[:, 1], np.interp(disc[:, 0], x, upper), np.interp(disc[:, 0], x, lower))
         canvas.fill(disc, colour)
     if upper[8] < -5.2:  # the lid leaves room for a reflection
-        canvas.fill(circle(looks_at[0] + 0.9, looks_at[1] - 1.0, 0.85), WHITE)
+        canvas.fill(circle(pupil[0] + 0.9, pupil[1] - 1.0, 0.85), WHITE)
     canvas.line(curve(x, upper), mix(rim, BLACK, 0.75), 1.5 if identity.lashes else 1.0)
     canvas.line(curve(x, lower)[2:-2], mix(skin, rim, 0.8), 0.6)
     if identity.lashes:

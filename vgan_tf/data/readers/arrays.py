@@ -5,7 +5,7 @@ import zlib
 
 import numpy as np
 
-from vgan_tf.data.readers.assembly import assemble, part_name, resize
+from vgan_tf.data.readers.assembly import Row, assemble, part_name, resize
 from vgan_tf.errors import InputError
 from vgan_tf.labels import EXPRESSIONS
 
@@ -93,9 +93,9 @@ def _faces(path, arrays, matlab, size):
     expression_names = _label_names(path, "expression", expression, names, matlab)
     clips = _text(arrays["clip"]) if "clip" in arrays else [""] * count
     parts = _parts(path, arrays["split"]) if "split" in arrays else [""] * count
-    file = str(path).replace("\\", "/").rsplit("/", 1)[-1]
-    paths = [f"{file}[{index}]" for index in range(count)]
-    return assemble(str(path), resize(images, size), identity_names, expression_names, paths, clips, parts)
+    paths = [f"{path.name}[{index}]" for index in range(count)]
+    rows = [Row(*values) for values in zip(paths, identity_names, expression_names, clips, parts, strict=True)]
+    return assemble(path, resize(images, size), rows)
 
 
 def _upright(path, images, count, matlab):

@@ -1,6 +1,7 @@
 """From images with names to a checked `FaceSet`: the end that every reader shares."""
 
 import difflib
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -27,42 +28,51 @@ SYNONYMS = {
 KNOWN_EXPRESSIONS = (*EXPRESSIONS, "contempt")
 
 
+class Row(NamedTuple):
+    """One image of a source, beside its pixels. `path` is relative to the source, with forward slashes."""
+
+    path: str
+    identity: str
+    expression: str
+    clip: str = ""
+    part: str = ""
+    truth: dict | None = None  # name -> number
+
+
 def expression_name(name):
     """Our label for an expression: lower case, synonyms resolved ("Happiness" -> "joy")."""
-    name = str(name).strip().lower()
+    name = name.strip().lower()
     return SYNONYMS.get(name, name)
 
 
-def assemble(source, images, identity_names, expression_names, paths, clips, parts, truth=None, skipped=()):
-    """Turn images and the names of their labels into a `FaceSet`, checking the labels.
+def assemble(source, images, rows, skipped=()):
+    """Turn images and what is known of them into a `FaceSet`, checking the labels.
 
     Args:
-        source: str that names the source in error messages.
+        source: str or Path that names the source in error messages.
         images: uint8 `(n, size, size, 3)`.
-        identity_names, expression_names, paths, clips, parts: `n` str each.
-        truth: name -> `n` numbers, or None.
+        rows: `n` Rows, all with the same kinds of truth.
         skipped: lines for `FaceSet.skipped`.
 
     Raises:
         InputError: an empty or suspect label, or fewer than two identities or expressions.
     """
-    identity_names = [str(name).strip() for name in identity_names]
+    paths, identity_names, expression_names, clips, parts, truths = zip(*rows, strict=True)
+    identity_names = [name.strip() for name in identity_names]
     expression_names = [expression_name(name) for name in expression_names]
     _check_names(source, identity_names, expression_names, paths)
-    identities = tuple(sorted(set(identity_names)))
-    expressions = expression_order(expression_names)
+    identities, expressions = tuple(sorted(set(identity_names))), expression_order(expression_names)
     identity_index = {name: index for index, name in enumerate(identities)}
-    expression_index = {name: index for index, name in enumerate(expressions)}
     return FaceSet(
         images=images,
         identity=np.array([identity_index[name] for name in identity_names], np.int64),
-        expression=np.array([expression_index[name] for name in expression_names], np.int64),
+        expression=np.array([expressions.index(name) for name in expression_names], np.int64),
         identities=identities,
         expressions=expressions,
-        paths=tuple(paths),
-        clip=np.array(clips, dtype=np.str_),
-        part=np.array(parts, dtype=np.str_),
-        truth={name: np.asarray(values, np.float32) for name, values in (truth or {}).items()},
+        paths=paths,
+        clip=np.array(clips, np.str_),
+        part=np.array(parts, np.str_),
+        truth={name: np.array([truth[name] for truth in truths], np.float32) for name in truths[0] or ()},
         skipped=tuple(skipped),
     )
 
@@ -97,7 +107,7 @@ def _check_names(source, identity_names, expression_names, paths):
 
 def part_name(name, where):
     """Our name of a split part ("val" and "valid" mean validation); InputError for any other word."""
-    name = str(name).strip().lower()
+    name = name.strip().lower()
     name = "validation" if name in ("val", "valid") else name
     if name not in PARTS:
         raise InputError(f"{where}: split {name!r} is none of {', '.join(PARTS)}")

@@ -6,21 +6,10 @@ import re
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from vgan_tf.data.readers.assembly import KNOWN_EXPRESSIONS, expression_name
+from vgan_tf.data.readers.assembly import KNOWN_EXPRESSIONS, Row, expression_name
 from vgan_tf.errors import InputError
 
 IMAGE_SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".webp", ".pgm", ".ppm"))
-
-
-class Row(NamedTuple):
-    """One image of a source, before it is read. `path` is relative to the source, with forward slashes."""
-
-    path: str
-    identity: str
-    expression: str
-    clip: str = ""
-    part: str = ""
-    truth: dict = {}
 
 
 class Layout(NamedTuple):

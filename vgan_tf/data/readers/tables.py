@@ -3,8 +3,7 @@
 import csv
 import math
 
-from vgan_tf.data.readers.assembly import part_name
-from vgan_tf.data.readers.layouts import Row
+from vgan_tf.data.readers.assembly import Row, part_name
 from vgan_tf.errors import InputError
 
 REQUIRED_COLUMNS = ("path", "identity", "expression")

@@ -1,55 +1,31 @@
-"""`load_faces`: labelled faces from any source, recognised by its content. The formats: docs/data.md."""
+"""Labelled faces from files, recognised by their content. The formats: docs/data.md."""
 
 import collections
 import concurrent.futures
-import dataclasses
 import os
 import zipfile
 from pathlib import Path
 
 from vgan_tf.data.readers.arrays import read_hdf5, read_npz
-from vgan_tf.data.readers.assembly import assemble, expression_name, resize
+from vgan_tf.data.readers.assembly import assemble, expression_name
 from vgan_tf.data.readers.layouts import LAYOUTS, check_no_empty_class, list_images, read_layout, recognise_layout
 from vgan_tf.data.readers.tables import REQUIRED_COLUMNS, read_table, table_columns
-from vgan_tf.data.shards import INDEX, read_shards
 from vgan_tf.data.stored import hold, stamp
 from vgan_tf.errors import InputError
-from vgan_tf.images import IMAGE_SIZE, read_image
+from vgan_tf.images import read_image
 
-FORMATS = (*LAYOUTS, "csv", "npz", "hdf5", "shards")
+FORMATS = (*LAYOUTS, "csv", "npz", "hdf5")
 LARGEST_UNREADABLE_SHARE = 0.05
-AVATAR_OPTIONS = {"identities": 6, "images": 4200, "seed": 1, "first": 0}
-# Of each person, what an audit draws beyond the data: whole rounds of the seven expressions.
-FRESH_IMAGES = 280
-STRANGERS, STRANGER_IMAGES = 8, 70
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 
-def load_faces(source, size=IMAGE_SIZE):
-    """Read labelled faces.
-
-    Args:
-        source: `avatars` (with options: `avatars:identities=6,images=4200,seed=1`), a folder of images or of shards,
-            an .npz, HDF5, .mat or CSV file, or `FORMAT:PATH` with one of `FORMATS`, where the content does not tell
-            the format.
-        size: side of the images in pixels; other sizes are cropped to their central square and scaled.
-
-    Returns:
-        FaceSet, its images in natural order of their paths (or in the order of the table or the array).
-
-    Raises:
-        InputError: the source is missing, of no known format, or breaks a rule of its format.
-    """
-    source = os.fspath(source)
+def read_files(source, size):
+    """Read a folder of images or a file of arrays or of paths; see `load_faces`."""
     prefix, colon, rest = source.partition(":")
-    if prefix == "avatars":
-        return _avatars(source, rest if colon else "", size)
     path, name = (Path(rest).expanduser(), prefix) if colon and prefix in FORMATS else (Path(source).expanduser(), "")
     if not path.exists():
         hint = f"; FORMAT:PATH knows {', '.join(FORMATS)}" if colon and not name else ""
         raise InputError(f"{path}: no such file or folder{hint}")
-    if path.is_dir() and name in ("", "shards") and (path / INDEX).is_file():
-        return read_shards(path, size)
     if path.is_dir():
         return _read_folder(path, name, size)
     name = name or _recognise_file(path)
@@ -60,48 +36,6 @@ def load_faces(source, size=IMAGE_SIZE):
     if name == "csv":
         return _read_rows(path, path.parent, read_table(path), [], size)
     raise InputError(f"{path}: the format {name} is a folder, this is a file")
-
-
-def companions(source):
-    """Further images for an audit of a model that was trained on `source`, where the source can draw them.
-
-    Args:
-        source: as for `load_faces`.
-
-    Returns:
-        (FaceSet of the same people in other pictures, FaceSet of other people), or (None, None).
-    """
-    prefix, colon, rest = str(source).partition(":")
-    if prefix != "avatars":
-        return None, None
-    from vgan_tf.data.avatars import cast as avatars
-
-    options = _avatar_options(source, rest if colon else "")
-    drawn = options["first"] + options["images"]
-    fresh = avatars.load(**{**options, "images": FRESH_IMAGES * options["identities"], "first": drawn})
-    cast = options["identities"] + STRANGERS
-    others = avatars.load(**{**options, "identities": cast, "images": STRANGER_IMAGES * cast, "first": drawn})
-    others = others.subset(others.identity >= options["identities"])
-    return fresh, others.among(others.identities[options["identities"] :])
-
-
-def _avatars(source, text, size):
-    from vgan_tf.data.avatars import cast as avatars
-
-    faces = avatars.load(**_avatar_options(source, text), cache=True)
-    return dataclasses.replace(faces, images=resize(faces.images, size))
-
-
-def _avatar_options(source, text):
-    options = dict(AVATAR_OPTIONS)
-    for item in filter(None, text.split(",")):
-        key, _, value = item.partition("=")
-        if key not in options:
-            raise InputError(f"{source}: unknown option {key!r}; the options are {', '.join(options)}")
-        if not (value.isascii() and value.isdecimal()):
-            raise InputError(f"{source}: {key} must be a whole number, not {value!r}")
-        options[key] = int(value)
-    return options
 
 
 def _recognise_file(path):
@@ -125,8 +59,6 @@ def _recognise_file(path):
 def _read_folder(root, name, size):
     table = root / "labels.csv"
     has_table = table.is_file() and set(REQUIRED_COLUMNS) <= set(table_columns(table))
-    if name == "shards":
-        raise InputError(f"{root}: no {INDEX}; python -m vgan_tf shards writes such a folder")
     if name in ("npz", "hdf5") or (name == "csv" and not has_table):
         wanted = "labels.csv with the columns path, identity, expression" if name == "csv" else f"{name} file"
         raise InputError(f"{root}: a folder, in which no {wanted} is read; name the file itself")
@@ -188,17 +120,7 @@ def _read_rows(source, root, rows, left_out, size):
     if unreadable:
         _check_unreadable(source, rows, kept, unreadable)
         images, rows = images[kept], [rows[index] for index in kept]
-    return assemble(
-        str(source),
-        images,
-        [row.identity for row in rows],
-        [row.expression for row in rows],
-        [row.path for row in rows],
-        [row.clip for row in rows],
-        [row.part for row in rows],
-        {name: [row.truth[name] for row in rows] for name in rows[0].truth},
-        [*unreadable, *left_out],
-    )
+    return assemble(source, images, rows, [*unreadable, *left_out])
 
 
 def _check_unreadable(source, rows, kept, unreadable):
