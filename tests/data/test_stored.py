@@ -102,7 +102,8 @@ def test_interrupted_decoding_leaves_nothing_and_starts_again(tmp_path, small_me
     np.testing.assert_array_equal(np.asarray(load_faces(folder).images), noise_faces().images)
 
 
-def test_training_from_a_file_ends_in_the_weights_of_training_from_memory(tmp_path, small_memory, eagerly):
+def test_training_from_a_file_ends_in_the_weights_of_training_from_memory(tmp_path, small_memory, eagerly, monkeypatch):
+    monkeypatch.setattr(training, "CLASSIFIER_EPOCHS", 1)
     faces = load_faces(write_folder(tmp_path / "data", noise_faces()))
     in_memory, weights = dataclasses.replace(faces, images=np.asarray(faces.images)), []
     for name, data in (("memory", in_memory), ("file", faces)):
