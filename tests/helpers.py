@@ -42,7 +42,7 @@ def noise_faces(identities=3, per_cell=2, seed=0):
         expressions=EXPRESSIONS,
         paths=tuple(f"{i}/{e}/{n}.png" for i, e, n in zip(identity, expression, number, strict=True)),
         clip=np.full(count, ""),
-        part=np.full(count, ""),
+        split=np.full(count, ""),
         truth={},
     )
 

@@ -102,6 +102,6 @@ def tile(images, columns, gap=0):
 
 
 def enlarge(image, factor=4):
-    """Scale a uint8 `(height, width, 3)` picture up smoothly, to look at."""
+    """Scale a uint8 `(height, width, 3)` picture up smoothly."""
     height, width, _ = image.shape
     return np.asarray(Image.fromarray(image).resize((width * factor, height * factor), Image.Resampling.BICUBIC))

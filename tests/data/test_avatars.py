@@ -29,7 +29,7 @@ def test_set_is_whole_and_balanced(faces):
     assert faces.images.shape == (150, 64, 64, 3) and faces.images.dtype == np.uint8
     cells = np.bincount(faces.identity * 7 + faces.expression, minlength=28)
     assert cells.min() >= 5 and cells.max() <= 6
-    assert len(set(faces.paths)) == len(faces) == len(faces.clip) == len(faces.part)
+    assert len(set(faces.paths)) == len(faces) == len(faces.clip) == len(faces.split)
     assert faces.identities == tuple(sorted(faces.identities)) and faces.expressions == EXPRESSIONS
     neutral = faces.expression == EXPRESSIONS.index("neutral")
     assert set(faces.truth) == set(dataset.TRUTH)
@@ -182,7 +182,7 @@ def test_counterparts_survive_subset_among_and_concatenate(faces):
     (last,) = joined.subset([len(joined) - 1]).counterparts([0])
     (same,) = later.subset([27]).counterparts([0])
     np.testing.assert_array_equal(last, same)
-    with pytest.raises(InputError, match="nobody is called 'zoe'"):
+    with pytest.raises(InputError, match="no person 'zoe'"):
         fewer.among(("cleo", "dov", "zoe")).counterparts([2, 2])
 
 

@@ -49,6 +49,10 @@ def test_ferg_layout_in_natural_order_with_every_label_beside_its_own_image(tmp_
         number = int(path.rsplit("_", 1)[1].split(".")[0])
         assert (image == 40 * i + 20 * e + number - 1).all()
     assert load_faces(tmp_path).paths[0] == "FERG_DB_256/ann/ann_anger/ann_anger_1.png"
+    for size in (32, 128):
+        scaled = load_faces(tmp_path, size)
+        assert scaled.images.shape == (44, size, size, 3)
+        np.testing.assert_array_equal(scaled.images[:, 0, 0], faces.images[:, 0, 0])
 
 
 def test_labels_csv_adds_the_truth_of_each_image(tmp_path):
@@ -164,7 +168,7 @@ def test_csv_with_split_clip_and_truth(tmp_path):
     )
     faces = load_faces(str(table))
     assert faces.paths == ("pictures/d.png", "pictures/a.png", "pictures/b.png", "pictures/c.png")
-    assert faces.part.tolist() == ["train", "validation", "train", "test"]
+    assert faces.split.tolist() == ["train", "validation", "train", "test"]
     assert faces.clip.tolist() == ["v1", "v2", "v3", "v4"]
     assert list(faces.truth) == ["intensity"] and faces.truth["intensity"].tolist() == [0.25, 1, 0, 0.5]
 
@@ -200,7 +204,7 @@ def test_hdf5_in_every_order_of_axes(tmp_path, order):
     np.testing.assert_array_equal(faces.images, images[:, 2:62])
     np.testing.assert_array_equal(faces.identity, identity)
     assert [faces.expressions[e] for e in faces.expression] == [EXPRESSIONS[e] for e in expression]
-    assert order == "python" or faces.part.tolist() == ["train"] * 12 + ["test"] * 4
+    assert order == "python" or faces.split.tolist() == ["train"] * 12 + ["test"] * 4
 
 
 def test_unreadable_images_are_skipped_and_listed_up_to_a_share(tmp_path):

@@ -22,7 +22,7 @@ def make_faces(identities=4, expressions=3, per_cell=20, clips_per_cell=5):
         expressions=("anger", "joy", "neutral", "sadness")[:expressions],
         paths=tuple(str(n) for n in range(len(identity))),
         clip=np.array(clip),
-        part=np.array([""] * len(identity)),
+        split=np.array([""] * len(identity)),
         truth={},
     )
 
@@ -113,14 +113,14 @@ def test_given_parts_are_followed():
     with pytest.raises(InputError, match="240 of 240 images have no"):
         split(faces, "given")
     number = np.arange(len(faces))
-    marked = dataclasses.replace(faces, part=np.where(number % 4 == 0, "test", "train"))
+    marked = dataclasses.replace(faces, split=np.where(number % 4 == 0, "test", "train"))
     parts = split(marked, "given", validation_fraction=0.1)
     np.testing.assert_array_equal(parts.test, number[::4])
     assert len(parts.validation) == 18 and cell_counts(faces, parts.validation).max() <= 2
-    marked = dataclasses.replace(faces, part=np.where(number % 4 == 1, "validation", marked.part))
+    marked = dataclasses.replace(faces, split=np.where(number % 4 == 1, "validation", marked.split))
     np.testing.assert_array_equal(split(marked, "given").validation, number[1::4])
     with pytest.raises(InputError, match="no image is marked test"):
-        split(dataclasses.replace(faces, part=np.full(len(faces), "train")), "given")
+        split(dataclasses.replace(faces, split=np.full(len(faces), "train")), "given")
 
 
 def test_wrong_arguments_are_named():

@@ -21,7 +21,7 @@ class FaceSet:
         expressions: names of the expressions (`vgan_tf.labels.expression_order`).
         paths: where each image came from, `n` str, relative to the source.
         clip: str array `(n,)`, the video clip of each image ("" where the source has none).
-        part: str array `(n,)`, "train", "validation" or "test" where the source prescribes it, else "".
+        split: str array `(n,)`, "train", "validation" or "test" where the source prescribes it, else "".
         truth: name -> float32 `(n,)`, ground truth such as "intensity" in [0, 1] or "yaw" in degrees.
         number: int64 `(n,)`, which picture of `drawn_by` each image is; None where `drawn_by` is.
         drawn_by: what drew the images and can draw more: an object that compares equal where it draws the same, with
@@ -37,7 +37,7 @@ class FaceSet:
     expressions: tuple
     paths: tuple
     clip: np.ndarray
-    part: np.ndarray
+    split: np.ndarray
     truth: dict
     number: np.ndarray | None = None
     drawn_by: object | None = None
@@ -56,7 +56,7 @@ class FaceSet:
             expression=self.expression[index],
             paths=tuple(self.paths[i] for i in index),
             clip=self.clip[index],
-            part=self.part[index],
+            split=self.split[index],
             truth={name: values[index] for name, values in self.truth.items()},
             number=None if self.number is None else self.number[index],
         )
@@ -64,7 +64,7 @@ class FaceSet:
     def concatenate(self, other):
         """This set followed by another one with the same label lists and the same kinds of truth."""
         drawn = self.drawn_by is not None and self.drawn_by == other.drawn_by
-        arrays = ("identity", "expression", "clip", "part", *(["number"] if drawn else []))
+        arrays = ("identity", "expression", "clip", "split", *(["number"] if drawn else []))
         joined = {name: np.concatenate([getattr(self, name), getattr(other, name)]) for name in arrays}
         return dataclasses.replace(
             self,

@@ -22,7 +22,7 @@ class Split:
 def partition(faces, config):
     """Split a data set as configured.
 
-    The target identities are those of the training part: in a split by subject the test part has others.
+    The target identities are those of the training images: in a split by subject the test images show others.
 
     Args:
         faces: FaceSet.
@@ -44,27 +44,27 @@ def partition(faces, config):
 def split(faces, by="image", test_fraction=0.15, validation_fraction=VALIDATION_FRACTION, seed=0):
     """Divide faces into train, validation and test.
 
-    Every pair of identity and expression that has at least two images keeps one in train, even if a part grows less
-    than asked ("subject" keeps to this within the training identities, "given" as far as validation is drawn here).
+    Every pair of identity and expression that has at least two images keeps one in train, even if validation or test
+    grows smaller than asked ("subject": among the training identities; "given": as far as validation is drawn here).
 
-    A clip that shows several identities holds counterparts, pictures of one motion: drawing by image keeps it whole,
-    too. "subject" does not, since its identities decide.
+    A clip that shows several identities holds counterparts, pictures of one motion. Drawing by image keeps them together,
+    so that no motion of a test image was trained on; "subject" does not, as there the identities decide.
 
     Args:
         faces: FaceSet.
         by: "image" draws images, stratified by identity and expression (the paper's 85/15: frames of one video fall
             on both sides, which flatters); "clip" keeps each clip whole; "subject" holds whole identities out for
-            test; "given" follows `faces.part`.
+            test; "given" follows `faces.split`.
         test_fraction: share of all images (of the identities for "subject") in test, between 0 and 1, exclusive.
         validation_fraction: share of the rest in validation, likewise; drawn by clip for "clip", else by image.
-            Unused where the source prescribes its validation part.
+            Unused where the source marks its own validation images.
         seed: int >= 0.
 
     Returns:
         Split.
 
     Raises:
-        InputError: `by` unknown, a fraction out of range, no clips or parts to go by, or a part would be empty.
+        InputError: `by` is unknown, a fraction out of range, clips or marks are missing, or one of the three is empty.
     """
     if by not in SPLITS:
         raise InputError(f"split by {by!r} is unknown; choose one of {', '.join(SPLITS)}")
@@ -76,8 +76,8 @@ def split(faces, by="image", test_fraction=0.15, validation_fraction=VALIDATION_
     groups = _groups(faces, by)
     validation = np.array([], np.int64)
     if by == "given":
-        _check_parts(faces)
-        test, validation = np.flatnonzero(faces.part == "test"), np.flatnonzero(faces.part == "validation")
+        _check_marks(faces)
+        test, validation = np.flatnonzero(faces.split == "test"), np.flatnonzero(faces.split == "validation")
     elif by == "subject":
         test = _held_out_identities(faces, test_fraction, generator)
     else:
@@ -153,13 +153,13 @@ def _held_out_identities(faces, fraction, generator):
     return np.flatnonzero(np.isin(faces.identity, chosen))
 
 
-def _check_parts(faces):
-    without = int(np.sum(faces.part == ""))
+def _check_marks(faces):
+    without = int(np.sum(faces.split == ""))
     if without:
         raise InputError(
             f"split as given: {without} of {len(faces)} images have no train, validation or test mark; "
             "add a split column or split by image"
         )
     for part in ("train", "test"):
-        if not np.any(faces.part == part):
+        if not np.any(faces.split == part):
             raise InputError(f"split as given: no image is marked {part}; mark some or split by image")

@@ -63,7 +63,7 @@ class Avatars:
         """Draw the motion of a picture on the person called `name`: uint8 `(size, size, 3)`; see FaceSet."""
         place = people.places(self.identities).get(name)
         if place is None:
-            raise InputError(f"avatars: nobody is called {name!r} among the {self.identities} people of this set")
+            raise InputError(f"avatars: no person {name!r} among the {self.identities} of this set")
         motion, _ = self._circumstances(number)
         return drawing.draw_face(people.identity(self.seed, place), motion, CANONICAL, size)
 
@@ -121,7 +121,7 @@ def load(size, identities, images, seed, first=0, cache=True, processes=None):
         expressions=EXPRESSIONS,
         paths=tuple(paths),
         clip=np.full(images, "", dtype=str),
-        part=np.full(images, "", dtype=str),
+        split=np.full(images, "", dtype=str),
         truth={name: truth[:, column].copy() for column, name in enumerate(TRUTH)},
         number=number,
         drawn_by=avatars,
@@ -194,5 +194,5 @@ def _draw_in_processes(avatars, first, count, size, processes):
                 worker.kill()
         if failed:
             raise RuntimeError(f"drawing avatars failed in: {' '.join(map(str, failed[0]))}")
-        parts = [_read(file, stop - start, size) for start, stop, file in shares]
-    return tuple(np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+        drawn = [_read(file, stop - start, size) for start, stop, file in shares]
+    return tuple(np.concatenate(arrays) for arrays in zip(*drawn, strict=True))

@@ -46,7 +46,7 @@ _RANGES = {  # pixels; jaw is a ratio
     "lip_thickness": (1.4, 3.0),
 }
 _TRAITS = ("skin", "hair_colour", "eye_colour", "shirt", "hair_style", "facial_hair", "glasses", "freckles", *_RANGES)
-_STRATA = 6  # parts of each range, of which each person takes another
+_STRATA = 6  # sections of each range; one person after another takes the next free one
 
 
 @functools.cache

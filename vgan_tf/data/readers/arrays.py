@@ -5,7 +5,7 @@ import zlib
 
 import numpy as np
 
-from vgan_tf.data.readers.assembly import Row, assemble, part_name, resize
+from vgan_tf.data.readers.assembly import Row, assemble, resize, split_name
 from vgan_tf.errors import InputError
 from vgan_tf.labels import EXPRESSIONS
 
@@ -92,9 +92,9 @@ def _faces(path, arrays, matlab, size):
     names = arrays.get("expressions", np.array(EXPRESSIONS))
     expression_names = _label_names(path, "expression", expression, names, matlab)
     clips = _text(arrays["clip"]) if "clip" in arrays else [""] * count
-    parts = _parts(path, arrays["split"]) if "split" in arrays else [""] * count
+    splits = _splits(path, arrays["split"]) if "split" in arrays else [""] * count
     paths = [f"{path.name}[{index}]" for index in range(count)]
-    rows = [Row(*values) for values in zip(paths, identity_names, expression_names, clips, parts, strict=True)]
+    rows = [Row(*values) for values in zip(paths, identity_names, expression_names, clips, splits, strict=True)]
     return assemble(path, resize(images, size), rows)
 
 
@@ -145,10 +145,10 @@ def _label_names(path, role, labels, names, matlab):
     return [names[label - first] for label in labels]
 
 
-def _parts(path, array):
+def _splits(path, array):
     if array.dtype.kind in "SU":
         names = _text(array)
-        return [part_name(name, str(path)) for name in names] if any(names) else names
+        return [split_name(name, path) for name in names] if any(names) else names
     values = _whole_numbers(path, "split", array)
     # The authors' file has 0 and 1; MatConvNet's form of it has 1, 2 and 3.
     meaning = ("train", "test") if 0 in values else ("", "train", "validation", "test")

@@ -11,7 +11,7 @@ from vgan_tf.errors import InputError
 from vgan_tf.images import square
 from vgan_tf.labels import EXPRESSIONS, expression_order
 
-PARTS = ("train", "validation", "test")
+SPLITS = ("train", "validation", "test")
 
 # What data sets call an expression -> our label. Contempt is in CK+ and RaFD only and keeps its name.
 SYNONYMS = {
@@ -35,7 +35,7 @@ class Row(NamedTuple):
     identity: str
     expression: str
     clip: str = ""
-    part: str = ""
+    split: str = ""
     truth: dict | None = None  # name -> number
 
 
@@ -57,7 +57,7 @@ def assemble(source, images, rows, skipped=()):
     Raises:
         InputError: an empty or suspect label, or fewer than two identities or expressions.
     """
-    paths, identity_names, expression_names, clips, parts, truths = zip(*rows, strict=True)
+    paths, identity_names, expression_names, clips, splits, truths = zip(*rows, strict=True)
     identity_names = [name.strip() for name in identity_names]
     expression_names = [expression_name(name) for name in expression_names]
     _check_names(source, identity_names, expression_names, paths)
@@ -71,7 +71,7 @@ def assemble(source, images, rows, skipped=()):
         expressions=expressions,
         paths=paths,
         clip=np.array(clips, np.str_),
-        part=np.array(parts, np.str_),
+        split=np.array(splits, np.str_),
         truth={name: np.array([truth[name] for truth in truths], np.float32) for name in truths[0] or ()},
         skipped=tuple(skipped),
     )
@@ -105,12 +105,12 @@ def _check_names(source, identity_names, expression_names, paths):
             )
 
 
-def part_name(name, where):
-    """Our name of a split part ("val" and "valid" mean validation); InputError for any other word."""
+def split_name(name, where):
+    """Our name of what an image is for: train, validation ("val", "valid") or test; InputError for any other word."""
     name = name.strip().lower()
     name = "validation" if name in ("val", "valid") else name
-    if name not in PARTS:
-        raise InputError(f"{where}: split {name!r} is none of {', '.join(PARTS)}")
+    if name not in SPLITS:
+        raise InputError(f"{where}: split {name!r} is none of {', '.join(SPLITS)}")
     return name
 
 

@@ -90,7 +90,7 @@ def _with_table(table, rows):
                 f"{table}: {row.path} is {known.identity}, {known.expression} here, "
                 f"but {row.identity}, {row.expression} by its folder; correct one"
             )
-        merged.append(row._replace(clip=known.clip or row.clip, part=known.part, truth=known.truth))
+        merged.append(row._replace(clip=known.clip or row.clip, split=known.split, truth=known.truth))
     return merged
 
 

@@ -3,7 +3,7 @@
 import csv
 import math
 
-from vgan_tf.data.readers.assembly import Row, part_name
+from vgan_tf.data.readers.assembly import Row, split_name
 from vgan_tf.errors import InputError
 
 REQUIRED_COLUMNS = ("path", "identity", "expression")
@@ -49,9 +49,9 @@ def read_table(path):
         if row["path"] in seen:
             raise InputError(f"{path}: row {number} repeats {row['path']}; list every image once")
         seen.add(row["path"])
-        part = part_name(row["split"], f"{path}: row {number}") if has_split else ""
+        split = split_name(row["split"], f"{path}: row {number}") if has_split else ""
         truth = {name: float(row[name]) for name in numeric}
-        rows.append(Row(row["path"], row["identity"], row["expression"], row.get("clip", ""), part, truth))
+        rows.append(Row(row["path"], row["identity"], row["expression"], row.get("clip", ""), split, truth))
     return rows
 
 
