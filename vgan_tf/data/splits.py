@@ -47,8 +47,8 @@ def split(faces, by="image", test_fraction=0.15, validation_fraction=VALIDATION_
     Every pair of identity and expression that has at least two images keeps one in train, even if validation or test
     grows smaller than asked ("subject": among the training identities; "given": as far as validation is drawn here).
 
-    A clip that shows several identities holds counterparts, pictures of one motion. Drawing by image keeps them together,
-    so that no motion of a test image was trained on; "subject" does not, as there the identities decide.
+    A clip that shows several identities holds counterparts, pictures of one motion. Drawing by image keeps them
+    together, so that no motion of a test image was trained on; "subject" does not, as there the identities decide.
 
     Args:
         faces: FaceSet.
