@@ -6,12 +6,12 @@ The way of a file: parts -> convert, or quantization_aware -> metadata -> verifi
 from pathlib import Path
 
 from vgan_tf.backends import require_tensorflow
-from vgan_tf.data import load_faces
+from vgan_tf.data import load_faces, partition
 from vgan_tf.errors import InputError, VerificationError
 from vgan_tf.images import IMAGE_SIZE
 from vgan_tf.ondevice.lite import LiteModel
 from vgan_tf.run import load_expression_classifier, load_run, open_run
-from vgan_tf.training import partition, with_prototypes
+from vgan_tf.training import with_prototypes
 
 from .convert import RECIPES, convert
 from .examples import draw_examples, for_calibration, inputs_of

@@ -16,6 +16,7 @@ from pathlib import Path
 import keras
 
 from vgan_tf import backends, training
+from vgan_tf.data import partition
 from vgan_tf.data.pipeline import evaluation_batches, training_batches
 from vgan_tf.errors import InputError
 from vgan_tf.model import PPRLVGAN

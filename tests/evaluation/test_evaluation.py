@@ -9,7 +9,7 @@ from helpers import make_model, noise_faces, tiny_config
 
 from vgan_tf import PPRLVGAN
 from vgan_tf.audit import Dump
-from vgan_tf.data.splits import partition
+from vgan_tf.data import partition
 from vgan_tf.errors import InputError
 from vgan_tf.evaluation import judging as evaluation
 from vgan_tf.ondevice import open_export

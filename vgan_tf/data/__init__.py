@@ -5,6 +5,6 @@ NumPy and Pillow only; `pipeline.py`, which builds tf.data, is imported by its o
 
 from vgan_tf.data.faces import FaceSet
 from vgan_tf.data.sources import companions, load_faces
-from vgan_tf.data.splits import Split, split
+from vgan_tf.data.splits import Split, partition, split
 
-__all__ = ["FaceSet", "Split", "companions", "load_faces", "split"]
+__all__ = ["FaceSet", "Split", "companions", "load_faces", "partition", "split"]
