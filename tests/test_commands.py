@@ -17,7 +17,7 @@ SMALL = ("--preset", "tiny", "--steps", "1")
 
 @pytest.fixture
 def loaded(trained_model, monkeypatch):
-    """Spare the verbs the loading of the model."""
+    """Verbs get the trained model without loading it from its folder."""
     monkeypatch.setattr("vgan_tf.run.load_run", lambda folder: trained_model)
 
 
