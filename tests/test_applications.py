@@ -70,8 +70,7 @@ class BrightnessModel:
     prototypes = None
 
     def __init__(self, size):
-        self.size, self.config = size, SimpleNamespace(latent_dim=1)
-        self.encoder = SimpleNamespace(input_shape=(None, size, size, 3))
+        self.size, self.config = size, SimpleNamespace(latent_dim=1, image_size=size)
 
     def encode(self, images):
         assert images.shape[1:] == (self.size, self.size, 3)

@@ -52,8 +52,8 @@ def add_verbs(verbs):
 
 def run_morph(arguments):
     """Write a GIF that goes there and back, or the frames one by one."""
-    model, size = _load(arguments.run)
-    first, last = read_image(arguments.first, size), read_image(arguments.last, size)
+    model = _load(arguments.run)
+    first, last = (read_image(path, model.config.image_size) for path in (arguments.first, arguments.last))
     frames = morph(model, first, last, arguments.target, arguments.frames)
     out = Path(arguments.out)
     if out.suffix.lower() == ".gif":
@@ -65,7 +65,8 @@ def run_morph(arguments):
 
 def run_complete(arguments):
     """Write the masked and the completed image side by side."""
-    model, size = _load(arguments.run)
+    model = _load(arguments.run)
+    size = model.config.image_size
     image, box = read_image(arguments.image, size), parse_mask(arguments.mask, size)
     masked, completed, identity = complete(model, image, box, arguments.target)
     write_image(arguments.out, enlarge(tile([masked, completed], columns=2)))
@@ -74,7 +75,7 @@ def run_complete(arguments):
 
 def run_synthesize(arguments):
     """Write one sheet with a row for each target, or the faces one by one."""
-    model, _ = _load(arguments.run)
+    model = _load(arguments.run)
     targets = model.identities if arguments.target == "all" else (arguments.target,)
     faces = {name: synthesize(model, name, arguments.count, arguments.seed) for name in targets}
     out = Path(arguments.out)
@@ -202,8 +203,6 @@ def _write_numbered(folder, stem, images):
 
 
 def _load(run):
-    """A run's model and the side of its pictures in pixels."""
     from vgan_tf.run import load_run
 
-    model = load_run(run)
-    return model, model.encoder.input_shape[1]
+    return load_run(run)
