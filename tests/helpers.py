@@ -98,7 +98,7 @@ STUB_IDENTITIES = ("ann", "bob", "cid")
 STUB_LATENT_DIM = 4
 
 
-def stub_parts():
+def stub_parts(size=64):
     """{part: function of float32 tensors}: an export's parts without weights, quick to convert.
 
     The picture is a ramp whose steepness tells the target, shifted by the brightness of the input, all that the latent
@@ -106,7 +106,9 @@ def stub_parts():
     """
     import tensorflow as tf
 
-    ramp = np.linspace(-0.5, 0.5, 64, dtype=np.float32).reshape(1, 64, 1, 1) * np.ones((1, 64, 64, 3), np.float32)
+    ramp = np.linspace(-0.5, 0.5, size, dtype=np.float32).reshape(1, size, 1, 1) * np.ones(
+        (1, size, size, 3), np.float32
+    )
 
     def generate(latent, target):
         steepness = tf.reduce_sum(target * tf.constant([[0.4, 0.8, 1.2]]))
@@ -127,11 +129,11 @@ def stub_parts():
     }
 
 
-def lite_file(function):
+def lite_file(function, size=64):
     """Bytes of a float32 `.tflite` file of a function without weights; its arguments name an export's inputs."""
     import tensorflow as tf
 
-    shapes = {"image": (1, 64, 64, 3), "target": (1, len(STUB_IDENTITIES)), "latent": (1, STUB_LATENT_DIM)}
+    shapes = {"image": (1, size, size, 3), "target": (1, len(STUB_IDENTITIES)), "latent": (1, STUB_LATENT_DIM)}
     names = inspect.signature(function).parameters
     inputs = {name: tf.TensorSpec(shapes[name], tf.float32, name=name) for name in names}
     traced = tf.function(function).get_concrete_function(**inputs)
@@ -139,12 +141,14 @@ def lite_file(function):
 
 
 @functools.cache
-def stub_files():
+def stub_files(size=64):
     """{file name: bytes} of `stub_parts`; `write_export` makes a folder of them."""
-    return {f"{part}_float32.tflite": lite_file(function) for part, function in stub_parts().items()}
+    return {f"{part}_float32.tflite": lite_file(function, size) for part, function in stub_parts(size).items()}
 
 
-def write_export(folder, files, identities=STUB_IDENTITIES, expressions=EXPRESSIONS, latent_dim=STUB_LATENT_DIM):
+def write_export(
+    folder, files, identities=STUB_IDENTITIES, expressions=EXPRESSIONS, latent_dim=STUB_LATENT_DIM, image_size=64
+):
     """Write {file name: bytes} as an export folder with what the device reads of `export.json`; return the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     records = {}
@@ -153,5 +157,5 @@ def write_export(folder, files, identities=STUB_IDENTITIES, expressions=EXPRESSI
         part, recipe = name.removesuffix(".tflite").split("_")
         records[name] = {"part": part, "recipe": recipe, "sha256": hashlib.sha256(content).hexdigest()}
     labels = {"identities": list(identities), "expressions": list(expressions)}
-    write_json(folder / "export.json", {**labels, "image_size": 64, "latent_dim": latent_dim, "files": records})
+    write_json(folder / "export.json", {**labels, "image_size": image_size, "latent_dim": latent_dim, "files": records})
     return folder

@@ -1,11 +1,13 @@
 """Morphing, completion and synthesis on the trained tiny model."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
+from helpers import run_script
 from PIL import Image
 
 from vgan_tf import applications
-from vgan_tf.__main__ import write_gif
 from vgan_tf.errors import InputError
 
 
@@ -29,7 +31,7 @@ def test_a_morph_begins_and_ends_at_the_decoded_ends(trained_model, faces):
 @pytest.mark.parametrize("mask", ["mouth", "eyes", "left", "right", "3,5,20,64"])
 def test_completion_changes_the_masked_region_alone(trained_model, faces, mask):
     image = faces.images[3]
-    x0, y0, x1, y1 = box = applications.parse_mask(mask)
+    x0, y0, x1, y1 = box = applications.parse_mask(mask, 64)
     masked, completed, name = applications.complete(trained_model, image, box, "same")
     assert name in trained_model.identities
     inside = np.zeros((64, 64), bool)
@@ -45,14 +47,71 @@ def test_completion_changes_the_masked_region_alone(trained_model, faces, mask):
     assert applications.complete(trained_model, image, box, other)[2] == other
 
 
-def test_the_mouths_mask_is_the_authors():
-    assert applications.parse_mask("mouth") == (18, 40, 47, 55)
+@pytest.mark.parametrize(
+    ("size", "boxes"),
+    [
+        (32, [(9, 20, 24, 28), (5, 10, 27, 18), (0, 0, 16, 32), (16, 0, 32, 32)]),
+        (64, [(18, 40, 47, 55), (10, 20, 54, 36), (0, 0, 32, 64), (32, 0, 64, 64)]),
+        (128, [(36, 80, 94, 110), (20, 40, 108, 72), (0, 0, 64, 128), (64, 0, 128, 128)]),
+    ],
+)
+def test_named_masks_are_shares_of_the_picture(size, boxes):
+    """The mouth at 64 pixels is the authors'."""
+    assert [applications.parse_mask(name, size) for name in ("mouth", "eyes", "left", "right")] == boxes
+    assert applications.parse_mask(f"0,3,{size},9", size) == (0, 3, size, 9)
+    with pytest.raises(InputError, match=f"<= {size}"):
+        applications.parse_mask(f"0,3,{size + 1},9", size)
+
+
+class BrightnessModel:
+    """Stands for a PPRLVGAN of any size: the latent is a picture's mean, and decoded it is a picture of that level."""
+
+    identities = ("ada", "ben")
+    prototypes = None
+
+    def __init__(self, size):
+        self.size, self.config = size, SimpleNamespace(latent_dim=1, image_size=size)
+
+    def encode(self, images):
+        assert images.shape[1:] == (self.size, self.size, 3)
+        return images.mean(axis=(1, 2, 3))[:, None].astype(np.float32)
+
+    def decode(self, latents, targets):
+        return np.broadcast_to(latents.astype(np.uint8)[..., None, None], (len(targets), self.size, self.size, 3))
+
+    def resolve_targets(self, target, count):
+        return np.full(count, self.identities.index(target))
+
+    def read_identity(self, images):
+        return np.ones(len(images), int)
 
 
 @pytest.mark.parametrize("mask", ["nose", "1,2,3", "1,2,3,x", "10,0,10,5", "0,0,65,64", "-1,0,5,5", "9,9,3,12"])
 def test_bad_masks_are_refused(mask):
     with pytest.raises(InputError, match="mask"):
-        applications.parse_mask(mask)
+        applications.parse_mask(mask, 64)
+
+
+@pytest.mark.parametrize("size", [32, 64, 128])
+def test_verbs_work_at_the_models_size(tmp_path, monkeypatch, size):
+    monkeypatch.setattr("vgan_tf.run.load_run", lambda folder: BrightnessModel(size))
+    Image.new("RGB", (80, 80), (40, 40, 40)).save(tmp_path / "dark.png")
+    Image.new("RGB", (80, 80), (240, 240, 240)).save(tmp_path / "bright.png")
+    ends = (tmp_path / "dark.png", tmp_path / "bright.png")
+    assert run_script("vgan_tf", "morph", "run", *ends, "--target", "ada", "--frames", 3, "-o", tmp_path / "out") == 0
+    frames = [np.asarray(Image.open(path)) for path in sorted((tmp_path / "out").iterdir())]
+    assert [frame.shape for frame in frames] == [(size, size, 3)] * 3
+    assert [int(frame[0, 0, 0]) for frame in frames] == [40, 140, 240]
+
+    out = tmp_path / "complete.png"
+    assert run_script("vgan_tf", "complete", "run", ends[0], "--mask", "left", "-o", out) == 0
+    completed = np.asarray(Image.open(out))[:, 4 * size :, 0]  # Beside the masked one, both enlarged four times.
+    assert completed.shape == (4 * size, 4 * size)
+    # Half of the encoder's input is 40, half the grey of the mask, 128.
+    assert (completed[:, 8 : 2 * size - 8] == 84).all() and (completed[:, 2 * size + 8 :] == 40).all()
+
+    assert run_script("vgan_tf", "synthesize", "run", "--count", 3, "-o", tmp_path / "sheet.png") == 0
+    assert Image.open(tmp_path / "sheet.png").size == (3 * 2 * size, 2 * 2 * size)
 
 
 def test_synthesis_is_fixed_by_its_seed(trained_model):
@@ -71,7 +130,7 @@ def test_synthesis_is_fixed_by_its_seed(trained_model):
 @pytest.mark.parametrize(("frames", "pictures"), [(2, 2), (5, 8)])
 def test_a_gif_goes_there_and_back_and_rests_at_its_ends(tmp_path, frames, pictures):
     images = np.stack([np.full((64, 64, 3), 40 * index, np.uint8) for index in range(frames)])
-    write_gif(tmp_path / "morph.gif", images)
+    applications.write_gif(tmp_path / "morph.gif", images)
     with Image.open(tmp_path / "morph.gif") as gif:
         assert gif.n_frames == pictures and gif.info["loop"] == 0
         durations, values = [], []

@@ -17,7 +17,7 @@ SMALL = ("--preset", "tiny", "--steps", "1")
 
 @pytest.fixture
 def loaded(trained_model, monkeypatch):
-    """Spare the verbs the loading of the model."""
+    """Verbs get the trained model without loading it from its folder."""
     monkeypatch.setattr("vgan_tf.run.load_run", lambda folder: trained_model)
 
 
@@ -153,19 +153,24 @@ def test_verbs_write_what_they_say(loaded, pictures, tmp_path, capsys):
     assert all(frame.shape == (64, 64, 3) for frame in frames)
 
 
-def test_help_and_light_imports_load_no_tensorflow():
+def test_help_and_light_imports_load_nothing_heavy():
     code = """
 import contextlib, io, runpy, sys
-import vgan_tf, vgan_tf.config, vgan_tf.data, vgan_tf.images, vgan_tf.files, vgan_tf.applications
-for run, name in ((runpy.run_path, "train.py"), (runpy.run_path, "evaluate.py"), (runpy.run_module, "vgan_tf")):
-    sys.argv = [name, "--help"]
+import vgan_tf, vgan_tf.config, vgan_tf.data, vgan_tf.images, vgan_tf.files, vgan_tf.applications, vgan_tf.__main__
+verbs = ("protect", "recognize", "morph", "complete", "synthesize")
+commands = [(runpy.run_path, "train.py"), (runpy.run_path, "evaluate.py"), (runpy.run_module, "vgan_tf")]
+commands += [(runpy.run_module, "vgan_tf", verb) for verb in verbs]
+for run, name, *verb in commands:
+    sys.argv = [name, *verb, "--help"]
     with contextlib.redirect_stdout(io.StringIO()) as out:
         try:
             run(name, run_name="__main__")
         except SystemExit as ending:
             assert ending.code == 0
     assert out.getvalue().startswith("usage: ")
-print(sorted({"tensorflow", "keras", "tf_keras", "sklearn"} & set(sys.modules)))
+    if name == "vgan_tf" and not verb:
+        assert all(f"\\n    {verb}" in out.getvalue() for verb in verbs)
+print(sorted({"tensorflow", "keras", "tf_keras", "sklearn", "matplotlib"} & set(sys.modules)))
 """
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.stdout.strip() == "[]", done.stderr

@@ -5,13 +5,14 @@ import { loadAndCompile, loadLiteRt, Tensor } from "@litertjs/core";
 export async function openExport(folder, wasm) {
   const response = await fetch(`${folder}/export.json`);
   if (!response.ok) throw new Error(`${folder}: no export folder`);
-  const { identities, expressions } = await response.json();
+  const { identities, expressions, image_size: size } = await response.json();
   await loadLiteRt(wasm);
   const load = (part) => loadAndCompile(`${folder}/${part}_int8.tflite`, { accelerator: "wasm" });
-  return { identities, expressions, anonymizer: await load("anonymizer"), expression: await load("expression") };
+  return { identities, expressions, size, anonymizer: await load("anonymizer"), expression: await load("expression") };
 }
 
-// 64x64 ImageData of a face, index of an identity -> 64x64 ImageData of that identity with the same expression.
+// ImageData of a face, `models.size` pixels wide and high, and the index of an identity -> ImageData of that identity
+// with the same expression.
 export async function protect(models, face, target) {
   const code = new Uint8Array(models.identities.length);
   if (!(target in code)) throw new RangeError(`target ${target}: must be below ${code.length}`);
@@ -22,7 +23,7 @@ export async function protect(models, face, target) {
   return result;
 }
 
-// 64x64 ImageData of a face -> { expression: share of 1 }.
+// ImageData of a face -> { expression: share of 1 }.
 export async function readExpression(models, face) {
   const { probabilities } = await run(models.expression, { image: withoutAlpha(face) });
   const sum = probabilities.reduce((a, b) => a + b);

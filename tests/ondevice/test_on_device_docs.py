@@ -1,4 +1,4 @@
-"""docs/on-device.md and its examples, run as a reader would run them.
+"""docs/on-device.md and its examples, run as a user would run them.
 
 The browser's part needs Chromium and `@litertjs/core`, which is looked for in the `node_modules` folder that LITERTJS
 names, or in the repository's own (`npm install --no-save @litertjs/core`); it is skipped without them.
@@ -18,11 +18,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import ROOT, make_model, tiny_config, write_export
+from helpers import ROOT, write_export
 from PIL import Image
 
-from vgan_tf.images import to_float
-from vgan_tf.ondevice import LiteModel
+from vgan_tf.labels import EXPRESSIONS
+from vgan_tf.ondevice import open_export
+from vgan_tf.ondevice.export_folder import SHIPPED
 
 DOCUMENT = ROOT / "docs" / "on-device.md"
 EXAMPLES = ROOT / "docs" / "examples"
@@ -32,7 +33,7 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 DRIVER = """<!doctype html><iframe src="on_device.html" width="900" height="900"></iframe><script type="module">
 const frame = document.querySelector("iframe");
 const element = (id) => frame.contentDocument.getElementById(id);
-const pixels = (id) => [...element(id).getContext("2d").getImageData(0, 0, 64, 64).data];
+const pixels = (id) => [...element(id).getContext("2d").getImageData(0, 0, element(id).width, element(id).height).data];
 const said = () => element("status")?.textContent ?? "";
 const until = async (done) => { while (!done()) await new Promise((resolve) => setTimeout(resolve, 20)); };
 await until(() => said().startsWith("Ready") || said().startsWith("Cannot"));
@@ -59,39 +60,58 @@ await fetch("answer", { method: "POST", body: JSON.stringify(answer) });
 TARGET = 2
 
 
-@pytest.fixture(scope="module")
-def workplace(tmp_path_factory, faces):
-    """A folder with `export/`, the int8 files of a small untrained model, and `face.png`."""
-    from export.convert import convert
-    from export.parts import build_parts
-    from vgan_tf.networks import expression_classifier
+def small_parts(size):
+    """{part: keras.Model} of a few random layers, for pictures of any size."""
+    import keras
+    from keras import layers
 
-    config = tiny_config()
-    model = make_model(config)
-    for network in (model.encoder, model.generator):  # Strong enough that outputs differ by face and by target.
-        for layer in network.layers:
-            if hasattr(layer, "kernel"):
-                layer.kernel.assign(2 * layer.kernel)
-    parts = build_parts(model, expression_classifier(config, len(model.expressions)))
-    images = to_float(faces.images[:24]).copy()
-    images[0, 0, 0] = -1, 1, 0
+    keras.utils.set_random_seed(0)
+    wide = keras.initializers.RandomNormal(stddev=0.5)
+    image = keras.Input((size, size, 3), batch_size=1, name="image")
+    target = keras.Input((3,), batch_size=1, name="target")
+    features = layers.Flatten()(layers.Conv2D(4, size // 4, size // 4)(image))
+    code = layers.Concatenate()([features, layers.ReLU()(target)])
+    code = layers.Reshape((4, 4, 8))(layers.Dense(128, kernel_initializer=wide)(code))
+    upscale = layers.Conv2DTranspose(3, size // 4, size // 4, activation="tanh", kernel_initializer=wide)
+    probabilities = layers.Dense(len(EXPRESSIONS), activation="softmax", kernel_initializer=wide)(features)
+    return {
+        "anonymizer": keras.Model([image, target], {"protected": upscale(code)}),
+        "expression": keras.Model([image], {"probabilities": probabilities}),
+    }
+
+
+@pytest.fixture(scope="module", params=["shipped", 32, 128])
+def workplace(request, tmp_path_factory, faces):
+    """A folder with `export/` and `face.png`: the shipped files, or those of `small_parts` at a size."""
+    from export.convert import convert
+
+    shipped = request.param == "shipped"
+    size = open_export().image_size if shipped else request.param
+    folder = tmp_path_factory.mktemp(f"workplace{size}")
+    Image.fromarray(faces.images[100]).resize((size, size)).save(folder / "face.png")
+    if shipped:
+        shutil.copytree(SHIPPED, folder / "export")
+        return folder
+    images = np.random.default_rng(0).uniform(-1, 1, (24, size, size, 3)).astype(np.float32)
+    images[:, 0, 0] = -1, 1, 0
     calibration = {"image": images, "target": np.eye(3, dtype=np.float32)[np.arange(24) % 3]}
     files = {
-        f"{part}_int8.tflite": convert(parts[part], "int8", {i.name: calibration[i.name] for i in parts[part].inputs})
-        for part in ("anonymizer", "expression")
+        f"{name}_int8.tflite": convert(part, "int8", {tensor.name: calibration[tensor.name] for tensor in part.inputs})
+        for name, part in small_parts(size).items()
     }
-    folder = tmp_path_factory.mktemp("workplace")
-    write_export(folder / "export", files, model.identities, model.expressions, config.latent_dim)
-    Image.fromarray(faces.images[100]).save(folder / "face.png")
+    write_export(folder / "export", files, image_size=size)
     return folder
 
 
 @pytest.fixture(scope="module")
-def expected(workplace, faces):
-    """The face at each target, uint8 `(3, 64, 64, 3)`."""
-    model = LiteModel(workplace / "export" / "anonymizer_int8.tflite")
-    protected = model.run(image=faces.images[[100] * 3], target=np.eye(3))["protected"]
-    assert protected.std() > 5 and all(abs(protected[i].astype(int) - protected[i - 1]).max() > 10 for i in range(3))
+def expected(workplace):
+    """The face at each target, uint8 `(targets, size, size, 3)`."""
+    export = open_export(workplace / "export")
+    face = np.asarray(Image.open(workplace / "face.png"))
+    count = len(export.identities)
+    protected = export.model("anonymizer").run(image=np.stack([face] * count), target=np.eye(count))["protected"]
+    assert protected.shape == (count, *face.shape) and protected.std() > 5
+    assert all(abs(protected[i].astype(int) - protected[i - 1]).max() > 10 for i in range(count))
     return protected
 
 
@@ -110,14 +130,13 @@ def test_python_examples_protect(number, workplace, expected, monkeypatch):
     Path("protected.png").unlink()
 
 
-def test_document_shows_the_module_that_the_page_uses():
-    assert blocks("js") == [(EXAMPLES / "on_device.js").read_text(encoding="utf-8")]
-
-
-def test_examples_that_nothing_runs_say_so():
-    sections = DOCUMENT.read_text(encoding="utf-8").split("\n## ")
-    unrun = [section for section in sections if re.search("^```(kotlin|swift|cpp)$", section, re.MULTILINE)]
-    assert len(unrun) == 3 and all("*Not run here.*" in section for section in unrun)
+def test_the_document_names_each_example_and_says_what_is_not_run():
+    text = DOCUMENT.read_text(encoding="utf-8")
+    unrun = ("on_device.kt", "on_device.swift", "on_device.cc")
+    for name in ("on_device.js", *unrun):
+        assert f"[examples/{name}](examples/{name})" in text
+    assert all("Not run here" in (EXAMPLES / name).read_text(encoding="utf-8").splitlines()[0] for name in unrun)
+    assert re.search(r"Kotlin, Swift and C\+\+ .*\*\*not run here\*\*", text, re.DOTALL)
 
 
 def test_page_protects_as_python_does(workplace, expected, tmp_path):
@@ -135,7 +154,8 @@ def test_page_protects_as_python_does(workplace, expected, tmp_path):
 
     answer = visit(browser, page, tmp_path / "profile")
     assert answer["ready"] == "Ready."
-    original, given = (np.reshape(answer["face"][name], (64, 64, 4)) for name in ("original", "protected"))
+    size = expected.shape[1]
+    original, given = (np.reshape(answer["face"][name], (size, size, 4)) for name in ("original", "protected"))
     assert (original[..., :3] == np.asarray(Image.open(page / "face.png"))).all()
     assert (given[..., 3] == 255).all()
     assert abs(given[..., :3] - expected[TARGET].astype(int)).max() <= 1

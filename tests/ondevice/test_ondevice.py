@@ -1,13 +1,12 @@
-"""The runtime of an app: what it loads, what it refuses, and that no original pixel comes back."""
+"""The on-device classes: what they load, what they refuse, and that no original pixel comes back."""
 
-import itertools
 import json
 import subprocess
 import sys
 
 import numpy as np
 import pytest
-from helpers import ROOT, STUB_IDENTITIES, STUB_LATENT_DIM, lite_file, make_model, stub_files, tiny_config, write_export
+from helpers import ROOT, STUB_IDENTITIES, lite_file, make_model, stub_files, tiny_config, write_export
 from PIL import Image
 
 from export.convert import convert
@@ -17,7 +16,7 @@ from vgan_tf.errors import InputError
 from vgan_tf.images import read_image, to_float, to_uint8
 from vgan_tf.labels import EXPRESSIONS
 from vgan_tf.networks.expression import expression_classifier
-from vgan_tf.ondevice import ExpressionReader, Protector, fixed_target, open_export
+from vgan_tf.ondevice import ExpressionReader, LiteModel, Protector, fixed_target, open_export
 from vgan_tf.ondevice import export_folder as export_folder_module
 
 HEAVY = {"tensorflow", "keras", "tf_keras", "jax", "torch"}
@@ -25,8 +24,15 @@ HEAVY = {"tensorflow", "keras", "tf_keras", "jax", "torch"}
 
 @pytest.fixture
 def export(tmp_path):
-    """An export folder of the stubs, to be damaged at will."""
+    """An export folder of the stubs, which a test may damage."""
     return write_export(tmp_path / "export", stub_files())
+
+
+@pytest.fixture(params=[32, 64, 128])
+def sized_export(request, tmp_path):
+    """(an export folder of the stubs, the side of their pictures in pixels)."""
+    folder = write_export(tmp_path / "export", stub_files(request.param), image_size=request.param)
+    return folder, request.param
 
 
 @pytest.fixture(scope="module")
@@ -34,31 +40,44 @@ def face():
     return np.random.default_rng(3).integers(0, 256, (64, 64, 3), dtype=np.uint8)
 
 
-def pixels(picture):
-    assert picture.size == (64, 64) and picture.mode == "RGB"
+def pixels(picture, size=64):
+    assert picture.size == (size, size) and picture.mode == "RGB"
     return np.asarray(picture)
+
+
+@pytest.fixture
+def given(monkeypatch):
+    """The pictures that models were run on, one after another: uint8 `(size, size, 3)`."""
+    pictures, run = [], LiteModel.run
+    monkeypatch.setattr(
+        LiteModel, "run", lambda self, **arrays: pictures.extend(arrays["image"]) or run(self, **arrays)
+    )
+    return pictures
 
 
 @pytest.fixture(scope="module")
 def converted(tmp_path_factory, faces):
-    """(export folder of converted networks of the preset tiny, as initialised, and the Keras parts)."""
+    """({recipe: export folder} of converted networks of the preset tiny, as initialised, and the Keras parts)."""
     model = make_model(tiny_config())
     parts = build_parts(model, expression_classifier(model.config, len(EXPRESSIONS)))
     images = to_float(faces.images[:40])
     images[:, 0, :2] = [[[-1.0], [1.0]]] * np.ones(3)  # Each with black and white, as an int8 file's range needs.
     inputs = {"image": images, "target": np.eye(3, dtype=np.float32)[np.arange(40) % 3]}
-    files = {}
-    for part, recipe in itertools.product(("anonymizer", "expression"), ("float32", "int8")):
-        calibration = {tensor.name: inputs[tensor.name] for tensor in parts[part].inputs}
-        files[f"{part}_{recipe}.tflite"] = convert(parts[part], recipe, calibration)
-    folder = write_export(tmp_path_factory.mktemp("exports") / "tiny", files, latent_dim=model.config.latent_dim)
-    return folder, parts
+    folders = {}
+    for recipe in ("float32", "int8"):
+        files = {}
+        for part in ("anonymizer", "expression"):
+            calibration = {tensor.name: inputs[tensor.name] for tensor in parts[part].inputs}
+            files[f"{part}_{recipe}.tflite"] = convert(parts[part], recipe, calibration)
+        folder = tmp_path_factory.mktemp("exports") / recipe
+        folders[recipe] = write_export(folder, files, latent_dim=model.config.latent_dim)
+    return folders, parts
 
 
 @pytest.mark.parametrize(("recipe", "levels", "share"), [("float32", 1, 1e-5), ("int8", 12, 0.1)])
 def test_files_do_what_the_networks_did(converted, faces, recipe, levels, share):
-    folder, parts = converted
-    protector, reader = Protector(folder, recipe), ExpressionReader(folder, recipe)
+    folders, parts = converted
+    protector, reader = Protector(folders[recipe]), ExpressionReader(folders[recipe])
     target = np.float32([[0, 1, 0]])
     for image in faces.images[40:46]:
         batch = to_float(image[None])
@@ -75,7 +94,7 @@ def test_it_runs_without_tensorflow(export, tmp_path, face):
     code = f"""
 import sys
 from vgan_tf.ondevice import ExpressionReader, Protector
-assert Protector({str(export)!r}).protect({str(tmp_path / "face.png")!r}, noise=1.0).size == (64, 64)
+assert Protector({str(export)!r}).protect({str(tmp_path / "face.png")!r}).size == (64, 64)
 assert ExpressionReader({str(export)!r}).read({str(tmp_path / "face.png")!r})
 print(*sorted({{name.split(".")[0] for name in sys.modules}} & {HEAVY!r}))
 """
@@ -89,7 +108,6 @@ def test_the_preferred_recipe_is_the_smallest_there(tmp_path):
     for recipes in (("float32", "float16", "dynamic", "qat", "int8"), ("float32", "qat"), ("float16", "dynamic")):
         files = {f"expression_{recipe}.tflite": content for recipe in recipes}
         folder = write_export(tmp_path / "-".join(recipes), files)
-        assert open_export(folder).recipes("expression")[0] == recipes[-1]
         for recipe in recipes[:-1]:
             (folder / f"expression_{recipe}.tflite").unlink()
         open_export(folder).model("expression")
@@ -101,8 +119,6 @@ def test_what_is_not_there_is_refused_with_what_is(export):
     for part, recipe in (("expression", "int8"), ("expression", "int4"), ("painter", None), ("", None)):
         with pytest.raises(InputError, match="there are anonymizer_float32.tflite, encoder_float32.tflite"):
             open_export(export).model(part, recipe)
-    with pytest.raises(InputError, match="threads=0"):
-        open_export(export).model("encoder", threads=0)
 
 
 def test_without_a_folder_it_opens_the_shipped_weights(export, tmp_path, monkeypatch):
@@ -121,7 +137,7 @@ def test_without_a_folder_it_opens_the_shipped_weights(export, tmp_path, monkeyp
         {"identities": ["ann", "ann", "bob"]},
         {"expressions": [1, 2]},
         {"latent_dim": "wide"},
-        {"image_size": 128},
+        {"image_size": "large"},
         {"files": ["anonymizer_float32.tflite"]},
         {"files": {"../anonymizer_float32.tflite": {"part": "anonymizer", "recipe": "float32", "sha256": "0" * 64}}},
         {"files": {"anonymizer_float32.tflite": {"part": "anonymizer", "recipe": "float32", "sha256": None}}},
@@ -164,60 +180,61 @@ def test_files_that_do_not_belong_are_refused(export):
 
 @pytest.mark.parametrize(
     "labels",
-    [{"identities": ("ann", "bob")}, {"expressions": EXPRESSIONS[:6]}, {"latent_dim": 5}],
+    [{"identities": ("ann", "bob")}, {"expressions": EXPRESSIONS[:6]}, {"latent_dim": 5}, {"image_size": 128}],
     ids=lambda labels: next(iter(labels)),
 )
-def test_labels_must_fit_the_files(tmp_path, labels):
+def test_the_record_must_fit_the_files(tmp_path, labels):
     export = open_export(write_export(tmp_path / "export", stub_files(), **labels))
     refused = []
     for part in ("anonymizer", "encoder", "generator", "expression"):
         try:
             export.model(part)
         except InputError as error:
-            assert "by export.json it must have" in str(error)
+            assert "as export.json says" in str(error)
             refused.append(part)
-    expected = {"identities": ["anonymizer", "generator"], "expressions": ["expression"]}
-    assert refused == expected.get(next(iter(labels)), ["encoder", "generator"])
+    expected = {
+        "identities": ["anonymizer", "generator"],
+        "expressions": ["expression"],
+        "latent_dim": ["encoder", "generator"],
+        "image_size": ["anonymizer", "encoder", "generator", "expression"],
+    }
+    assert refused == expected[next(iter(labels))]
 
 
 def test_a_file_under_another_parts_name_is_refused(tmp_path):
     files = {"anonymizer_float32.tflite": stub_files()["expression_float32.tflite"]}
-    with pytest.raises(InputError, match="must have"):
+    with pytest.raises(InputError, match="as export.json says"):
         Protector(write_export(tmp_path / "export", files))
 
 
-def test_protecting_shows_the_target_and_keeps_the_latent(export, face):
+def test_protecting_shows_the_target_and_keeps_the_latent(sized_export, face):
+    export, size = sized_export
     protector = Protector(export)
     assert protector.identities == STUB_IDENTITIES
-    shown = {name: pixels(protector.protect(face, name)).astype(int) for name in STUB_IDENTITIES}
+    shown = {name: pixels(protector.protect(face, name), size).astype(int) for name in STUB_IDENTITIES}
     contrast = [np.ptp(shown[name]) for name in STUB_IDENTITIES]
     assert contrast[0] < contrast[1] < contrast[2]
     np.testing.assert_array_equal(protector.protect(face, "bob"), shown["bob"])
-    brighter = pixels(protector.protect(face // 2 + 128, "bob"))
+    brighter = pixels(protector.protect(face // 2 + 128, "bob"), size)
     assert brighter.mean() > shown["bob"].mean() + 10
-    assert protector.encode(face).shape == (STUB_LATENT_DIM,)
     with pytest.raises(InputError, match="target 'dora': must be random, fixed:SECRET or one of ann, bob, cid"):
         protector.protect(face, "dora")
 
 
-def test_random_targets_are_drawn_anew_and_cannot_be_foretold(export):
-    def draws(protector):
-        return [protector.choose("random") for _ in range(60)]
+def test_random_targets_are_drawn_anew_for_each_picture(export, face):
+    """Also for single pictures: nothing repeats from one protector to the next."""
 
-    assert draws(Protector(export)) != draws(Protector(export))
-    assert set(draws(Protector(export))) == set(STUB_IDENTITIES)
-    repeatable = Protector(export, seed=5)
-    first = draws(repeatable)
-    assert first == draws(Protector(export, seed=5)) and first != draws(repeatable)
-    for seed in (-1, 1.5, "a"):
-        with pytest.raises(InputError, match="seed="):
-            Protector(export, seed=seed)
+    def shown(protector):
+        return [np.ptp(pixels(protector.protect(face))) for _ in range(60)]
+
+    first = shown(Protector(export))
+    assert len(set(first)) == len(STUB_IDENTITIES)
+    assert first != shown(Protector(export))
+    assert len({np.ptp(pixels(Protector(export).protect(face))) for _ in range(40)}) == len(STUB_IDENTITIES)
 
 
-def test_a_batch_draws_a_target_for_each(export, face):
-    batch = Protector(export, seed=1).protect_batch([face] * 12)
-    assert len({np.ptp(pixels(picture)) for picture in batch}) == len(STUB_IDENTITIES)
-    assert len({picture.tobytes() for picture in Protector(export).protect_batch([face] * 4, "cid")}) == 1
+def test_a_named_target_gives_the_same_pixels_each_time(export, face):
+    assert len({Protector(export).protect(face, "cid").tobytes() for _ in range(4)}) == 1
 
 
 def test_a_fixed_target_is_decided_by_its_secret_alone(export):
@@ -235,59 +252,28 @@ def test_a_fixed_target_is_decided_by_its_secret_alone(export):
         Protector(export).choose("fixed:")
 
 
-def test_noise_moves_the_latent_by_its_scale(export, face):
-    protector = Protector(export, seed=0)
-    still = pixels(protector.protect(face, "ann"))
-    np.testing.assert_allclose(pixels(protector.protect(face, "ann", noise=np.zeros(4))).astype(int), still, atol=1)
-    # The stub shows 0.3 times the latent's mean, of 127.5 levels.
-    shift = pixels(protector.protect(face, "ann", noise=np.full(4, 0.5, np.float32))).astype(int) - still
-    np.testing.assert_allclose(shift, 0.5 * 0.3 * 127.5, atol=1)
-    means = [pixels(protector.protect(face, "ann", noise=2.0)).mean() for _ in range(200)]
-    assert 0.75 < np.std(means) / (2.0 * 0.3 * 127.5 / np.sqrt(4)) < 1.25
-    noisy = Protector(export, noise=0.5, seed=1)
-    first, second = (pixels(noisy.protect(face, "ann")) for _ in range(2))
-    assert (first != second).any()
-    np.testing.assert_array_equal(Protector(export, noise=0.5, seed=1).protect(face, "ann"), first)
-    np.testing.assert_array_equal(noisy.protect(face, "ann", noise=0), still)
-
-
-@pytest.mark.parametrize("noise", [-1, float("nan"), float("inf"), "much", [0.0] * 3, [0.0] * 5, [np.nan] * 4])
-def test_bad_noise_is_refused(export, face, noise):
-    with pytest.raises(InputError, match="noise"):
-        Protector(export).protect(face, noise=noise)
-    with pytest.raises(InputError, match="noise"):
-        Protector(export, noise=noise)
-
-
-def broken_generators():
-    """{what it does: function of image or latent, and target}."""
+def broken_anonymizers():
+    """{what it does: function of image and target}."""
     import tensorflow as tf
 
-    def spread(value):
-        return tf.zeros((1, 64, 64, 3)) + tf.reduce_mean(value)
+    def spread(image):
+        return tf.zeros_like(image) + tf.reduce_mean(image)
 
     return {
-        "not finite": lambda value, target: spread(value) * tf.reduce_sum(target) / tf.reduce_min(0.0 * target),
-        "of one colour": lambda value, target: spread(value) + 0.0 * tf.reduce_sum(target),
-        "back unprotected": lambda value, target: value + 0.004 * tf.reduce_sum(target),
+        "not finite": lambda image, target: spread(image) * tf.reduce_sum(target) / tf.reduce_min(0.0 * target),
+        "of one colour": lambda image, target: spread(image) + 0.0 * tf.reduce_sum(target),
+        "back unprotected": lambda image, target: image + 0.004 * tf.reduce_sum(target),
     }
 
 
 @pytest.mark.parametrize("reason", ["not finite", "of one colour", "back unprotected"])
 def test_a_face_that_was_not_protected_never_gets_out(tmp_path, face, reason):
-    function = broken_generators()[reason]
+    function = broken_anonymizers()[reason]
     anonymizer = lite_file(lambda image, target: {"protected": function(image, target)})
     protector = Protector(write_export(tmp_path / "export", {**stub_files(), "anonymizer_float32.tflite": anonymizer}))
     for target in ("random", "ann", "fixed:1"):
         with pytest.raises(InputError, match=reason):
             protector.protect(face, target)
-    if reason != "back unprotected":
-        generator = lite_file(lambda latent, target: {"protected": function(latent, target)})
-        noisy = write_export(tmp_path / "noisy", {**stub_files(), "generator_float32.tflite": generator})
-        with pytest.raises(InputError, match=reason):
-            Protector(noisy, noise=1.0).protect(face)
-    with pytest.raises(InputError, match=reason):
-        protector.protect_batch([face])
 
 
 def test_what_is_no_picture_is_refused(export, tmp_path, face):
@@ -305,7 +291,8 @@ def test_what_is_no_picture_is_refused(export, tmp_path, face):
 
 @pytest.mark.parametrize("mode", ["RGB", "L", "LA", "RGBA", "P", "1", "CMYK", "I;16"])
 @pytest.mark.parametrize("size", [(64, 64), (90, 50)])
-def test_paths_pictures_and_arrays_are_prepared_alike(export, tmp_path, mode, size):
+def test_paths_and_pictures_are_prepared_alike(sized_export, given, tmp_path, mode, size):
+    export, model_size = sized_export
     random = np.random.default_rng(0)
     exif = Image.Exif()
     exif[0x0112] = 6  # A quarter turn.
@@ -313,12 +300,14 @@ def test_paths_pictures_and_arrays_are_prepared_alike(export, tmp_path, mode, si
     picture = Image.fromarray(np.asarray(grey).astype(np.uint16) * 256) if mode == "I;16" else grey.convert(mode)
     path = tmp_path / ("picture.tif" if mode == "CMYK" else "picture.png")
     picture.save(path, exif=exif)
-    protector = Protector(export)
-    expected = protector.encode(read_image(path))
-    np.testing.assert_array_equal(protector.encode(path), expected)
     with Image.open(path) as opened:
-        np.testing.assert_array_equal(protector.encode(opened), expected)
-        np.testing.assert_array_equal(protector.protect(opened, "bob"), protector.protect(path, "bob"))
+        for use in (Protector(export).protect, ExpressionReader(export).read):
+            for image in (path, opened, str(path)):
+                use(image)
+    expected = read_image(path, model_size)
+    assert expected.shape == (model_size, model_size, 3) and len(given) == 6
+    for image in given:
+        np.testing.assert_array_equal(image, expected)
 
 
 def test_a_protected_picture_carries_nothing_along(export, tmp_path, face):
@@ -331,8 +320,8 @@ def test_a_protected_picture_carries_nothing_along(export, tmp_path, face):
             assert protected.info == {} and not dict(protected.getexif())
 
 
-def test_reading_gives_shares_of_each_expression(export, face):
-    reader = ExpressionReader(export)
+def test_reading_gives_shares_of_each_expression(sized_export):
+    reader = ExpressionReader(sized_export[0])
     dark, bright = (reader.read(np.full((50, 90, 3), level, np.uint8)) for level in (0, 255))
     for found, dominant in ((dark, "anger"), (bright, "surprise")):
         (one,) = found

@@ -1,4 +1,4 @@
-"""Whole pictures on the device: faces cut out and covered, boxes, transparency, obscuring."""
+"""Whole pictures on the device: faces cut out and covered, boxes, transparency."""
 
 import itertools
 
@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from vgan_tf.errors import InputError
-from vgan_tf.ondevice.pictures import cut, obscure, open_picture, paste, square_around, to_rgb
+from vgan_tf.ondevice.pictures import cut, open_picture, paste, square_around, to_rgb
 
 
 @pytest.mark.parametrize(
@@ -71,12 +71,6 @@ def test_a_square_covers_its_box_and_is_cut_out_of_what_there_is():
 def test_bad_boxes_are_refused(box):
     with pytest.raises(InputError, match="box"):
         square_around(box, 100, 80)
-
-
-def test_an_obscured_picture_keeps_its_mean_colour_alone():
-    picture = np.zeros((80, 120, 3), np.uint8)
-    picture[:20, :, 0] = 200
-    assert (obscure(picture) == (50, 0, 0)).all() and obscure(picture).shape == picture.shape
 
 
 def test_what_transparency_hides_stays_hidden(tmp_path):

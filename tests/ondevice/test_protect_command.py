@@ -68,13 +68,38 @@ def test_a_crop_becomes_one_file_and_several_a_folder(export, photos, tmp_path, 
     assert complaints(capsys) == []
 
 
-def test_options_reach_the_protector(export, photos, tmp_path):
-    for number, more in enumerate(((), ("--noise", 1.5))):
-        out = tmp_path / f"{number}.png"
-        options = ("--recipe", "float32", "--threads", 2, "--seed", 7, *more)
-        assert protect(export, photos / "one.png", "-o", out, *options) == 0
-        protector = Protector(export, noise=1.5 if more else 0.0, seed=7)
-        np.testing.assert_array_equal(pixels(out), protector.protect(photos / "one.png"))
+@pytest.mark.parametrize("size", [32, 128])
+def test_pictures_have_the_models_size(photos, tmp_path, size):
+    export = write_export(tmp_path / "export", stub_files(size), image_size=size)
+    assert protect(export, photos / "one.png", "-o", tmp_path / "out.png", "--target", "bob") == 0
+    expected = np.asarray(Protector(export).protect(photos / "one.png", "bob"))
+    assert expected.shape == (size, size, 3)
+    np.testing.assert_array_equal(pixels(tmp_path / "out.png"), expected)
+    boxes = write_boxes(tmp_path / "boxes.json", {"two.png": [[30, 30, 30, 40]]})
+    assert protect(export, photos / "two.png", "-o", tmp_path / "whole.png", "--faces", boxes) == 0
+    before, after = pixels(photos / "two.png"), pixels(tmp_path / "whole.png")
+    assert (np.ptp(after[30:70, 25:65], axis=2) <= 1).all() and (after[80:] == before[80:]).all()
+
+
+def test_without_o_the_output_stands_beside_its_input(export, photos, tmp_path, capsys, monkeypatch):
+    Image.new("RGB", (80, 80), "red").save(tmp_path / "photo.jpg")
+    assert protect(export, photos, tmp_path / "photo.jpg", photos / "one.png", "--crops") == 0
+    assert names(tmp_path) == ["photo.jpg", "photo_protected.png", "photos", "photos_protected"]
+    assert names(tmp_path / "photos_protected") == ["one.png", "two.png"]
+    assert names(photos) == ["notes.txt", "one.png", "two.png"]
+    monkeypatch.chdir(photos)
+    (tmp_path / "photos_protected" / "one.png").unlink()
+    assert protect(export, ".", "--target", "bob") == 0
+    assert names(photos) == ["notes.txt", "one.png", "two.png"]
+    expected = np.asarray(Protector(export).protect(photos / "one.png", "bob"))
+    np.testing.assert_array_equal(pixels(tmp_path / "photos_protected" / "one.png"), expected)
+    assert protect(export, "one.png") == 0 and protect(export, "one.png") == 0
+    assert names(photos) == ["notes.txt", "one.png", "one_protected.png", "two.png"]
+    assert complaints(capsys) == []
+    before = (photos / "one_protected.png").read_bytes()
+    assert protect(export, "one.png", "one_protected.png") == 2
+    (line,) = complaints(capsys)
+    assert "overwrite an input" in line and (photos / "one_protected.png").read_bytes() == before
 
 
 def test_neither_verb_imports_tensorflow(export, photos, tmp_path):
@@ -109,11 +134,7 @@ def test_a_bad_input_does_not_stop_the_others(export, photos, tmp_path, capsys):
     [
         (("--target", "dora"), "target 'dora'"),
         (("--target", "fixed:"), "without a secret"),
-        (("--recipe", "int8"), "no anonymizer_int8.tflite"),
-        (("--threads", "0"), "threads=0"),
-        (("--noise", "-1"), "noise=-1"),
-        (("--seed", "-1"), "seed=-1"),
-        (("--on-missed-face", "blur"), "--faces"),
+        (("--on-missed-face", "black"), "--faces"),
         (("--model", "nowhere"), "nowhere: not an export folder"),
     ],
 )
@@ -121,6 +142,15 @@ def test_wrong_options_are_refused_in_one_line(export, photos, tmp_path, capsys,
     assert protect(export, photos, "-o", tmp_path / "out", *options) == 2
     (line,) = complaints(capsys)
     assert message in line
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [("--crops", "--faces", "boxes.json"), ("--on-missed-face", "black"), ("--noise", "1"), ("--seed", "1")],
+)
+def test_options_that_do_not_exist_are_refused(export, photos, tmp_path, options):
+    assert protect(export, photos, "-o", tmp_path / "out", *options) == 2
     assert not (tmp_path / "out").exists()
 
 
@@ -179,14 +209,14 @@ def png_with_metadata(path):
 
 
 @pytest.mark.parametrize("ending", ["png", "jpg"])
-@pytest.mark.parametrize("mode", ["crop", "boxes", "blur"])
+@pytest.mark.parametrize("mode", ["crop", "boxes", "black"])
 def test_no_metadata_survives(export, tmp_path, ending, mode):
     thumbnail = photo_with_metadata(tmp_path / "photo.jpg")
     assert thumbnail in (tmp_path / "photo.jpg").read_bytes()
     png_with_metadata(tmp_path / "photo.png")
     for source in ("photo.jpg", "photo.png"):
         boxes = write_boxes(tmp_path / "boxes.json", {source: [[20, 20, 40, 40]] if mode == "boxes" else []})
-        more = () if mode == "crop" else ("--faces", boxes, "--on-missed-face", "blur")
+        more = () if mode == "crop" else ("--faces", boxes, "--on-missed-face", "black")
         out = tmp_path / f"out.{ending}"
         assert protect(export, tmp_path / source, "-o", out, *more) == 0
         for trace in (b"taken at home", b"Exif", b"a profile", thumbnail[-60:-20]):
@@ -225,29 +255,28 @@ def test_a_missed_face_is_refused(export, photos, tmp_path, capsys):
     assert protect(export, photos, "-o", tmp_path / "out", "--faces", boxes) == 1
     assert names(tmp_path / "out") == ["two.png"]
     (line,) = complaints(capsys)
-    assert "one.png" in line and "boxes.json" in line and "blur" in line
+    assert "one.png" in line and "boxes.json" in line and "black" in line
     (photos / "broken.jpg").write_bytes(b"broken")
     boxes = write_boxes(tmp_path / "boxes.json", {"broken.jpg": [[10, 10, 50, 50]]})
     assert protect(export, photos, "-o", tmp_path / "out2", "--faces", boxes) == 2
     assert not (tmp_path / "out2").exists()
 
 
-def test_a_missed_face_is_blurred_on_demand(export, photos, tmp_path):
+def test_a_picture_with_a_missed_face_is_blacked_out_on_demand(export, photos, tmp_path):
     boxes = write_boxes(tmp_path / "boxes.json", {"two.png": [[10, 10, 50, 50]]})
     out = tmp_path / "out"
-    assert protect(export, photos, "-o", out, "--faces", boxes, "--on-missed-face", "blur") == 0
-    before, after = pixels(photos / "one.png").astype(int), pixels(out / "one.png").astype(int)
-    assert after.shape == before.shape
-    np.testing.assert_allclose(after - before.mean(axis=(0, 1)), 0, atol=0.5)
+    assert protect(export, photos, "-o", out, "--faces", boxes, "--on-missed-face", "black") == 0
+    assert pixels(out / "one.png").shape == (100, 160, 3) and not pixels(out / "one.png").any()
+    assert pixels(out / "two.png").any()
 
 
 def test_a_face_that_fails_takes_its_picture_with_it(export, photos, tmp_path, capsys):
-    """One box of two is bad: nothing of the picture is written, not even with blur."""
+    """One box of two is bad: nothing of the picture is written, not even a black one."""
     boxes = write_boxes(
         tmp_path / "boxes.json", {"one.png": [[10, 10, 50, 50], [500, 0, 10, 10]], "two.png": [[0, 0, 9, 9]]}
     )
     out = tmp_path / "out"
-    assert protect(export, photos, "-o", out, "--faces", boxes, "--on-missed-face", "blur") == 2
+    assert protect(export, photos, "-o", out, "--faces", boxes, "--on-missed-face", "black") == 2
     assert names(out) == ["two.png"]
     (line,) = complaints(capsys)
     assert "one.png" in line and "500" in line
@@ -332,10 +361,11 @@ def test_recognize_prints_a_line_for_each_face(export, tmp_path, capsys):
 
 
 def test_random_targets_differ_from_face_to_face(export, tmp_path):
-    picture = np.random.default_rng(0).integers(0, 256, (60, 60 * 12, 3), dtype=np.uint8)
+    count = 40
+    picture = np.random.default_rng(0).integers(0, 256, (60, 60 * count, 3), dtype=np.uint8)
     Image.fromarray(picture).save(tmp_path / "in.png")
-    boxes = write_boxes(tmp_path / "boxes.json", {"in.png": [[60 * index + 10, 10, 40, 40] for index in range(12)]})
-    assert protect(export, tmp_path / "in.png", "-o", tmp_path / "out.png", "--faces", boxes, "--seed", 0) == 0
+    boxes = write_boxes(tmp_path / "boxes.json", {"in.png": [[60 * index + 10, 10, 40, 40] for index in range(count)]})
+    assert protect(export, tmp_path / "in.png", "-o", tmp_path / "out.png", "--faces", boxes) == 0
     after = pixels(tmp_path / "out.png").astype(int)
-    contrasts = {round(np.ptp(after[10:50, 60 * index + 30]) / 50) for index in range(12)}
+    contrasts = {round(np.ptp(after[10:50, 60 * index + 30]) / 50) for index in range(count)}
     assert contrasts == {1, 2, 3}, "one for each of the stub's three targets"

@@ -1,4 +1,4 @@
-"""The verbs `protect` and `recognize` on files. A bad input gets its line on stderr, and the others go on."""
+"""The verbs `protect` and `recognize`. A picture that fails gets one line on stderr, and the others go on."""
 
 import json
 import os
@@ -11,40 +11,71 @@ from PIL import Image
 from vgan_tf.errors import InputError
 from vgan_tf.images import write_image
 from vgan_tf.ondevice.expression_reader import ExpressionReader
-from vgan_tf.ondevice.pictures import as_box, cut, obscure, open_picture, paste, square_around, to_rgb
+from vgan_tf.ondevice.pictures import as_box, cut, open_picture, paste, square_around, to_rgb
 from vgan_tf.ondevice.protector import Protector
+
+
+def add_verbs(verbs):
+    """Add the verbs to the argparse subparsers of `python -m vgan_tf`."""
+    verb = verbs.add_parser("protect", help="give faces in pictures another identity, on this device")
+    _add_shared_options(verb)
+    out_help = "a file for one picture, else a folder; without it, NAME_protected beside the input"
+    verb.add_argument("-o", dest="out", metavar="OUT", help=out_help)
+    target_help = "the identity shown: a name, one drawn for each face (default), or one chosen by a secret"
+    verb.add_argument("--target", metavar="NAME|random|fixed:SEED", default="random", help=target_help)
+    faces = verb.add_mutually_exclusive_group()
+    _add_crops(faces)
+    faces_help = 'boxes of the faces in whole pictures: {"photo.jpg": [[x, y, width, height], ...]}'
+    faces.add_argument("--faces", metavar="FILE.json", help=faces_help)
+    missed_help = "a picture without boxes in --faces is not written (default), or written all black"
+    verb.add_argument("--on-missed-face", choices=("refuse", "black"), help=missed_help)
+    verb.set_defaults(command=protect)
+
+    verb = verbs.add_parser("recognize", help="print the expressions of faces, on this device")
+    _add_shared_options(verb)
+    _add_crops(verb)
+    verb.add_argument("--json", action="store_true", help="print one JSON list")
+    verb.set_defaults(command=recognize)
+
+
+def _add_shared_options(verb):
+    verb.add_argument("inputs", metavar="INPUT", nargs="+", help="pictures, or folders of pictures")
+    verb.add_argument("--model", metavar="DIR", help="export folder; without it, the weights shipped with the package")
+
+
+def _add_crops(verb):
+    verb.add_argument("--crops", action="store_true", help="the central square of each picture is the face (default)")
 
 
 def protect(arguments):
     """Protect face crops, or the boxes of faces in whole pictures, and write one picture for each.
 
     Args:
-        arguments: what `python -m vgan_tf protect` was given.
+        arguments: parsed command line of `protect`.
 
     Raises:
-        InputError: what concerns all pictures: model, target, names, boxes.
-        SystemExit: status 2 where a picture could not be protected, else 1 where one was left out as it has no boxes.
+        InputError: something that concerns all pictures is wrong: model, target, names of files, boxes.
+        SystemExit: status 2 where a picture could not be protected, else 1 where one without boxes was not written.
     """
     if arguments.on_missed_face and not arguments.faces:
         raise InputError("--on-missed-face: is about pictures without boxes; give the boxes with --faces FILE.json")
-    protector = Protector(arguments.model, arguments.recipe, arguments.threads, arguments.noise, arguments.seed)
-    target = arguments.target if arguments.target == "random" else protector.choose(arguments.target)
-    paths = list_pictures(arguments.inputs)
-    destinations = name_outputs(arguments.inputs, paths, arguments.out)
-    boxes = None if arguments.faces is None else match_boxes(read_boxes(arguments.faces), paths)
+    protector, target = Protector(arguments.model), arguments.target
+    protector.choose(target)  # A wrong target ends the command before anything is written.
+    destinations = name_outputs(arguments.inputs, arguments.out)
+    boxes = None if arguments.faces is None else match_boxes(read_boxes(arguments.faces), destinations)
 
     bad, missed = 0, 0
-    for path, destination in zip(paths, destinations, strict=True):
+    for path, destination in destinations.items():
         try:
             if boxes is None:
                 image = np.asarray(protector.protect(path, target))
             elif boxes[path]:
                 image = protect_boxes(protector, to_rgb(open_picture(path)), boxes[path], target)
-            elif arguments.on_missed_face == "blur":
-                image = obscure(to_rgb(open_picture(path)))
+            elif arguments.on_missed_face == "black":
+                image = np.zeros_like(to_rgb(open_picture(path)))
             else:
                 missed += 1
-                _complain(path, f"no face in {arguments.faces}; not written (--on-missed-face blur would blur it)")
+                _complain(path, f"no face in {arguments.faces}; not written (--on-missed-face black writes it black)")
                 continue
         except InputError as error:
             bad += 1
@@ -59,8 +90,8 @@ def protect(arguments):
 def protect_boxes(protector, picture, boxes, target):
     """Replace each face of a picture.
 
-    All faces are cut out of the original, and each square is covered whole: within the boxes only the model's pixels
-    remain, also where squares overlap. A soft edge lies outside the square.
+    All faces are cut out of the original picture. Each is pasted over its whole square, so only the model's pixels
+    remain within the boxes, also where squares overlap. A soft edge lies outside the square.
 
     Args:
         protector: Protector.
@@ -84,15 +115,15 @@ def recognize(arguments):
     """Print the expression of each face crop: a line for each, or one JSON list.
 
     Args:
-        arguments: what `python -m vgan_tf recognize` was given.
+        arguments: parsed command line of `recognize`.
 
     Raises:
         InputError: the model cannot be used.
         SystemExit: status 2 where a picture could not be read.
     """
-    reader = ExpressionReader(arguments.model, arguments.recipe, arguments.threads)
+    reader = ExpressionReader(arguments.model)
     found, bad = [], 0
-    for path in list_pictures(arguments.inputs):
+    for path in dict.fromkeys(path for given in arguments.inputs for path in list_pictures(Path(given))):
         try:
             faces = reader.read(path)
         except InputError as error:
@@ -109,36 +140,43 @@ def recognize(arguments):
         sys.exit(2)
 
 
-def list_pictures(inputs):
-    """The pictures meant by paths: files as they are; of a folder the pictures directly in it, by their endings.
+def list_pictures(path):
+    """The pictures that a path means: a file itself, or the picture files directly in a folder.
 
-    A folder without pictures stands for itself, to be refused in its turn.
+    A folder without pictures is returned itself, so that opening it gives the error.
     """
-    paths = []
-    for path in map(Path, inputs):
-        children = sorted(path.iterdir()) if path.is_dir() else []
-        paths += [child for child in children if _names_picture(child) and child.is_file()] or [path]
-    return list(dict.fromkeys(paths))
+    children = sorted(path.iterdir()) if path.is_dir() else []
+    return [child for child in children if _names_picture(child) and child.is_file()] or [path]
 
 
-def name_outputs(inputs, paths, out):
-    """Where each picture is written: `out` itself for one input file, else `out/NAME.png`.
+def name_outputs(inputs, out=None):
+    """Decide which file each picture is written to.
+
+    Args:
+        inputs: paths of pictures and folders.
+        out: a file for one picture, or a folder; None: beside each input, NAME_protected.png or FOLDER_protected/.
+
+    Returns:
+        {Path of a picture: Path of its output}.
 
     Raises:
-        InputError: two pictures would get one name, a name is an input's own, or a file is named for several.
+        InputError: two pictures would get one name, an output would overwrite an input, or one file is named for
+            several pictures.
     """
-    out = Path(out)
-    one_file = len(inputs) == 1 and not Path(inputs[0]).is_dir()
-    if not one_file and not out.is_dir() and _names_picture(out):
+    inputs = [Path(given) for given in inputs]
+    several = len(inputs) > 1 or inputs[0].is_dir()
+    if out is not None and several and _names_picture(Path(out)) and not Path(out).is_dir():
         raise InputError(f"{out}: names one picture, but there may be several; name a folder")
-    if one_file and out.suffix and not out.is_dir():
-        destinations = [out]
-    else:
-        destinations = [out / f"{path.stem}.png" for path in paths]
-    originals = {_file_identity(path) for path in paths if path.exists()}
+    destinations = {}
+    for given in inputs:
+        place = _beside(given) if out is None else Path(out)
+        is_file = place.suffix and not place.is_dir() and not (given.is_dir() if out is None else several)
+        for path in list_pictures(given):
+            destinations.setdefault(path, place if is_file else place / f"{path.stem}.png")
+    originals = {_file_identity(path) for path in destinations if path.exists()}
     taken = {}
-    for path, destination in zip(paths, destinations, strict=True):
-        # Some file systems take upper and lower case for the same.
+    for path, destination in destinations.items():
+        # Some file systems treat upper and lower case as the same.
         other = taken.setdefault(str(destination).casefold(), path)
         if other != path:
             raise InputError(f"{other} and {path}: both would become {destination}; rename one or protect it apart")
@@ -166,10 +204,10 @@ def read_boxes(path):
 
 
 def match_boxes(boxes, paths):
-    """The boxes of each picture: those under its path, else under its base name, else none.
+    """Find the boxes of each picture: those listed under its path, else those under its base name, else none.
 
     Raises:
-        InputError: a base name stands for two of the pictures, so that one would get the other's boxes.
+        InputError: two pictures have one base name in the list, so that one would get the other's boxes.
     """
     matched, users = {}, {}
     for path in paths:
@@ -183,9 +221,15 @@ def match_boxes(boxes, paths):
 def _by_path(pairs):
     entries = {Path(name): boxes for name, boxes in pairs}
     if len(entries) != len(pairs):
-        # Only the last list would count, and the faces of the others would be left as they are.
+        # JSON keeps the last list only; the faces of the others would stay unprotected.
         raise ValueError("names a picture twice")
     return entries
+
+
+def _beside(given):
+    if given.name in ("", ".."):  # Such as ".": the folder's own name is needed.
+        given = given.resolve()
+    return Path(f"{given}_protected") if given.is_dir() else given.with_name(f"{given.stem}_protected.png")
 
 
 def _names_picture(path):

@@ -1,4 +1,4 @@
-"""An export folder: what `python -m export` leaves behind, and all that the device needs."""
+"""An export folder: what `python -m export` writes, and all that a device needs."""
 
 import dataclasses
 import json
@@ -6,11 +6,10 @@ import re
 from pathlib import Path
 
 from vgan_tf.errors import InputError
-from vgan_tf.images import IMAGE_SIZE
 from vgan_tf.ondevice.lite import LiteModel
 
 SHIPPED = Path(__file__).parent / "weights"
-# Without a recipe the first of these that is there: smallest and fastest on phones first.
+# Where no recipe is named, the first of these that the folder has: the smallest and fastest on phones come first.
 RECIPES = ("int8", "qat", "dynamic", "float16", "float32")
 
 
@@ -22,51 +21,46 @@ class Export:
         folder: Path.
         identities: names of the target identities, in the order of the target code.
         expressions: names of the expressions, in the order of the probabilities.
+        image_size: side of the models' pictures in pixels.
         latent_dim: numbers in a latent.
         files: {file name: its record}, with "part", "recipe" and "sha256" in each.
-        weights_sha256: digest of the weights that they were made of; "" where the record does not tell.
+        weights_sha256: digest of the weights that the files were made from; "" where the record lacks it.
     """
 
     folder: Path
     identities: tuple
     expressions: tuple
+    image_size: int
     latent_dim: int
     files: dict
     weights_sha256: str = ""
 
-    def recipes(self, part):
-        """The recipes in which a part is there, the preferred one first."""
-        return tuple(recipe for recipe in RECIPES if f"{part}_{recipe}.tflite" in self.files)
-
-    def model(self, part, recipe=None, threads=1):
-        """Load one file, its checksum and its shapes checked.
+    def model(self, part, recipe=None):
+        """Load one file and check its checksum and its shapes.
 
         Args:
             part: "anonymizer", "encoder", "generator" or "expression".
-            recipe: one of RECIPES; None takes the preferred one of those that are there.
-            threads: CPU threads.
+            recipe: one of RECIPES; None takes the first of them that the folder has.
 
         Returns:
             LiteModel.
 
         Raises:
-            InputError: no such part or recipe here, or its file is missing, damaged, or not of this export.
+            InputError: the folder has no such file, or the file is missing, damaged, or not of this export.
         """
-        recipes = self.recipes(part)
-        if not recipes or recipe not in (None, *recipes):
+        names = [f"{part}_{one}.tflite" for one in RECIPES if recipe in (None, one)]
+        name = next((name for name in names if name in self.files), None)
+        if name is None:
             wanted = f"{part}_{recipe}.tflite" if recipe else f"{part} model"
             raise InputError(f"{self.folder}: no {wanted}; there are {', '.join(sorted(self.files)) or 'no files'}")
-        name = f"{part}_{recipe or recipes[0]}.tflite"
-        model = LiteModel(self.folder / name, threads=threads, sha256=self.files[name]["sha256"])
-        found = {name: tensor.shape for name, tensor in (model.inputs | model.outputs).items()}
-        if found != self._shapes(part):
-            raise InputError(
-                f"{self.folder / name}: has {found}, but by export.json it must have {self._shapes(part)}; export again"
-            )
+        model = LiteModel(self.folder / name, sha256=self.files[name]["sha256"])
+        found = {key: tensor.shape for key, tensor in (model.inputs | model.outputs).items()}
+        if found != (expected := self._shapes(part)):
+            raise InputError(f"{self.folder / name}: has {found}, not {expected} as export.json says; export again")
         return model
 
     def _shapes(self, part):
-        image, target = (1, IMAGE_SIZE, IMAGE_SIZE, 3), (1, len(self.identities))
+        image, target = (1, self.image_size, self.image_size, 3), (1, len(self.identities))
         latent, probabilities = (1, self.latent_dim), (1, len(self.expressions))
         return {
             "anonymizer": {"image": image, "target": target, "protected": image},
@@ -94,12 +88,11 @@ def open_export(folder=None):
     path = folder / "export.json"
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
-        if record["image_size"] != IMAGE_SIZE:
-            raise ValueError(f"image_size {record['image_size']}, not {IMAGE_SIZE}")
         return Export(
             folder=folder,
             identities=_labels(record, "identities"),
             expressions=_labels(record, "expressions"),
+            image_size=int(record["image_size"]),
             latent_dim=int(record["latent_dim"]),
             files={name: _checked(name, entry) for name, entry in record["files"].items()},
             weights_sha256=str(record.get("weights_sha256", "")),

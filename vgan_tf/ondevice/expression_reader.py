@@ -12,13 +12,11 @@ from vgan_tf.ondevice.pictures import as_box, cut, open_picture, square_around, 
 class ExpressionReader:
     """Reads expressions from face crops, or from the boxes of faces in a picture.
 
-    An object serves one thread at a time: give each thread its own. `vgan_tf.labels` maps labels to those of
-    other programs.
+    One thread at a time may use an object: give each thread its own. `vgan_tf.labels` maps labels to those of other
+    programs.
 
     Args:
         folder: export folder; None takes the weights shipped with the package.
-        recipe: one of export_folder.RECIPES; None takes the preferred one of those that are there.
-        threads: CPU threads.
 
     Attributes:
         expressions: their labels.
@@ -27,17 +25,18 @@ class ExpressionReader:
         InputError: see `open_export` and `Export.model`.
     """
 
-    def __init__(self, folder=None, recipe=None, threads=1):
+    def __init__(self, folder=None):
         export = open_export(folder)
         self.expressions = export.expressions
-        self._model = export.model("expression", recipe, threads)
+        self._model = export.model("expression")
+        self._image_size = export.image_size
 
     def read(self, image, boxes=None):
         """Read the expression of each face.
 
         Args:
             image: path, PIL picture, or uint8 array `(height, width, 3)`, RGB.
-            boxes: list of [x, y, w, h], in pixels of the upright picture; None: its central square is the one face.
+            boxes: list of [x, y, w, h], in pixels of the upright picture; None: the one face is its central square.
 
         Returns:
             a dict for each box: {"box": [x, y, w, h], "expression": {label: 0..1, of sum 1}, "dominant": label}.
@@ -48,13 +47,12 @@ class ExpressionReader:
         picture = open_picture(image)
         if boxes is None:
             side = min(picture.size)
-            boxes = [[(picture.width - side) // 2, (picture.height - side) // 2, side, side]]
-            faces = [square(picture)]
+            boxes, faces = [[(picture.width - side) // 2, (picture.height - side) // 2, side, side]], [picture]
         else:
             pixels = to_rgb(picture)
             boxes = [as_box(box) for box in boxes]
-            cuts = [cut(pixels, square_around(box, *picture.size)) for box in boxes]
-            faces = [square(Image.fromarray(face)) for face in cuts]
+            faces = [Image.fromarray(cut(pixels, square_around(box, *picture.size))) for box in boxes]
+        faces = [square(face, self._image_size) for face in faces]
         return [self._describe(box, face) for box, face in zip(boxes, faces, strict=True)]
 
     def _describe(self, box, face):
@@ -64,6 +62,6 @@ class ExpressionReader:
             raise InputError(str(error)) from None
         if shares.min() < 0 or not shares.sum() > 0:
             raise InputError("the expression model gave no probabilities; export it again")
-        # A file that stores them in 8 bits leaves their sum a little off.
+        # Probabilities stored in 8 bits do not sum to exactly 1.
         expression = dict(zip(self.expressions, (shares / shares.sum()).tolist(), strict=True))
         return {"box": box, "expression": expression, "dominant": max(expression, key=expression.get)}

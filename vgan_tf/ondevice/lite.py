@@ -26,12 +26,11 @@ class Tensor(NamedTuple):
 class LiteModel:
     """One exported model, batch 1, whatever types it stores.
 
-    Pictures ("image", "protected") are uint8 RGB on the caller's side: a file that takes uint8 gets the pixels as they
-    are, a float file gets them in [-1, 1]. All other values (target codes, latents, probabilities) are float32.
+    The caller gives and gets pictures ("image", "protected") as uint8 RGB: a file that takes uint8 gets the pixels as
+    they are, a float file gets them in [-1, 1]. All other values (target codes, latents, probabilities) are float32.
 
     Args:
         source: path of a `.tflite` file, or its bytes.
-        threads: CPU threads.
         sha256: hexadecimal digest that the file must have, or None.
 
     Attributes:
@@ -41,17 +40,15 @@ class LiteModel:
         InputError: the file is missing, damaged, not the one expected, or has no signature.
     """
 
-    def __init__(self, source, threads=1, sha256=None):
+    def __init__(self, source, sha256=None):
         self._name = name = "model" if isinstance(source, bytes) else source
         content = source if isinstance(source, bytes) else _read(Path(source))
         if sha256 is not None and hashlib.sha256(content).hexdigest() != sha256:
             raise InputError(f"{name}: damaged or changed since it was exported (another checksum); copy it again")
-        if threads < 1:
-            raise InputError(f"threads={threads}: must be at least 1")
         if content[4:8] != b"TFL3":
             raise InputError(f"{name}: not a .tflite file; copy it again or export again")
         try:
-            self._interpreter = Interpreter(model_content=content, num_threads=threads)
+            self._interpreter = Interpreter(model_content=content, num_threads=1)  # A second thread gains nothing.
             self._interpreter.allocate_tensors()
             signatures = self._interpreter.get_signature_list()
         except (ValueError, RuntimeError) as error:

@@ -1,4 +1,4 @@
-"""Whole pictures: opened upright, faces cut out of them and pasted over, or everything obscured."""
+"""Whole pictures: open them upright, cut faces out, paste protected faces over them."""
 
 import math
 import os
@@ -31,7 +31,7 @@ def open_picture(source):
         PIL picture, whole in memory, in the mode of its file.
 
     Raises:
-        InputError: the file is missing or no whole picture, or the value is none of the above.
+        InputError: the file is missing or not a whole picture, or the value is none of the above.
     """
     if isinstance(source, np.ndarray):
         if source.dtype != np.uint8 or source.ndim != 3 or source.shape[2] != 3 or 0 in source.shape:
@@ -50,7 +50,7 @@ def open_picture(source):
 def to_rgb(picture):
     """A PIL picture of any mode -> uint8 `(height, width, 3)`.
 
-    What is transparent becomes white: the colours stored under it, such as a person erased, never show.
+    Transparent pixels become white: an editor may have left there the colours of a person who was erased.
     """
     picture = to_eight_bits(picture)
     if picture.has_transparency_data:
@@ -60,10 +60,10 @@ def to_rgb(picture):
 
 
 def as_box(value):
-    """Check that a value is a box: [x, y, w, h], four finite numbers, as Python's own.
+    """Return a box [x, y, w, h] as a list of Python numbers.
 
     Raises:
-        InputError: it is not.
+        InputError: the value is not four finite numbers.
     """
     try:
         numbers = np.asarray(value)
@@ -85,7 +85,7 @@ def square_around(box, width, height):
         Square.
 
     Raises:
-        InputError: the box is no four numbers, is empty, lies outside the picture, or is over twice its size.
+        InputError: the box is not four numbers, is empty, lies outside the picture, or is over twice its size.
     """
     numbers = as_box(box)
     x, y, w, h = numbers
@@ -108,7 +108,7 @@ def cut(picture, square):
 def paste(picture, face, square):
     """Cover a square of a picture, in place.
 
-    Within the square nothing of the picture remains; a margin outside it fades from the face's edge to the picture.
+    Nothing of the picture remains within the square. A margin outside it fades from the face's edge to the picture.
 
     Args:
         picture: uint8 `(height, width, 3)`, changed.
@@ -127,19 +127,3 @@ def paste(picture, face, square):
     region = np.ix_(rows, columns)
     covering = face[nearest_rows[:, None] - top, nearest_columns - left]
     picture[region] = np.rint(share * covering + (1.0 - share) * picture[region]).astype(np.uint8)
-
-
-def obscure(picture):
-    """Blur a picture so far that only its mean colour is left.
-
-    Nothing weaker would do: where a face fills the picture, a linear classifier told 8 people apart by the mean colours
-    of 4 x 4 cells (98 % right) and of 2 x 2 cells (65 %). The one mean colour still gave 41 %, where chance is 12.5 %:
-    where that matters, refuse the picture.
-
-    Args:
-        picture: uint8 `(height, width, 3)`.
-
-    Returns:
-        uint8 `(height, width, 3)`, of one colour.
-    """
-    return np.broadcast_to(np.rint(picture.mean(axis=(0, 1))).astype(np.uint8), picture.shape)
