@@ -1,10 +1,10 @@
 """Train PPRLVGAN with `fit`, from your own images, tf.data pipeline and Keras callbacks; then protect faces.
 
-Runs as it stands, in about a minute, in any folder: `python docs/examples/fit_your_own_data.py`. Its sizes are those
-of a test; docs/fit.md says what to change for real faces.
+Runs as it stands, in about a minute, in any folder: `python docs/examples/fit_your_own_data.py`. It is small, as for a
+test; docs/fit.md says what to change for real faces.
 """
 
-# %% Images: faces/IDENTITY/EXPRESSION/*.png. Here the drawn faces take the place of yours.
+# %% Images: faces/IDENTITY/EXPRESSION/*.png. Without such a folder, drawn faces are written to it.
 from pathlib import Path
 
 import keras
@@ -17,9 +17,11 @@ from vgan_tf.images import read_image, write_image
 from vgan_tf.training import StopOnNaN
 
 EPOCHS = 3
+config = preset("tiny")
+size = config.image_size
 folder = Path("faces")
 if not folder.exists():
-    drawn = load_faces("avatars:identities=3,images=105,seed=1")
+    drawn = load_faces("avatars:identities=3,images=105,seed=1", size)
     for number, image in enumerate(drawn.images):
         identity = drawn.identities[drawn.identity[number]]
         expression = drawn.expressions[drawn.expression[number]]
@@ -34,20 +36,20 @@ labels = {
     "expression": np.array([expressions.index(path.parts[-2]) for path in paths], np.int32),
 }
 
-# %% One element is (images, {"identity": ..., "expression": ...}): float32 RGB in [-1, 1], 64x64; labels int32.
+# %% One element is (images, {"identity": ..., "expression": ...}): float32 RGB in [-1, 1]; labels int32.
 order = np.random.default_rng(0).permutation(len(paths))
 validation, training = order[:21], order[21:]
 
 
 def decode(path, label):
     image = tf.io.decode_png(tf.io.read_file(path), channels=3)
-    image = tf.image.resize(image, (64, 64), antialias=True)
+    image = tf.image.resize(image, (size, size), antialias=True)
     return image / 127.5 - 1.0, label
 
 
-def dataset(part):
-    chosen = {name: values[part] for name, values in labels.items()}
-    return tf.data.Dataset.from_tensor_slices(([str(paths[i]) for i in part], chosen)).map(decode).cache()
+def dataset(rows):
+    chosen = {name: values[rows] for name, values in labels.items()}
+    return tf.data.Dataset.from_tensor_slices(([str(paths[i]) for i in rows], chosen)).map(decode).cache()
 
 
 train_batches = dataset(training).shuffle(len(training), seed=0).batch(16).prefetch(2)
@@ -55,7 +57,7 @@ validation_batches = dataset(validation).batch(16)
 
 # %% The model, with optimizers of your own. `monitor` may name any val_* column.
 keras.utils.set_random_seed(0)
-model = PPRLVGAN(preset("tiny"), identities, expressions)
+model = PPRLVGAN(config, identities, expressions)
 model.compile(
     discriminator_optimizer=keras.optimizers.Adam(1e-3, beta_1=0.5),
     generator_optimizer=keras.optimizers.Adam(1e-3, beta_1=0.5),
@@ -83,12 +85,12 @@ history = model.fit(
     verbose=2,
 )
 
-# %% What protection decodes, where the preset has prototypes (`edge` does, `tiny` not), is found in training images.
+# %% Find the prototypes that protection releases in training images. `edge` has some; with `tiny` this does nothing.
 model.load_weights("best.weights.h5")
-model.adapt(np.stack([read_image(paths[i]) for i in training]), labels["expression"][training])
+model.adapt(np.stack([read_image(paths[i], size) for i in training]), labels["expression"][training])
 
-# %% Protect: uint8 in, uint8 out; a name, or "random" for a new identity for each image.
-images = np.stack([read_image(path) for path in paths[:4]])
+# %% Protect: uint8 in, uint8 out. The target is a name, or "random" for a random identity for each image.
+images = np.stack([read_image(path, size) for path in paths[:4]])
 protected = model.protect(images, target=identities[0])
 for number, image in enumerate(protected):
     write_image(f"protected/{number}.png", image)
