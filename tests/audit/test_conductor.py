@@ -15,7 +15,7 @@ from vgan_tf.audit import Dump, Extra, audit
 from vgan_tf.audit.attacks import scenarios
 from vgan_tf.audit.controls import controls, steganography
 from vgan_tf.audit.report import report_html
-from vgan_tf.audit.report.kept import EXPRESSION_TESTS
+from vgan_tf.audit.report.page import EXPRESSION_TESTS
 from vgan_tf.errors import InputError
 
 PEOPLE, EXPRESSIONS, SIZE = 4, 3, 16

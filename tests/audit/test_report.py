@@ -1,16 +1,22 @@
 """The page of an audit, from a made-up evaluation: what it says, and that nothing missing or unknown breaks it."""
 
+import base64
 import copy
+import functools
+import io
 import re
+import xml.etree.ElementTree as ElementTree
 from html.parser import HTMLParser
 
+import matplotlib
 import numpy as np
 import pytest
+from PIL import Image
 
-from vgan_tf.audit.report import headline, report_html, results, words
+from vgan_tf.audit.report import headline, plots, report_html, results, words
 from vgan_tf.labels import EXPRESSIONS
 
-VOID = ("meta", "img", "line", "circle", "br")
+VOID = ("meta", "img", "br")
 
 
 def figure(accuracy, half_width=0.04, **more):
@@ -232,7 +238,7 @@ def test_the_headline_without_latents_and_without_a_leak():
     evaluation["privacy"] = {"scenario_1": scenario(CNN=0.18), "scenario_2": scenario(CNN=0.17), "scenario_3": None}
     evaluation["transfer"] = evaluation["robustness"] = None
     text = headline(evaluation)
-    assert "No leak found" in text and "learnt from original pictures named the right person in 18 of 100" in text
+    assert "No leak found" in text and "trained on original pictures named the right person in 18 of 100" in text
     assert "guessing gets 17 of 100." in text and "no guarantee" in text and "latent" not in text
     assert "“Are two pictures of the same person?” (62 of 100, guessing 50 of 100)" in text
     assert "Do not rely on it: too few." in headline(evaluation | {"verdict": "inconclusive", "reason": "too few"})
@@ -263,6 +269,7 @@ def test_a_full_page_is_self_contained_escaped_and_says_everything():
     }
     html = report_html(example(), pictures)
     assert not re.findall(r"(?:src|href)=['\"](?!data:|#)", html) and "<script" not in html and "url(" not in html
+    assert "<metadata" not in html
     assert "<b>Ann" not in html and "&lt;b&gt;Ann" in html and "<i>Bea" not in html
     assert html.count("data:image/png") == 3 + 2
     text = Page(html).text
@@ -274,7 +281,7 @@ def test_a_full_page_is_self_contained_escaped_and_says_everything():
         "frame after frame",
         "distance, protected against originals 0.0123 [0.011, 0.0136]",
         "An anonymizer that cheats",
-        "The usual checks pass, yet the attackers above read the name in 97.0 % of its pictures.",
+        "The usual checks pass, yet the attackers above find the name in 97.0 % of its pictures.",
         "one picture for each expression",
         "512.3",
         "87.7 %",
@@ -285,6 +292,45 @@ def test_a_full_page_is_self_contained_escaped_and_says_everything():
     ):
         assert said.lower() in text.lower()
     assert "not attacked:" not in text.lower() and "not measured" not in text
+
+
+@pytest.mark.parametrize("size", [32, 64, 128])
+def test_pictures_of_any_size_are_shown_as_they_are(size):
+    images = np.random.default_rng(0).integers(0, 256, (2, 3, size, size, 3), dtype=np.uint8)
+    html = report_html(example(), {"gallery": images, "inversion": {"originals": images[0]}})
+    rows = [
+        Image.open(io.BytesIO(base64.b64decode(one))) for one in re.findall(r"data:image/png;base64,([^\"]+)", html)
+    ]
+    assert len(rows) == 3 and {row.height for row in rows} == {size}
+    np.testing.assert_array_equal(np.asarray(rows[1])[:, :size], images[1, 0])
+    np.testing.assert_array_equal(np.asarray(rows[1])[:, -size:], images[1, -1])
+
+
+def test_the_same_figures_give_the_same_page_whatever_the_users_settings():
+    first = report_html(example())
+    with matplotlib.rc_context({"font.size": 30, "svg.fonttype": "path", "lines.linewidth": 9}):
+        assert report_html(example()) == first
+
+
+def test_plots_follow_the_style_sheet_and_show_what_they_are_given():
+    rows = [plots.Row("<b> $x$", 0.5, (0.4, 0.6), 0.25, "a note"), plots.Row("y", 2.0, None, 0.25, alarm=True)]
+    svg = plots.dot_chart(rows)
+    texts = [one.text for one in ElementTree.fromstring(svg).iter("{http://www.w3.org/2000/svg}text")]
+    assert texts == [
+        "guessing 25.0 %",
+        "<b> $x$",
+        "50.0 %",
+        "40.0 to 60.0 %",
+        "a note",
+        "y",
+        "200.0 %",
+        "0 %",
+        "50 %",
+        "100 %",
+    ]
+    assert "var(--bad)" in svg and "#01020" not in svg
+    assert "guessing" not in plots.dot_chart([rows[0], rows[1]._replace(chance=0.5)])
+    assert plots.dot_chart(rows) == svg
 
 
 def test_checks_that_see_the_cheat_are_not_said_to_pass():
@@ -300,8 +346,11 @@ def paths_in(node, depth=3):
             yield from ((key, *rest) for rest in paths_in(child, depth - 1))
 
 
-def test_missing_and_null_parts_are_said_to_be_so():
+def test_missing_and_null_parts_are_said_to_be_so(monkeypatch):
     full = example()
+    once = functools.cache(lambda rows, name: dot_chart(list(rows), name))  # the same plots stand in each of the pages
+    dot_chart = plots.dot_chart
+    monkeypatch.setattr(plots, "dot_chart", lambda rows, name: once(tuple(rows), name))
     for path in paths_in(full):
         for change in ("missing", "null"):
             evaluation = copy.deepcopy(full)

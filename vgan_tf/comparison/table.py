@@ -9,18 +9,18 @@ from vgan_tf.audit.statistics import interval_over_runs
 from vgan_tf.comparison.baselines import LADDERS
 from vgan_tf.files import replacing
 
-READERS = ("original", "protected")  # what a reader of the expression learns from
+SOURCES = ("original", "protected")  # of the pictures that a classifier of the expression is trained on
 LATENT_SCENARIO = "scenario_3"
-# What a reader of protected images learnt from -> its name among the figures of intensity.
+# What pictures a network tested on protected ones was trained on -> its name among the figures of intensity.
 INTENSITY = {"original": "protected_by_original", "protected": "protected"}
 HEADINGS = {
     "identity_from_images": "identity, images",
     "identity_from_latents": "identity, latents",
-    "expression_by_reader_of_original": "expression, orig.",
-    "expression_by_reader_of_protected": "expression, prot.",
+    "expression_trained_on_original": "expression, orig.",
+    "expression_trained_on_protected": "expression, prot.",
     "target_success": "target success",
-    "intensity_r2_by_reader_of_original": "intensity, orig.",
-    "intensity_r2_by_reader_of_protected": "intensity, prot.",
+    "intensity_r2_trained_on_original": "intensity, orig.",
+    "intensity_r2_trained_on_protected": "intensity, prot.",
 }
 
 
@@ -34,7 +34,7 @@ def point(name, series, evaluations):
     Returns:
         {"name", "series", "runs": their number, "identity": figure of the strongest attack with its "attacker" and
         "scenario", "identity_from_images", "identity_from_latents": likewise, the latter None without latents,
-        "expression": {"original" | "protected": figure of the reader that learnt from such images}, "target_success":
+        "expression": {"original" | "protected": figure of the classifier trained on such images}, "target_success":
         figure, or None without targets, "intensity_r2": {the same keys: figure}, or None where the truth is not known}.
         A figure has "accuracy" (of intensity "r_squared") and "interval"; over several runs it is the mean, of attacks
         that of each run's strongest, with "lowest" and "highest".
@@ -51,7 +51,7 @@ def point(name, series, evaluations):
         "identity": _strongest(attacks),
         "identity_from_images": _strongest(from_images),
         "identity_from_latents": _strongest(from_latents) if all(from_latents) else None,
-        "expression": {source: over_runs([one[f"{source}_to_protected"] for one in utilities]) for source in READERS},
+        "expression": {source: over_runs([one[f"{source}_to_protected"] for one in utilities]) for source in SOURCES},
         "target_success": _known([utility.get("target_success") for utility in utilities]),
         "intensity_r2": {
             source: _known([None if one[key] is None else {"r_squared": one[key]} for one in intensities])
@@ -104,9 +104,9 @@ def columns(one):
     return {
         "identity_from_images": one["identity_from_images"],
         "identity_from_latents": one["identity_from_latents"],
-        **{f"expression_by_reader_of_{source}": figure for source, figure in one["expression"].items()},
+        **{f"expression_trained_on_{source}": figure for source, figure in one["expression"].items()},
         "target_success": one["target_success"],
-        **{f"intensity_r2_by_reader_of_{source}": (one["intensity_r2"] or {}).get(source) for source in READERS},
+        **{f"intensity_r2_trained_on_{source}": (one["intensity_r2"] or {}).get(source) for source in SOURCES},
     }
 
 
@@ -144,12 +144,12 @@ def markdown_table(result):
 
 
 def notes(result):
-    """What a reader of the table must know: list of sentences."""
+    """What one must know to understand the table: list of sentences."""
     kind = "quick attackers" if result["quick"] else "all attackers"
     sentences = [
         f"Percent, of intensity R²; in brackets 95 % intervals. Identity: the strongest attack ({kind}) on one picture "
         f"or its latent; guessing gets {percent(result['chance'])}, and {percent(result['chance_expression'])} of the "
-        "expressions. Expression and intensity: by a reader that learnt from originals, or from protected pictures. "
+        "expressions. Expression and intensity: by a network trained on originals, or on protected pictures. "
         f"{result['n_test']} test pictures of {result['people']} people."
     ]
     if any(one["runs"] > 1 for one in result["points"]):

@@ -1,22 +1,72 @@
-"""The page itself, and its first parts: the verdict, the pictures, and what was not attacked."""
+"""The page: what the templates need of an evaluation, as rows of plots and tables."""
 
-from html import escape
+import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from vgan_tf.audit.report import plots, words
-from vgan_tf.audit.report.appendix import appendix
-from vgan_tf.audit.report.attacks import at_a_glance, attack_sections
-from vgan_tf.audit.report.kept import controls_section, utility_section
-from vgan_tf.audit.report.results import families, strongest
-from vgan_tf.audit.report.style import STYLE
+from vgan_tf.audit.report.results import (
+    KINDS,
+    SHARES,
+    capital,
+    families,
+    figures,
+    interval_of,
+    is_number,
+    plain,
+    share,
+    strongest,
+)
+from vgan_tf.images import tile
 
-CLASSES = {"leaks": "leaks", "no leak found": "clean"}
+MOST_ROWS = 10  # of a plot; weaker attackers stand in the appendix
+MOST_LABELS_IN_MATRIX = 12
+MOST_UNSEEN = 0.05  # by which the figures of a usual check may differ before and after, if it passes
+SHOWN_ELSEWHERE = ("attacker", "interval", "chance", *SHARES)
+EXPRESSION_TESTS = {
+    "original_to_original": "trained on originals, tested on originals",
+    "original_to_protected": "trained on originals, tested on protected",
+    "protected_to_protected": "trained on protected, tested on protected",
+    "protected_to_original": "trained on protected, tested on originals",
+}
+# Further figures of an attack on pairs: what they are called, and what guessing gets.
+RATES = {
+    "eer": ("Equal error rate", 0.5),
+    "tar_at_far_1_percent": ("Found at 1 % false alarms", 0.01),
+    "tar_at_far_0_1_percent": ("Found at 0.1 % false alarms", 0.001),
+    "tpr_at_fpr_1_percent": ("Found at 1 % false alarms", 0.01),
+    "tpr_at_fpr_0_1_percent": ("Found at 0.1 % false alarms", 0.001),
+}
+NAMES = {
+    "original": EXPRESSION_TESTS["original_to_original"],
+    "protected_by_original": EXPRESSION_TESTS["original_to_protected"],
+    "protected": EXPRESSION_TESTS["protected_to_protected"],
+    "by_expression_alone": "only the true expression, no picture",
+    "kid": "distance",
+    "images": "pictures on each side",
+    "subset_images": "pictures of a subset",
+}
+POSITIVE = {
+    "originals": "Pictures that are not protected",
+    "components": "Numbers that describe unprotected pictures",
+    "hidden_in_lowest_bits": "A name hidden in the lowest bits",
+    "subverted_generator": "An anonymizer that cheats",
+    "hidden_in_latent": "A name hidden in the latent code",
+}
+TEMPLATES = Environment(
+    loader=PackageLoader("vgan_tf.audit.report"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+TEMPLATES.filters |= {"plain": plain, "capital": capital, "percent": words.percent, "sentence": words.sentence}
 
 
 def report_html(evaluation, pictures=None):
     """Lay an audit out as one self-contained page, from `evaluation.json` and pictures alone.
 
     Args:
-        evaluation: dict as in `evaluation.json`; a part that is missing or null is said to be so.
+        evaluation: dict as in `evaluation.json`; the page says of a part that is missing or null that it is.
         pictures: dict, each entry optional, or None:
             "gallery": uint8 `(1 + targets, n, height, width, 3)`, inputs and below them their protected versions.
             "gallery_targets": names of the targets, one for each row of the gallery but the first.
@@ -25,91 +75,233 @@ def report_html(evaluation, pictures=None):
     Returns:
         str, a whole HTML document.
     """
-    pictures = pictures or {}
-    attacks = families(evaluation)
-    sections = (
-        ("glance", "At a glance", at_a_glance(attacks)),
-        ("pictures", "How does it look?", _gallery(pictures.get("gallery"), pictures.get("gallery_targets", ()))),
-        ("attacks", "What was attacked, and how?", attack_sections(evaluation, attacks, pictures.get("inversion"))),
-        ("not-attacked", "What was not attacked?", _not_attacked(evaluation, attacks)),
-        ("kept", "What are the pictures still good for?", utility_section(evaluation)),
-        ("controls", "Can these attackers be trusted?", controls_section(evaluation)),
-        ("appendix", "Appendix: method and all figures", appendix(evaluation, attacks)),
+    attacks, pictures = families(evaluation), pictures or {}
+    best, controls = strongest(attacks), evaluation.get("controls") or {}
+    gallery, names = pictures.get("gallery"), [f"as {name}" for name in pictures.get("gallery_targets") or ()]
+    names = ["original", *(names or ["protected"] * (0 if gallery is None else len(gallery) - 1))]
+    html = TEMPLATES.get_template("report.html").render(
+        evaluation=evaluation,
+        verdict=evaluation.get("verdict") or "inconclusive",
+        verdicts=words.VERDICTS,
+        findings=words.findings(evaluation, attacks),
+        best=best and best[1],
+        facts=best and _facts(best[1], evaluation),
+        families=attacks,
+        glance={
+            heading: [
+                _row(one.results[0], one.kind.question) for one in attacks if one.results and one.kind.names == names
+            ]
+            for heading, names in (("Who is in the picture?", True), ("Other questions", False))
+        },
+        gallery=None if gallery is None else list(zip(names, gallery, strict=True)),
+        inversion=[
+            (plain(name).removeprefix("for comparison, "), images)
+            for name, images in (pictures.get("inversion") or {}).items()
+        ],
+        tests=_tests(evaluation),
+        measures=_measures(evaluation.get("utility") or {}),
+        controls=controls,
+        most_rows=MOST_ROWS,
+        positive_titles=POSITIVE,
+        positive=_positive(controls.get("positive") or {}),
+        usual_checks=_usual_checks(controls.get("positive") or {}),
+        negative=_negative(controls.get("negative") or {}, evaluation),
+        confusions=_confusions(evaluation),
+        kept=list(_numbers(evaluation.get("utility") or {})),
+        settings=_settings(evaluation),
+        chart=plots.dot_chart,
+        dots=plots.hundred_dots,
+        address=plots.data_uri,
+        strip=lambda images: plots.data_uri(tile(images, len(images), gap=2)),
+        attack_rows=lambda results: [_row(one) for one in results[:MOST_ROWS]],
+        attack_table=_attack_table,
+        rates=_rates,
+        levels=lambda results: " or ".join(sorted({words.percent(one.chance) for one in results})),
+        mark_name=lambda chance: "informed guessing" if words.is_informed(chance, evaluation) else "guessing",
     )
-    contents = "".join(f"<li><a href='#{name}'>{title}</a></li>" for name, title, _ in sections)
-    body = "\n".join(f"<section id='{name}'><h2>{title}</h2>{content}</section>" for name, title, content in sections)
-    body = f"<h1>Privacy audit</h1>{_verdict(evaluation)}<ul class='contents'>{contents}</ul>\n{body}"
-    body = body.replace(" %", "\N{NO-BREAK SPACE}%")
-    return (
-        "<!DOCTYPE html>\n<html lang='en'><head><meta charset='utf-8'><meta name='viewport' "
-        "content='width=device-width, initial-scale=1'><title>Privacy audit</title>"
-        f"<style>{STYLE}</style></head><body>\n{body}\n</body></html>\n"
-    )
+    return html.replace(" %", "\N{NO-BREAK SPACE}%")
 
 
-def _verdict(evaluation):
-    verdict = evaluation.get("verdict") or "inconclusive"
-    title = words.VERDICTS.get(verdict, words.sentence(verdict))
-    text = "".join(f"<p>{escape(line)}</p>" for line in words.findings(evaluation))
-    kind = CLASSES.get(verdict, "unsure")
-    warning = "<p class='warning'><b>Quick run: weaker attackers. Do not rely on it.</b></p>"
-    return (
-        f"<div class='verdict {kind}'><b>{escape(title)}</b>{text}{_numbers(evaluation)}</div>"
-        f"{warning if evaluation.get('quick') else ''}<p class='soft'>{escape(_material(evaluation))}</p>"
-    )
+def _facts(result, evaluation):
+    """The figures in the box of the verdict: {name: value}."""
+    facts = {
+        "Strongest attack": words.percent(result.share),
+        "95 % interval": words.span(result.interval),
+        "Guessing": words.percent(evaluation.get("chance_uninformed")),
+        f"Informed guessing (targets: {evaluation.get('target_policy') or 'unknown'})": words.percent(result.chance),
+    }
+    return {name: value for name, value in facts.items() if value != "-"}
 
 
-def _numbers(evaluation):
-    """The strongest attack as a hundred dots and in figures, beside what guessing gets."""
-    best = strongest(evaluation)
-    if best is None:
-        return ""
-    result, policy = best[1], evaluation.get("target_policy") or "unknown"
-    facts = [("Strongest attack", words.percent(result.share))]
-    if result.interval:
-        facts.append(("95 % interval", words.span(result.interval)))
-    if evaluation.get("chance_uninformed") is not None:
-        facts.append(("Guessing", words.percent(evaluation["chance_uninformed"])))
-    if result.chance is not None:
-        facts.append((f"Informed guessing (targets: {policy})", words.percent(result.chance)))
-    listed = "".join(f"<div><dt>{escape(name)}</dt><dd>{value}</dd></div>" for name, value in facts)
-    dots = plots.hundred_dots(result.share, result.chance or 0.0)
-    return (
-        f"{dots}<p class='soft'>Of a hundred: grey, what guessing gets; red, what the strongest attacker names beyond "
-        f"that; hollow, not named.</p><dl class='facts'>{listed}</dl>"
-    )
+def _row(result, question=None):
+    """A result as a row of a plot, named after its attacker or, where it stands for its family, after a question."""
+    error = result.figure.get("error_levels")
+    note = f"mean error {error:.1f} of 255 levels" if is_number(error) else ""
+    name, note = (question, result.name) if question else (result.name, note)
+    alarm = result.above_chance and not result.compared
+    return plots.Row(name, result.share, result.interval, result.chance, note, alarm)
 
 
-def _material(evaluation):
-    parts = [
-        f"{evaluation[key]} {name}"
-        for key, name in (("n_train", "training"), ("n_test", "test"))
-        if evaluation.get(key)
+def _rates(figure):
+    """What an attacker finds where it may raise few false alarms, where that was measured: rows of a table."""
+    return [
+        (name, words.percent(figure[key]), words.percent(level))
+        for key, (name, level) in RATES.items()
+        if is_number(figure.get(key))
     ]
-    text = f"{' and '.join(parts)} pictures" if parts else "Pictures"
-    for key in ("identities", "expressions"):
-        if evaluation.get(key):
-            text += f", {len(evaluation[key])} {'people' if key == 'identities' else key}"
-    return text + "."
 
 
-def _gallery(gallery, targets):
-    if gallery is None:
-        return "<p class='none'>No pictures were given.</p>"
-    targets = [f"as {name}" for name in targets] or ["protected"] * (len(gallery) - 1)
-    caption = "First row: originals. Below: the same pictures, protected"
-    caption += "; each row shows the face that was put on." if targets[0] != "protected" else "."
-    return plots.picture_rows(list(zip(["original", *targets], gallery, strict=True)), caption)
+def _tests(evaluation):
+    """The four tests of the expression: rows of a plot."""
+    utility, level = evaluation.get("utility") or {}, evaluation.get("chance_expression")
+    return [
+        plots.Row(title, share(utility[key]), interval_of(utility[key]), level)
+        for key, title in EXPRESSION_TESTS.items()
+        if share(utility.get(key)) is not None
+    ]
 
 
-def _not_attacked(evaluation, attacks):
-    lines = [words.sentence(line) for line in evaluation.get("not_attacked") or ()]
-    for family in attacks:
-        for part, reason in family.absent.items():
-            title = f"{family.kind.title} ({part})" if part else family.kind.title
-            lines.append(f"{title.rstrip('?.')}: {reason}.")
-    listed = "".join(f"<li>{escape(line)}</li>" for line in lines)
-    return (
-        "<p>What was not tried cannot be called safe. A stronger attacker than these, with more pictures or more "
-        f"computing, may read more.</p><ul>{listed}</ul>"
-    )
+def _measures(utility):
+    """Whatever else is kept: {key: None, or (rows of a plot, rows of a table where there is no plot)}."""
+    utility = {key: node for key, node in utility.items() if key not in EXPRESSION_TESTS}
+    if "diversity_over_targets" in (utility.get("quality") or {}):
+        quality = dict(utility["quality"])
+        utility |= {"diversity": quality.pop("diversity_over_targets"), "quality": quality}
+    measures = {}
+    for key, node in utility.items():
+        rows = [
+            plots.Row(", ".join(map(plain, (*path, name))) or plain(key), share(one), interval_of(one))
+            for path, name, _, one in figures(node)
+        ]
+        found = rows or list(_numbers(node, key))
+        measures[key] = (rows, found) if found and node is not None else None
+    return measures
+
+
+def _numbers(node, name=""):
+    """The numbers in nested dicts, as they stand in a table: yield (name, text); texts are left out."""
+    if isinstance(node, dict) and set(node) == {"value", "interval"}:
+        yield name, f"{node['value']:.3g} [{', '.join(f'{end:.3g}' for end in node['interval'])}]"
+    elif isinstance(node, dict):
+        for key, child in node.items():
+            yield from ((f"{NAMES.get(key, plain(key))}{rest and ', '}{rest}", text) for rest, text in _numbers(child))
+    elif is_number(node):
+        yield name, f"{node:.4g}"
+    elif isinstance(node, list) and node and all(map(is_number, node)):
+        yield name, " to ".join(f"{one:.4g}" for one in node)
+    elif node is None:
+        yield name, "-"
+
+
+def _positive(positive):
+    """The strongest attacker on each control where a name can be found: {key: row of a plot}."""
+    rows = {}
+    for key, node in positive.items():
+        found = [] if _pairs(node) else [(one, name) for _, name, _, one in figures(node)]
+        if found:
+            best, name = max(found, key=lambda one: share(one[0]))
+            note = best.get("attacker", "" if name in ("", key) else plain(name))
+            title = POSITIVE.get(key, capital(plain(key)))
+            rows[key] = plots.Row(title, share(best), interval_of(best), positive.get("required"), note)
+    return rows
+
+
+def _pairs(node):
+    """The checks of a node that were made before and after a name was hidden: {name: (share before, share after)}."""
+    nodes = node.items() if isinstance(node, dict) else ()
+    pairs = {name: (share(one.get("before")), share(one.get("after"))) for name, one in nodes if isinstance(one, dict)}
+    return {name: pair for name, pair in pairs.items() if None not in pair}
+
+
+def _usual_checks(positive):
+    """What the usual checks say of an anonymizer that cheats, or None where they were not made.
+
+    Returns:
+        {"rows": of a table, "largest_change": of a pixel, in levels, or None, "caught": how often the attackers of this
+        audit find the name where the usual checks pass, else None}.
+    """
+    node = next(filter(_pairs, positive.values()), None)
+    if node is None:
+        return None
+    pairs, change = _pairs(node), node.get("largest_change")
+    named = max((after for name, (_, after) in pairs.items() if name.startswith("identity")), default=0.0)
+    caught = max((share(one) for _, _, _, one in figures(positive.get("subverted_generator"))), default=0.0)
+    passed = max(abs(after - before) for before, after in pairs.values()) <= MOST_UNSEEN and named < caught / 2
+    return {
+        "rows": [(name, *map(words.percent, pair)) for name, pair in pairs.items()],
+        "largest_change": f"{change:g}" if is_number(change) else None,
+        "caught": caught if passed else None,
+    }
+
+
+def _negative(negative, evaluation):
+    """Attackers trained on shuffled names: rows of a plot, with intervals of three standard errors."""
+    level = evaluation.get("chance_uninformed") or evaluation.get("chance")
+    rows = []
+    for name, one in (negative.get("attackers") or {}).items():
+        if one and is_number(one.get("mean")):
+            mean, error = one["mean"], 3 * (one.get("standard_error") or 0.0)
+            interval = (max(0.0, mean - error), min(1.0, mean + error)) if error else None
+            rows.append(plots.Row(name, mean, interval, level, alarm=not one.get("ok", True)))
+    return rows
+
+
+def _attack_table(results):
+    """All attackers of a group, with those that a result stands for: (headings, rows) of a table."""
+    lines = []
+    for one in results:
+        lines.append((one.name, one.figure))
+        best = str(one.figure.get("attacker"))
+        others = (one.figure.get("attackers") or {}).items()
+        lines += [
+            (one.name.removesuffix(best) + name, other) for name, other in others if name != best and share(other)
+        ]
+    extra = {
+        key: key in RATES or key.startswith(("accuracy", "auc", "lowest", "highest"))
+        for _, figure in lines
+        for key, value in figure.items()
+        if key not in SHOWN_ELSEWHERE and is_number(value)
+    }
+    titles = [RATES[key][0] if key in RATES else capital(plain(key)) for key in extra]
+    return ("Attacker", "Right", "95 % interval", *titles), [
+        (
+            name,
+            words.percent(share(figure)),
+            words.span(interval_of(figure)),
+            *(_cell(figure.get(key), is_share) for key, is_share in extra.items()),
+        )
+        for name, figure in lines
+    ]
+
+
+def _cell(value, is_share):
+    return words.percent(value) if is_share or value is None else f"{value:.5g}"
+
+
+def _confusions(evaluation):
+    """Confusion matrices: list of (title, labels, shares of each row, a grey picture of them where they are many)."""
+    found = []
+    for key, counts in (evaluation.get("confusions") or {}).items():
+        if not counts:
+            continue
+        names = evaluation.get("expressions" if key in EXPRESSION_TESTS else "identities") or ()
+        labels = names if len(names) == len(counts) else [str(number) for number in range(len(counts))]
+        counts = np.asarray(counts, dtype=np.float64)
+        shares = counts / np.maximum(1, counts.sum(axis=1, keepdims=True))
+        grey = np.repeat((255 * (1 - shares)).astype(np.uint8)[:, :, None], 3, axis=2)
+        title = f"Person: {KINDS[key].title} (strongest attacker)" if key in KINDS else capital(plain(key))
+        title = f"Expression: {EXPRESSION_TESTS[key]}" if key in EXPRESSION_TESTS else title
+        found.append((title, labels, shares.tolist(), grey if len(labels) > MOST_LABELS_IN_MATRIX else None))
+    return found
+
+
+def _settings(evaluation):
+    """The single values and lists of an evaluation: rows of a table."""
+    rows = []
+    for key, value in evaluation.items():
+        nested = value if isinstance(value, list) else [value]
+        if key in ("notes", "not_attacked", "reason") or any(isinstance(one, (dict, list)) for one in nested):
+            continue
+        text = ", ".join(map(str, value)) if isinstance(value, list) else value
+        rows.append((capital(plain(key)), f"{text:.5g}" if isinstance(text, float) else text))
+    return rows

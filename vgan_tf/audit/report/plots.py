@@ -1,22 +1,33 @@
-"""Charts, tables and pictures as HTML and inline SVG: pure functions that return str and escape what they are given."""
+"""Plots as inline SVG by matplotlib, in the colours of the style sheet, and pictures as data addresses."""
 
 import base64
 import io
-from html import escape
+import textwrap
 from typing import NamedTuple
 
 import numpy as np
+from markupsafe import Markup
+from matplotlib import style
+from matplotlib.figure import Figure
 from PIL import Image
 
 from vgan_tf.audit.report.words import percent, span
-from vgan_tf.images import tile
 
-MOST_LABELS_IN_MATRIX = 12
-PICTURE_GAP = 2
+# Stand for variables of the style sheet, so that a plot follows it in the dark and in print.
+INK, SOFT, TRACK, GUESS, DOT, BAD, GROUND = VARIABLES = [f"#01020{number}" for number in range(7)]
+NAMES = ("ink", "soft", "faint", "guess", "dot", "bad", "ground")
+# The same figures give the same bytes, whatever the user's own settings of matplotlib are.
+REPRODUCIBLE = {"svg.hashsalt": "vgan_tf", "svg.fonttype": "path", "text.parse_math": False}
+INLINE = style.context(
+    ["default", REPRODUCIBLE, {"svg.fonttype": "none", "font.size": 12, "font.family": "sans-serif"}]
+)
+WIDTH = 400  # of a plot, in its own pixels
+LETTERS_IN_NAME = 34
+LINE, NOTE, ROW = 16, 14, 29  # heights: a line of a name, a note, and the track with the space below it
 
 
 class Row(NamedTuple):
-    """A line of a chart: `value`, `interval` and `chance` in [0, 1] (values outside are drawn at the edge)."""
+    """A row of a plot: `value`, `interval` and `chance` in [0, 1] (values outside are drawn at the edge)."""
 
     name: str
     value: float
@@ -26,113 +37,82 @@ class Row(NamedTuple):
     alarm: bool = False
 
 
-def dot_chart(rows, mark=None, mark_name="guessing"):
-    """Values from 0 to 1 as dots with their intervals, one row each, labelled.
+def svg_text(figure):
+    """A figure as the text of an SVG element, without a date or other traces of when and where it was made."""
+    file = io.StringIO()
+    figure.savefig(file, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
+    text = file.getvalue()
+    return text[text.index("<svg") :].replace('pt"', '"', 2)  # width and height in pixels
 
-    Only the track is SVG, in percentages of its width: names wrap and nothing is scaled, on a phone or on a desk.
+
+def _inline(figure):
+    text = svg_text(figure)
+    for colour, name in zip(VARIABLES, NAMES, strict=True):
+        text = text.replace(colour, f"var(--{name})")
+    return Markup(text)
+
+
+def _figure(height):
+    """A figure of `WIDTH` by `height` pixels, and axes over it that count pixels from the top."""
+    figure = Figure(figsize=(WIDTH / 72, height / 72), facecolor="none")
+    axes = figure.add_axes((0, 0, 1, 1), xlim=(0, 1), ylim=(height, 0))
+    axes.set_axis_off()
+    return figure, axes
+
+
+@INLINE
+def dot_chart(rows, mark_name="guessing"):
+    """Values from 0 to 1 as dots with their intervals and the rate of guessing, each below its name.
 
     Args:
         rows: `Row`s, in their order; one with `alarm` is drawn full and red, others hollow.
-        mark: where a dashed line runs through all rows, or None: then each row has its own `chance`.
-        mark_name: what the line means.
+        mark_name: name of the dashed line, which is labelled where all rows share one `chance`.
     """
-    parts = []
-    if mark is not None:
-        place, anchor = _label_place(mark)
-        label = f"{escape(mark_name)} {percent(mark)}"
-        parts.append(
-            f"<li class='head'><div><svg aria-hidden='true'><text x='{place}' y='13' "
-            f"text-anchor='{anchor}'>{label}</text></svg></div></li>"
-        )
-    for row in rows:
-        level = row.chance if mark is None else mark
-        low_high = f"<i>{span(row.interval)}</i>" if row.interval else ""
-        note = f"<small>{escape(row.note)}</small>" if row.note else ""
-        parts.append(
-            f"<li{' class=above' if row.alarm else ''}><span>{escape(row.name)}{note}</span>"
-            f"<div>{_track(row, level)}</div><span><b>{percent(row.value)}</b>{low_high}</span></li>"
-        )
-    ticks = "".join(
-        f"<text x='{100 * tick:g}%' y='13' text-anchor='{anchor}'>{100 * tick:g} %</text>"
-        for tick, anchor in ((0.0, "start"), (0.5, "middle"), (1.0, "end"))
-    )
-    parts.append(f"<li class='axis'><div><svg aria-hidden='true'>{ticks}</svg></div></li>")
-    return f"<ul class='chart'>{''.join(parts)}</ul>"
+    names = [textwrap.wrap(row.name, LETTERS_IN_NAME) for row in rows]
+    heights = [LINE * len(name) + NOTE * bool(row.note) + ROW for name, row in zip(names, rows, strict=True)]
+    levels = {row.chance for row in rows} - {None}
+    head = 24 if len(levels) == 1 else 4
+    figure, axes = _figure(head + sum(heights) + 14)
+    if len(levels) == 1:
+        level = levels.pop()
+        side = "left" if level < 0.25 else "center" if level < 0.75 else "right"
+        label = f"{mark_name} {percent(level)}"
+        axes.text(max(0, level - 0.03 * (side == "left")), 11, label, color=SOFT, size=11, ha=side)
+    top = head
+    for row, name, height in zip(rows, names, heights, strict=True):
+        middle, colour = top + height - ROW + 12, BAD if row.alarm else DOT
+        axes.text(0, top, "\n".join(name), color=INK, va="top", linespacing=1.3)
+        axes.text(0.72, top, percent(row.value), color=BAD if row.alarm else INK, va="top", ha="right", weight="bold")
+        axes.text(1, top + 1, span(row.interval) if row.interval else "", color=SOFT, size=11, va="top", ha="right")
+        axes.text(0, top + LINE * len(name), row.note, color=SOFT, size=11, va="top")
+        value, *interval = np.clip([row.value, *(row.interval or (row.value, row.value))], 0, 1)
+        axes.plot([0, 1], [middle, middle], color=TRACK, linewidth=5, solid_capstyle="round", clip_on=False)
+        if row.chance is not None:
+            axes.plot([row.chance] * 2, [middle - 9, middle + 9], "--", color=GUESS, linewidth=1.6, clip_on=False)
+        axes.plot(interval, [middle, middle], color=colour, linewidth=2.4, clip_on=False)
+        fill = {"markerfacecolor": BAD if row.alarm else GROUND, "markeredgewidth": 2.2}
+        axes.plot(value, middle, "o", color=colour, markersize=8, clip_on=False, **fill)
+        top += height
+    for share, side in ((0, "left"), (0.5, "center"), (1, "right")):
+        axes.text(share, top + 10, f"{share:.0%}".replace("%", " %"), color=SOFT, size=11, ha=side)
+    return _inline(figure)
 
 
-def _track(row, level):
-    shapes = ["<line class='track' x1='0' x2='100%' y1='50%' y2='50%'/>"]
-    if level is not None:
-        shapes.append(f"<line class='guess' x1='{_place(level)}' x2='{_place(level)}' y1='0' y2='100%'/>")
-    if row.interval:
-        low, high = (_place(end) for end in row.interval)
-        shapes.append(f"<line class='whisker' x1='{low}' x2='{high}' y1='50%' y2='50%'/>")
-    shapes.append(f"<circle class='dot' cx='{_place(row.value)}' cy='50%' r='5'/>")
-    return f"<svg aria-hidden='true'>{''.join(shapes)}</svg>"
-
-
-def _place(value):
-    return f"{100 * min(1.0, max(0.0, value)):.2f}%"
-
-
-def _label_place(value):
-    """Where a label above `value` starts so that it stays inside: (x, text-anchor)."""
-    if value < 0.2:
-        return "0%" if value < 0.05 else _place(value - 0.03), "start"
-    return (_place(value), "middle") if value < 0.8 else ("100%", "end")
-
-
+@INLINE
 def hundred_dots(share, chance):
-    """A hundred dots: what guessing gets grey, what the attacker gets beyond it full, the rest hollow."""
+    """A hundred dots: grey for guessing, full for what the attacker names beyond it, hollow for the rest."""
     guessed, read = round(100 * chance), round(100 * share)
-    dots = []
-    for number in range(100):
-        colour = "var(--guess)" if number < min(guessed, read) else "var(--bad)" if number < read else "none"
-        dots.append(
-            f"<circle cx='{10 + number % 20 * 20}' cy='{10 + number // 20 * 20}' r='7.5' fill='{colour}' "
-            f"stroke='{'var(--guess)' if colour == 'none' else colour}' stroke-width='1.5'/>"
-        )
-    label = f"{read} of 100 named rightly, {guessed} of 100 by guessing"
-    return f"<svg viewBox='0 0 400 100' role='img' aria-label='{label}'>{''.join(dots)}</svg>"
-
-
-def table(headings, rows, emphasised=()):
-    """Rows of text cells; those whose number is in `emphasised` are bold."""
-    head = "".join(f"<th>{escape(heading)}</th>" for heading in headings)
-    body = "".join(
-        f"<tr{' style=font-weight:600' if number in emphasised else ''}>"
-        + "".join(f"<td>{escape(str(cell))}</td>" for cell in row)
-        + "</tr>"
-        for number, row in enumerate(rows)
-    )
-    return f"<div class='scroll'><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
-
-
-def confusion_matrix(counts, labels):
-    """Percent of each row: a table, or a grey picture where there are many labels."""
-    counts = np.asarray(counts, dtype=np.float64)
-    shares = counts / np.maximum(1, counts.sum(axis=1, keepdims=True))
-    if len(labels) > MOST_LABELS_IN_MATRIX:
-        grey = np.repeat((255 * (1 - shares)).astype(np.uint8)[:, :, None], 3, axis=2)
-        return f"<img class='map' src='{data_uri(grey)}' alt='confusion matrix'><p class='soft'>Darker is more.</p>"
-    head = "".join(f"<th><span>{escape(label)}</span></th>" for label in labels)
-    body = "".join(
-        f"<tr><th>{escape(label)}</th>"
-        + "".join(f"<td style='background:rgba(var(--cell),{share:.2f})'>{100 * share:.0f}</td>" for share in row)
-        + "</tr>"
-        for label, row in zip(labels, shares, strict=True)
-    )
-    return f"<div class='scroll'><table class='matrix'><thead><tr><th></th>{head}</tr></thead>{body}</table></div>"
-
-
-def picture_rows(rows, caption):
-    """Rows of pictures with a label each: `rows` of (label, uint8 `(n, height, width, 3)`)."""
-    body = "".join(
-        f"<div><span>{escape(str(label))}</span>"
-        f"<img src='{data_uri(tile(images, len(images), gap=PICTURE_GAP))}' alt='{escape(str(label))}'></div>"
-        for label, images in rows
-    )
-    return f"<figure class='pictures'>{body}<figcaption>{escape(caption)}</figcaption></figure>"
+    figure, axes = _figure(110)
+    numbers = np.arange(100)
+    for first, last, fill, edge in (
+        (0, min(guessed, read), GUESS, GUESS),
+        (min(guessed, read), read, BAD, BAD),
+        (read, 100, "none", GUESS),
+    ):
+        dots = numbers[first:last]
+        places = ((dots % 20 + 0.5) / 20, dots // 20 * 22 + 11)
+        axes.scatter(*places, s=15**2, facecolor=fill, edgecolor=edge, linewidth=1.5, clip_on=False)
+    return _inline(figure)
 
 
 def data_uri(image):

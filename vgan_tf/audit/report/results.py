@@ -1,7 +1,7 @@
-"""`evaluation.json` read as families of attacks, strongest attacker first.
+"""`evaluation.json` as families of attacks, the strongest attacker first.
 
-The families known here have words for a reader; a key that is not known here but holds figures becomes a family of its
-own, named after the key. What is missing or null becomes a reason.
+A key that is not known here but holds figures becomes a family of its own, named after the key. What is missing or null
+becomes a reason.
 """
 
 import re
@@ -12,10 +12,21 @@ AUC_OF_GUESSING = 0.5
 NO_ATTACKS = ("privacy", "controls", "utility", "confusions", "headline", "strongest")
 COMPARISONS = ("class_mean", "originals")
 READS_CODES = re.compile(r"latent|\bon (mean|sample|average)")
-# Attackers of scenarios II and III that are families of their own to a reader: how their names end.
+# Attackers of scenarios II and III that the page shows as families of their own: how their names end.
 SET_APART = {", from fresh images": "fresh", ", across targets": "transfer"}
 SETS_APART_FROM = {"scenario_2": "images", "scenario_3": "latents"}
 NOT_RUN = "this audit did not run it"
+
+
+class Kind(NamedTuple):
+    """Words for a family: `who` "named the right person in 41 of 100 `things`" if its attacks name people at all."""
+
+    title: str
+    question: str
+    who: str = "An attacker"
+    things: str = "cases"
+    names: bool = True
+    absent: str = NOT_RUN
 
 
 class Result(NamedTuple):
@@ -25,10 +36,10 @@ class Result(NamedTuple):
         name: in words.
         share: of right answers, or the AUC.
         interval: (low, high), or None.
-        chance: what guessing gets, or None where it is not known.
+        chance: the rate of guessing, or None where it is not known.
         figure: as in the evaluation.
-        reads_codes: whether it reads latent codes, not pictures.
-        compared: whether it is no attack, but stands beside the attacks to compare them with.
+        reads_codes: whether it is given latent codes instead of pictures.
+        compared: whether it is no attack, but a figure to compare the attacks with.
     """
 
     name: str
@@ -44,26 +55,14 @@ class Result(NamedTuple):
         return None not in (self.interval, self.chance) and self.interval[0] > self.chance
 
 
-class Kind(NamedTuple):
-    """Words for a family: `who` "named the right person in 41 of 100 `things`" where it `names` people at all."""
-
-    title: str
-    question: str
-    how: str
-    absent: str = NOT_RUN
-    who: str = "An attacker"
-    things: str = "cases"
-    names: bool = False
-
-
 class Family(NamedTuple):
     """Results of one kind of attack.
 
     Attributes:
         key, kind: of the attack.
-        groups: {title ("" where there is one group alone): list of `Result`, the highest share first}.
-        absent: {title of a missing part ("" for all of it): why}.
-        about: {title: what else is known of a group, {name: number or text}}.
+        groups: {title ("" where there is only one group): list of `Result`, the highest share first}.
+        absent: {title of a missing group ("" for the whole family): why}.
+        about: {title: further numbers and texts of a group, {name: value}}.
     """
 
     key: str
@@ -80,101 +79,63 @@ class Family(NamedTuple):
 
 KINDS = {
     "scenario_1": Kind(
-        "I. Learns from originals",
-        "Learnt from originals",
-        "The attacker has original pictures with names, learns the faces from them, and then reads protected pictures. "
-        "Much published work stops here, but this attacker is weak: it sees the face that was put on.",
-        who="An attacker who learnt from original pictures",
-        things="protected pictures",
-        names=True,
+        "I. Trained on originals",
+        "Trained on original pictures",
+        "An attacker trained on original pictures",
+        "protected pictures",
     ),
     "scenario_2": Kind(
-        "II. Learns from protected pictures",
-        "Learnt from protected pictures",
-        "The attacker has got protected pictures together with the true names, of people who told, for instance, and "
-        "learns from them what the protection leaves behind.",
-        who="An attacker who learnt from protected pictures with the true names",
-        things="protected pictures",
-        names=True,
+        "II. Trained on protected pictures",
+        "Trained on protected pictures",
+        "An attacker trained on protected pictures with the true names",
+        "protected pictures",
     ),
     "scenario_3": Kind(
-        "III. Learns from latent codes",
-        "Read from latent codes",
-        "The attacker holds the encoder, the part that turns a picture into a short list of numbers (its latent code), "
-        "and learns from such codes. A code that never leaves the device cannot be read. But in a clean anonymizer a "
-        "protected picture tells no more than its code, so that a code that tells nothing protects all that follows.",
-        "there are no latent codes",
-        who="An attacker who holds the encoder and learnt from its latent codes",
-        things="latent codes",
-        names=True,
+        "III. Trained on latent codes",
+        "Trained on latent codes",
+        "An attacker who holds the encoder and was trained on its latent codes",
+        "latent codes",
+        absent="there are no latent codes",
     ),
     "fresh": Kind(
-        "Learns from fresh pictures",
-        "Learnt from fresh pictures",
-        "An anonymizer hides best the pictures that it was trained on, and who learns from those may learn too little. "
-        "This attacker learns from further pictures of the same people, which trained nothing.",
-        "the data has no further pictures of the same people",
-        who="An attacker who learnt from fresh pictures of the same people",
-        names=True,
+        "Trained on fresh pictures",
+        "Trained on fresh pictures",
+        "An attacker trained on fresh pictures of the same people",
+        absent="the data has no further pictures of the same people",
     ),
     "averaging": Kind(
         "Several pictures of one person",
         "From several pictures together",
-        "The attacker knows that some protected pictures show one person, and reads them together: what each of them "
-        "tells faintly adds up.",
-        "no person has pictures enough",
-        who="An attacker who reads several protected pictures of one person together",
-        names=True,
+        "An attacker who is given several protected pictures of one person together",
+        absent="nobody has enough pictures",
     ),
     "transfer": Kind(
-        "Other target faces",
-        "Under other target faces",
-        "The attacker learns from pictures that were given some target faces, and reads pictures that were given "
-        "others. If this works, the trace does not depend on the face that was put on.",
-        "which face was put on is not known",
-        who="An attacker who learnt from pictures with other target faces",
-        things="protected pictures",
-        names=True,
+        "Other target identities",
+        "With other target identities",
+        "An attacker trained on pictures with other target identities",
+        "protected pictures",
+        absent="the target identities are not known",
     ),
     "robustness": Kind(
         "After compression, blur and noise",
         "After JPEG, blur or noise",
-        "Pictures seldom travel untouched. The attacker learns from protected pictures after the changes named here, "
-        "and reads such pictures. A trace hidden in the finest detail vanishes with them; one in the shape of the face "
-        "stays.",
-        who="An attacker who reads protected pictures after such changes",
-        things="pictures",
-        names=True,
+        "An attacker who is given protected pictures after such changes",
+        "pictures",
     ),
-    "linkability": Kind(
-        "Are two pictures of the same person?",
-        "Are two pictures of the same person?",
-        "No names here: the attacker sees one pair of protected pictures that show the same person, and one that shows "
-        "two persons, and says which is which. Pictures that can be linked can be collected, and one slip names all. "
-        "The tables tell how many pairs it finds when only 1 % or 0.1 % of the others may be taken for one by mistake.",
-    ),
+    "linkability": Kind("Are two pictures of the same person?", "Are two pictures of the same person?", names=False),
     "open_set": Kind(
-        "Which stranger is it?",
-        "Which stranger is it?",
-        "The people here were seen by neither the anonymizer nor the attacker in training. The attacker has a few "
-        "pictures of each and finds the one who is shown.",
-        "the data has no other people",
+        "Which stranger is it?", "Which stranger is it?", names=False, absent="the data has no other people"
     ),
     "inversion": Kind(
-        "Can the original be brought back?",
-        "From an original drawn again",
-        "The attacker learns to draw the original again, and readers who know the originals name the person in the "
-        "drawing. Who recognises no more people than in the mean face of the expression has got back no face.",
-        who="An attacker who draws the original again",
-        names=True,
+        "Can the original be reconstructed?",
+        "From a reconstructed original",
+        "An attacker who reconstructs the original",
     ),
     "membership": Kind(
         "Was it used in training?",
         "Was it used in training?",
-        "The attacker sees one picture (or person) that trained the anonymizer and one that did not, and says which is "
-        "which. That a person was in the training data can itself be a secret. The tables tell how many it finds when "
-        "only 1 % or 0.1 % of the others may be named by mistake.",
-        "it is not known which pictures trained the anonymizer",
+        names=False,
+        absent="it is not known which pictures the anonymizer was trained on",
     ),
 }
 GROUPS = {
@@ -183,10 +144,13 @@ GROUPS = {
     "test": "known people",
     "strangers": "strangers",
     "identities": "people",
-    "from_latent": "drawn from the latent code",
-    "from_protected": "drawn from the protected picture",
+    "from_latent": "reconstructed from the latent code",
+    "from_protected": "reconstructed from the protected picture",
     "class_mean": "for comparison, the mean face of the expression",
-    "originals": "for comparison, the originals as they were",
+    "originals": "for comparison, the originals",
+    "reader_of_originals": "classifier trained on originals",
+    "reader_of_protected": "classifier trained on protected",
+    "a_reader_for_each": "a classifier for each, trained on its own kind",
 }
 MEMBERSHIP_GROUPS = {"images": "training pictures", "identities": "training people"}
 ABSENT_GROUPS = {
@@ -194,63 +158,44 @@ ABSENT_GROUPS = {
     "from_latent": "there are no latent codes",
     "strangers": "the data has no other people",
     "identities": "the data has no other people",
-    "images": "it is not known which pictures trained the anonymizer",
+    "images": "it is not known which pictures the anonymizer was trained on",
 }
 
 
 def families(evaluation):
     """All families of attacks, known ones first: list of `Family`; those without results say why in `absent`."""
     privacy = evaluation.get("privacy") or {}
-    found = {key: node for key, node in evaluation.items() if key not in NO_ATTACKS} | _set_apart(privacy)
-    chance = evaluation.get("chance")
-    listed = [_family(key, kind, found, chance) for key, kind in KINDS.items()]
-    for key in found:
-        if key not in KINDS:
-            title = capital(plain(key))
-            listed.append(_family(key, Kind(title, title, "", names=key in privacy), found, chance))
-    return [one for one in listed if one.key in KINDS or one.groups]
-
-
-def _set_apart(privacy):
-    """The scenarios, some of whose attackers become scenarios of their own: a dict like `privacy`."""
-    scenarios = dict(privacy)
-    for scenario, kind in SETS_APART_FROM.items():
-        if not (privacy.get(scenario) or {}).get("attackers"):
-            continue
-        kept = dict(privacy[scenario]["attackers"])
-        for name in privacy[scenario]["attackers"]:
-            for ending, family in SET_APART.items():
-                if name.endswith(ending):
-                    groups = scenarios.get(family) or {}
-                    others = (groups.get(kind) or {}).get("attackers", {})
-                    here = {"attackers": others | {name.removesuffix(ending): kept.pop(name)}}
-                    scenarios[family] = groups | {kind: here}
-        scenarios[scenario] = {"attackers": kept}
-    return scenarios
-
-
-def _family(key, kind, found, chance):
-    groups, absent, about = {}, {}, {}
-    if found.get(key) is None:
-        return Family(key, kind, groups, {"": kind.absent if key in found else NOT_RUN}, about)
-    words = MEMBERSHIP_GROUPS if key == "membership" else {}
-    for path, name, level, figure in figures(found[key], chance):
-        title = ", ".join(words.get(part, plain(part)) for part in path)
-        codes = key == "scenario_3" or bool(READS_CODES.search(" ".join((*path, name, str(figure.get("attacker"))))))
-        result = _result(plain(name), level, figure)._replace(reads_codes=codes, compared=name in COMPARISONS)
-        groups.setdefault(title, []).append(result)
-        about[title] = _about(found[key], path)
-    for path in _missing(found[key]):
-        title = ", ".join(words.get(part, plain(part)) for part in path)
-        absent[title] = ABSENT_GROUPS.get(path[-1], "not given")
-    if not groups and not absent:
-        absent[""] = kind.absent
-    groups = {title: sorted(group, key=lambda one: -one.share) for title, group in groups.items()}
-    return Family(key, kind, groups, absent, about)
+    nodes = {key: node for key, node in evaluation.items() if key not in NO_ATTACKS} | privacy
+    unknown = {key: capital(plain(key)) for key in nodes if key not in KINDS}
+    kinds = KINDS | {key: Kind(title, title, names=key in privacy) for key, title in unknown.items()}
+    listed = {key: Family(key, kind, {}, {}, {}) for key, kind in kinds.items()}
+    for key, node in nodes.items():
+        words = MEMBERSHIP_GROUPS if key == "membership" else {}
+        for path, name, level, figure in figures(node, evaluation.get("chance")):
+            text = " ".join((*path, name, str(figure.get("attacker"))))
+            codes = key == "scenario_3" or bool(READS_CODES.search(text))
+            family, title = listed[key], ", ".join(words.get(part, plain(part)) for part in path)
+            ending = next((one for one in SET_APART if name.endswith(one)), None)
+            if ending and key in SETS_APART_FROM:
+                family, title = listed[SET_APART[ending]], plain(SETS_APART_FROM[key])
+                name = name.removesuffix(ending)
+            label = ": ".join(filter(None, (plain(name), figure.get("attacker"))))
+            result = Result(label, share(figure), interval_of(figure), level, figure, codes, name in COMPARISONS)
+            family.groups.setdefault(title, []).append(result)
+            family.about[title] = _about(node, path)
+        for path in _missing(node):
+            title = ", ".join(words.get(part, plain(part)) for part in path)
+            listed[key].absent[title] = ABSENT_GROUPS.get(path[-1], "not given")
+    for key, family in listed.items():
+        for group in family.groups.values():
+            group.sort(key=lambda one: -one.share)
+        if not family.groups and not family.absent:
+            family.absent[""] = family.kind.absent if key in nodes else NOT_RUN
+    return [one for key, one in listed.items() if key in KINDS or one.groups]
 
 
 def figures(node, chance=None, path=()):
-    """Find all figures in nested dicts: yield (path of groups, name, chance that holds there, figure).
+    """Find all figures in nested dicts: yield (path of groups, name, rate of guessing, figure).
 
     A dict is a figure where it holds an accuracy or an AUC. "strongest" only repeats one of its neighbours, and
     "recognised", the best of its neighbours, stands for them all.
@@ -267,13 +212,12 @@ def figures(node, chance=None, path=()):
         yield from figures({**about, **node["recognised"]}, chance, path)
         return
     for key, child in node.items():
-        if key == "strongest" and "attackers" in node:
-            continue
-        yield from figures(child, chance, path if key in ("attackers", "strongest") else (*path, key))
+        if not (key == "strongest" and "attackers" in node):
+            yield from figures(child, chance, path if key in ("attackers", "strongest") else (*path, key))
 
 
 def _missing(node, path=()):
-    """Paths of the parts that are null although their neighbours are dicts."""
+    """Paths of the entries that are null although they stand beside dicts."""
     if not isinstance(node, dict) or share(node) is not None:
         return
     for key, child in node.items():
@@ -302,12 +246,6 @@ def is_number(value):
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def _result(name, chance, figure):
-    if figure.get("attacker"):
-        name = f"{name}: {figure['attacker']}" if name else figure["attacker"]
-    return Result(name, share(figure), interval_of(figure), chance, figure)
-
-
 def interval_of(figure):
     return tuple(figure["interval"]) if figure.get("interval") else None
 
@@ -321,11 +259,11 @@ def capital(text):
     return text[:1].upper() + text[1:]
 
 
-def strongest(evaluation, pictures_only=False):
-    """The attack that names most people, of all or of those on pictures: (`Family`, `Result`), or None without any."""
+def strongest(attacks, pictures_only=False):
+    """Of all families, or of attacks on pictures, the attack that names most people: (`Family`, `Result`), or None."""
     candidates = [
         (family, result)
-        for family in families(evaluation)
+        for family in attacks
         if family.kind.names
         for result in family.results
         if not (pictures_only and result.reads_codes)

@@ -10,7 +10,7 @@ VERDICTS = {
 
 
 def of_100(share):
-    """A share as "41 of 100"; never "0" or "100" unless it is so exactly."""
+    """A share as "41 of 100"; never "0" or "100" unless it is exactly that."""
     count = round(100 * share)
     if count == 0 and share > 0:
         return "fewer than 1 of 100"
@@ -33,52 +33,54 @@ def sentence(text):
     return capital(str(text)) + ("" if str(text).endswith((".", "!", "?")) else ".")
 
 
-def named(family, result):
-    """What an attack that names people came to: "An attacker who ... named the right person in 41 of 100 pictures"."""
-    return f"{family.kind.who} named the right person in {of_100(result.share)} {family.kind.things}"
-
-
 def is_informed(chance, evaluation):
-    """Whether a level of guessing is that of one who reads which face was put on, and gains by it."""
+    """Whether a rate of guessing is that of someone who rules out the target identity, and gains by it."""
     blind = evaluation.get("chance_uninformed")
     return None not in (chance, blind) and chance == evaluation.get("chance") and chance > blind + 1e-9
 
 
 def guessing(chance, evaluation):
-    """What one gets without looking, and with a look at the target alone: "guessing gets 17 of 100"."""
+    """The rate of guessing, blind and with the target identity ruled out: "guessing gets 17 of 100"."""
     if chance is None:
-        return "what guessing gets is not known"
+        return "the rate of guessing is not known"
     if not is_informed(chance, evaluation):
         return f"guessing gets {of_100(chance)}"
     blind = of_100(evaluation["chance_uninformed"])
-    return f"guessing gets {blind}, and {of_100(chance)} if one rules out the face that was put on"
+    return f"guessing gets {blind}, and {of_100(chance)} if the target identity is ruled out"
 
 
-def findings(evaluation):
-    """The strongest attack, the strongest on pictures alone, and what the verdict makes of them: list of sentences."""
-    best = strongest(evaluation)
+def findings(evaluation, attacks):
+    """The strongest attack, the strongest on pictures alone, and what the verdict makes of them: list of sentences.
+
+    Args:
+        evaluation: dict as in `evaluation.json`.
+        attacks: its `families`.
+    """
+    best = strongest(attacks)
     if best is None:
         return [sentence(evaluation.get("reason") or "no attack names people")]
-    family, result = best
-    attacks = sum(len(one.results) for one in families(evaluation) if one.kind.names)
+    (kind, result), pictures = (best[0].kind, best[1]), strongest(attacks, pictures_only=True)
+    count = sum(len(one.results) for one in attacks if one.kind.names)
     interval = f", 95 % interval {span(result.interval)}" if result.interval else ""
-    lines = [f"{named(family, result)}; {guessing(result.chance, evaluation)}."]
-    lines.append(f"This is the strongest of {attacks} attacks that name people ({result.name}{interval}).")
-    pictures = strongest(evaluation, pictures_only=True)
+    lines = [
+        f"{kind.who} named the right person in {of_100(result.share)} {kind.things}; "
+        f"{guessing(result.chance, evaluation)}.",
+        f"This is the strongest of {count} attacks that name people ({result.name}{interval}).",
+    ]
     if result.reads_codes and pictures:
-        share = of_100(pictures[1].share)
-        lines.append(f"Without the codes, from pictures alone, the strongest named {share} ({pictures[1].name}).")
+        named = of_100(pictures[1].share)
+        lines.append(f"Without the codes, from pictures alone, the strongest named {named} ({pictures[1].name}).")
     if evaluation.get("verdict") == "no leak found":
-        lines.append("What lies above guessing there is within luck. That is no guarantee against other attackers.")
+        lines.append("What lies above guessing here can be luck. This is no guarantee against other attackers.")
     elif evaluation.get("verdict") == "inconclusive":
         lines.append(f"Do not rely on it: {evaluation.get('reason') or 'no reason was given'}.")
-    others = [one for one in families(evaluation) if not one.kind.names and one.results and one.results[0].above_chance]
     answered = ", ".join(
         f"“{one.kind.question}” ({of_100(one.results[0].share)}, guessing {of_100(one.results[0].chance)})"
-        for one in others
+        for one in attacks
+        if not one.kind.names and one.results and one.results[0].above_chance
     )
     if answered:
-        lines.append(f"Other questions that are answered better than by guessing: {answered}.")
+        lines.append(f"Other questions that attackers answer better than by guessing: {answered}.")
     return lines
 
 
@@ -89,4 +91,4 @@ def headline(evaluation):
         evaluation: dict as in `evaluation.json`; parts may be missing.
     """
     verdict = evaluation.get("verdict") or "inconclusive"
-    return " ".join([VERDICTS.get(verdict, sentence(verdict)), *findings(evaluation)])
+    return " ".join([VERDICTS.get(verdict, sentence(verdict)), *findings(evaluation, families(evaluation))])
