@@ -348,9 +348,10 @@ def paths_in(node, depth=3):
 
 def test_missing_and_null_parts_are_said_to_be_so(monkeypatch):
     full = example()
-    once = functools.cache(lambda rows, name: dot_chart(list(rows), name))  # the same plots stand in each of the pages
-    dot_chart = plots.dot_chart
-    monkeypatch.setattr(plots, "dot_chart", lambda rows, name: once(tuple(rows), name))
+    # The same plots stand in most of these pages.
+    chart, dots = functools.cache(plots.dot_chart), functools.cache(plots.hundred_dots)
+    monkeypatch.setattr(plots, "dot_chart", lambda rows, *name: chart(tuple(rows), *name))
+    monkeypatch.setattr(plots, "hundred_dots", dots)
     for path in paths_in(full):
         for change in ("missing", "null"):
             evaluation = copy.deepcopy(full)

@@ -4,24 +4,12 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from vgan_tf.audit.report import plots, words
-from vgan_tf.audit.report.results import (
-    KINDS,
-    SHARES,
-    capital,
-    families,
-    figures,
-    interval_of,
-    is_number,
-    plain,
-    share,
-    strongest,
-)
+from vgan_tf.audit.report.results import KINDS, SHARES, capital, families, figures, interval_of, is_number, plain, share
 from vgan_tf.images import tile
 
 MOST_ROWS = 10  # of a plot; weaker attackers stand in the appendix
 MOST_LABELS_IN_MATRIX = 12
 MOST_UNSEEN = 0.05  # by which the figures of a usual check may differ before and after, if it passes
-SHOWN_ELSEWHERE = ("attacker", "interval", "chance", *SHARES)
 EXPRESSION_TESTS = {
     "original_to_original": "trained on originals, tested on originals",
     "original_to_protected": "trained on originals, tested on protected",
@@ -59,7 +47,7 @@ TEMPLATES = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-TEMPLATES.filters |= {"plain": plain, "capital": capital, "percent": words.percent, "sentence": words.sentence}
+TEMPLATES.filters |= {one.__name__: one for one in (plain, capital, words.percent, words.span, words.sentence)}
 
 
 def report_html(evaluation, pictures=None):
@@ -76,7 +64,7 @@ def report_html(evaluation, pictures=None):
         str, a whole HTML document.
     """
     attacks, pictures = families(evaluation), pictures or {}
-    best, controls = strongest(attacks), evaluation.get("controls") or {}
+    best, controls = words.strongest(attacks), evaluation.get("controls") or {}
     gallery, names = pictures.get("gallery"), [f"as {name}" for name in pictures.get("gallery_targets") or ()]
     names = ["original", *(names or ["protected"] * (0 if gallery is None else len(gallery) - 1))]
     html = TEMPLATES.get_template("report.html").render(
@@ -85,11 +73,10 @@ def report_html(evaluation, pictures=None):
         verdicts=words.VERDICTS,
         findings=words.findings(evaluation, attacks),
         best=best and best[1],
-        facts=best and _facts(best[1], evaluation),
         families=attacks,
         glance={
             heading: [
-                _row(one.results[0], one.kind.question) for one in attacks if one.results and one.kind.names == names
+                _row(one.results[0], one.kind.title) for one in attacks if one.results and one.kind.names == names
             ]
             for heading, names in (("Who is in the picture?", True), ("Other questions", False))
         },
@@ -113,31 +100,20 @@ def report_html(evaluation, pictures=None):
         dots=plots.hundred_dots,
         address=plots.data_uri,
         strip=lambda images: plots.data_uri(tile(images, len(images), gap=2)),
-        attack_rows=lambda results: [_row(one) for one in results[:MOST_ROWS]],
+        attack_rows=lambda group: [_row(one) for one in group[:MOST_ROWS]],
         attack_table=_attack_table,
         rates=_rates,
-        levels=lambda results: " or ".join(sorted({words.percent(one.chance) for one in results})),
+        levels=lambda group: " or ".join(sorted({words.percent(one.chance) for one in group})),
         mark_name=lambda chance: "informed guessing" if words.is_informed(chance, evaluation) else "guessing",
     )
     return html.replace(" %", "\N{NO-BREAK SPACE}%")
 
 
-def _facts(result, evaluation):
-    """The figures in the box of the verdict: {name: value}."""
-    facts = {
-        "Strongest attack": words.percent(result.share),
-        "95 % interval": words.span(result.interval),
-        "Guessing": words.percent(evaluation.get("chance_uninformed")),
-        f"Informed guessing (targets: {evaluation.get('target_policy') or 'unknown'})": words.percent(result.chance),
-    }
-    return {name: value for name, value in facts.items() if value != "-"}
-
-
-def _row(result, question=None):
-    """A result as a row of a plot, named after its attacker or, where it stands for its family, after a question."""
+def _row(result, family=None):
+    """A result as a row of a plot, named after its attacker or, where it stands for its whole family, after that."""
     error = result.figure.get("error_levels")
     note = f"mean error {error:.1f} of 255 levels" if is_number(error) else ""
-    name, note = (question, result.name) if question else (result.name, note)
+    name, note = (family, result.name) if family else (result.name, note)
     alarm = result.above_chance and not result.compared
     return plots.Row(name, result.share, result.interval, result.chance, note, alarm)
 
@@ -246,36 +222,27 @@ def _negative(negative, evaluation):
     return rows
 
 
-def _attack_table(results):
+def _attack_table(group):
     """All attackers of a group, with those that a result stands for: (headings, rows) of a table."""
     lines = []
-    for one in results:
+    for one in group:
         lines.append((one.name, one.figure))
-        best = str(one.figure.get("attacker"))
-        others = (one.figure.get("attackers") or {}).items()
-        lines += [
-            (one.name.removesuffix(best) + name, other) for name, other in others if name != best and share(other)
-        ]
-    extra = {
-        key: key in RATES or key.startswith(("accuracy", "auc", "lowest", "highest"))
-        for _, figure in lines
-        for key, value in figure.items()
-        if key not in SHOWN_ELSEWHERE and is_number(value)
-    }
+        best, others = str(one.figure.get("attacker")), one.figure.get("attackers") or {}
+        lines += [(one.name.removesuffix(best) + name, other) for name, other in others.items() if name != best]
+    lines = [(name, figure) for name, figure in lines if share(figure) is not None]
+    extra = {key: None for _, figure in lines for key, value in figure.items() if is_number(value)}
+    extra = [key for key in extra if key not in ("chance", *SHARES)]
     titles = [RATES[key][0] if key in RATES else capital(plain(key)) for key in extra]
-    return ("Attacker", "Right", "95 % interval", *titles), [
-        (
-            name,
-            words.percent(share(figure)),
-            words.span(interval_of(figure)),
-            *(_cell(figure.get(key), is_share) for key, is_share in extra.items()),
-        )
+    rows = [
+        (name, words.percent(share(figure)), words.span(interval_of(figure)), *(_cell(key, figure) for key in extra))
         for name, figure in lines
     ]
+    return ("Attacker", "Right", "95 % interval", *titles), rows
 
 
-def _cell(value, is_share):
-    return words.percent(value) if is_share or value is None else f"{value:.5g}"
+def _cell(key, figure):
+    is_share = key in RATES or key.startswith(("accuracy", "auc", "lowest", "highest"))
+    return words.percent(figure.get(key)) if is_share or figure.get(key) is None else f"{figure[key]:.5g}"
 
 
 def _confusions(evaluation):
@@ -284,14 +251,15 @@ def _confusions(evaluation):
     for key, counts in (evaluation.get("confusions") or {}).items():
         if not counts:
             continue
-        names = evaluation.get("expressions" if key in EXPRESSION_TESTS else "identities") or ()
-        labels = names if len(names) == len(counts) else [str(number) for number in range(len(counts))]
-        counts = np.asarray(counts, dtype=np.float64)
-        shares = counts / np.maximum(1, counts.sum(axis=1, keepdims=True))
+        of, names = "Expression", evaluation.get("expressions")
+        title = EXPRESSION_TESTS.get(key)
+        if title is None:
+            of, names = "Person", evaluation.get("identities")
+            title = f"{KINDS[key].title} (strongest attacker)" if key in KINDS else plain(key)
+        labels = names if len(names or ()) == len(counts) else list(map(str, range(len(counts))))
+        shares = np.asarray(counts) / np.maximum(1, np.sum(counts, axis=1, keepdims=True))
         grey = np.repeat((255 * (1 - shares)).astype(np.uint8)[:, :, None], 3, axis=2)
-        title = f"Person: {KINDS[key].title} (strongest attacker)" if key in KINDS else capital(plain(key))
-        title = f"Expression: {EXPRESSION_TESTS[key]}" if key in EXPRESSION_TESTS else title
-        found.append((title, labels, shares.tolist(), grey if len(labels) > MOST_LABELS_IN_MATRIX else None))
+        found.append((f"{of}: {title}", labels, shares.tolist(), grey if len(labels) > MOST_LABELS_IN_MATRIX else None))
     return found
 
 

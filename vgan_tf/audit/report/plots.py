@@ -23,7 +23,7 @@ INLINE = style.context(
 )
 WIDTH = 400  # of a plot, in its own pixels
 LETTERS_IN_NAME = 34
-LINE, NOTE, ROW = 16, 14, 29  # heights: a line of a name, a note, and the track with the space below it
+LINE, ROW = 15, 30  # heights: a line of text, and the track with the space below it
 
 
 class Row(NamedTuple):
@@ -69,7 +69,7 @@ def dot_chart(rows, mark_name="guessing"):
         mark_name: name of the dashed line, which is labelled where all rows share one `chance`.
     """
     names = [textwrap.wrap(row.name, LETTERS_IN_NAME) for row in rows]
-    heights = [LINE * len(name) + NOTE * bool(row.note) + ROW for name, row in zip(names, rows, strict=True)]
+    heights = [LINE * (len(name) + bool(row.note)) + ROW for name, row in zip(names, rows, strict=True)]
     levels = {row.chance for row in rows} - {None}
     head = 24 if len(levels) == 1 else 4
     figure, axes = _figure(head + sum(heights) + 14)
@@ -81,10 +81,11 @@ def dot_chart(rows, mark_name="guessing"):
     top = head
     for row, name, height in zip(rows, names, heights, strict=True):
         middle, colour = top + height - ROW + 12, BAD if row.alarm else DOT
-        axes.text(0, top, "\n".join(name), color=INK, va="top", linespacing=1.3)
-        axes.text(0.72, top, percent(row.value), color=BAD if row.alarm else INK, va="top", ha="right", weight="bold")
-        axes.text(1, top + 1, span(row.interval) if row.interval else "", color=SOFT, size=11, va="top", ha="right")
-        axes.text(0, top + LINE * len(name), row.note, color=SOFT, size=11, va="top")
+        for number, line in enumerate([*name, *[row.note] * bool(row.note)]):
+            size, ink = (12, INK) if number < len(name) else (11, SOFT)
+            axes.text(0, top + 12 + LINE * number, line, color=ink, size=size)
+        axes.text(0.72, top + 12, percent(row.value), color=BAD if row.alarm else INK, ha="right", weight="bold")
+        axes.text(1, top + 12, span(row.interval) if row.interval else "", color=SOFT, size=11, ha="right")
         value, *interval = np.clip([row.value, *(row.interval or (row.value, row.value))], 0, 1)
         axes.plot([0, 1], [middle, middle], color=TRACK, linewidth=5, solid_capstyle="round", clip_on=False)
         if row.chance is not None:

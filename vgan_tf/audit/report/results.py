@@ -22,7 +22,6 @@ class Kind(NamedTuple):
     """Words for a family: `who` "named the right person in 41 of 100 `things`" if its attacks name people at all."""
 
     title: str
-    question: str
     who: str = "An attacker"
     things: str = "cases"
     names: bool = True
@@ -78,64 +77,44 @@ class Family(NamedTuple):
 
 
 KINDS = {
-    "scenario_1": Kind(
-        "I. Trained on originals",
-        "Trained on original pictures",
-        "An attacker trained on original pictures",
-        "protected pictures",
-    ),
+    "scenario_1": Kind("I. Trained on originals", "An attacker trained on original pictures", "protected pictures"),
     "scenario_2": Kind(
         "II. Trained on protected pictures",
-        "Trained on protected pictures",
         "An attacker trained on protected pictures with the true names",
         "protected pictures",
     ),
     "scenario_3": Kind(
         "III. Trained on latent codes",
-        "Trained on latent codes",
         "An attacker who holds the encoder and was trained on its latent codes",
         "latent codes",
         absent="there are no latent codes",
     ),
     "fresh": Kind(
         "Trained on fresh pictures",
-        "Trained on fresh pictures",
         "An attacker trained on fresh pictures of the same people",
         absent="the data has no further pictures of the same people",
     ),
     "averaging": Kind(
         "Several pictures of one person",
-        "From several pictures together",
         "An attacker who is given several protected pictures of one person together",
         absent="nobody has enough pictures",
     ),
     "transfer": Kind(
         "Other target identities",
-        "With other target identities",
         "An attacker trained on pictures with other target identities",
         "protected pictures",
         absent="the target identities are not known",
     ),
     "robustness": Kind(
         "After compression, blur and noise",
-        "After JPEG, blur or noise",
         "An attacker who is given protected pictures after such changes",
         "pictures",
     ),
-    "linkability": Kind("Are two pictures of the same person?", "Are two pictures of the same person?", names=False),
-    "open_set": Kind(
-        "Which stranger is it?", "Which stranger is it?", names=False, absent="the data has no other people"
-    ),
-    "inversion": Kind(
-        "Can the original be reconstructed?",
-        "From a reconstructed original",
-        "An attacker who reconstructs the original",
-    ),
+    "linkability": Kind("Are two pictures of the same person?", names=False),
+    "open_set": Kind("Which stranger is it?", names=False, absent="the data has no other people"),
+    "inversion": Kind("Can the original be reconstructed?", "An attacker who reconstructs the original"),
     "membership": Kind(
-        "Was it used in training?",
-        "Was it used in training?",
-        names=False,
-        absent="it is not known which pictures the anonymizer was trained on",
+        "Was it used in training?", names=False, absent="it is not known which pictures the anonymizer was trained on"
     ),
 }
 GROUPS = {
@@ -167,7 +146,7 @@ def families(evaluation):
     privacy = evaluation.get("privacy") or {}
     nodes = {key: node for key, node in evaluation.items() if key not in NO_ATTACKS} | privacy
     unknown = {key: capital(plain(key)) for key in nodes if key not in KINDS}
-    kinds = KINDS | {key: Kind(title, title, names=key in privacy) for key, title in unknown.items()}
+    kinds = KINDS | {key: Kind(title, names=key in privacy) for key, title in unknown.items()}
     listed = {key: Family(key, kind, {}, {}, {}) for key, kind in kinds.items()}
     for key, node in nodes.items():
         words = MEMBERSHIP_GROUPS if key == "membership" else {}
@@ -257,15 +236,3 @@ def plain(key):
 
 def capital(text):
     return text[:1].upper() + text[1:]
-
-
-def strongest(attacks, pictures_only=False):
-    """Of all families, or of attacks on pictures, the attack that names most people: (`Family`, `Result`), or None."""
-    candidates = [
-        (family, result)
-        for family in attacks
-        if family.kind.names
-        for result in family.results
-        if not (pictures_only and result.reads_codes)
-    ]
-    return max(candidates, key=lambda one: one[1].share, default=None)

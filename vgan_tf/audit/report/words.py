@@ -1,6 +1,6 @@
 """Figures in plain words, and no more than the figures support."""
 
-from vgan_tf.audit.report.results import capital, families, strongest
+from vgan_tf.audit.report.results import capital, families
 
 VERDICTS = {
     "leaks": "It leaks: who is in the picture can be found out.",
@@ -49,6 +49,18 @@ def guessing(chance, evaluation):
     return f"guessing gets {blind}, and {of_100(chance)} if the target identity is ruled out"
 
 
+def strongest(attacks, pictures_only=False):
+    """Of all families, or of attacks on pictures, the attack that names most people: (`Family`, `Result`), or None."""
+    candidates = [
+        (family, result)
+        for family in attacks
+        if family.kind.names
+        for result in family.results
+        if not (pictures_only and result.reads_codes)
+    ]
+    return max(candidates, key=lambda one: one[1].share, default=None)
+
+
 def findings(evaluation, attacks):
     """The strongest attack, the strongest on pictures alone, and what the verdict makes of them: list of sentences.
 
@@ -75,7 +87,7 @@ def findings(evaluation, attacks):
     elif evaluation.get("verdict") == "inconclusive":
         lines.append(f"Do not rely on it: {evaluation.get('reason') or 'no reason was given'}.")
     answered = ", ".join(
-        f"“{one.kind.question}” ({of_100(one.results[0].share)}, guessing {of_100(one.results[0].chance)})"
+        f"“{one.kind.title}” ({of_100(one.results[0].share)}, guessing {of_100(one.results[0].chance)})"
         for one in attacks
         if not one.kind.names and one.results and one.results[0].above_chance
     )
