@@ -319,9 +319,9 @@ def test_plots_follow_the_style_sheet_and_show_what_they_are_given():
     assert texts == [
         "guessing 25.0 %",
         "<b> $x$",
+        "a note",
         "50.0 %",
         "40.0 to 60.0 %",
-        "a note",
         "y",
         "200.0 %",
         "0 %",
