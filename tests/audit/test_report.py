@@ -160,7 +160,7 @@ def example():
             "protected_to_protected": figure(0.993, 0.006),
             "protected_to_original": figure(0.673),
             "target_success": figure(1.0, 0.006),
-            "ceiling": {"reader_of_originals": figure(1.0, 0.006), "reader_of_protected": figure(1.0, 0.006)},
+            "ceiling": {"classifier_of_originals": figure(1.0, 0.006), "classifier_of_protected": figure(1.0, 0.006)},
             "per_expression": {name: figure(0.9, 0.06) for name in EXPRESSIONS},
             "intensity_r2": {
                 "original": 0.851,

@@ -127,9 +127,9 @@ GROUPS = {
     "from_protected": "reconstructed from the protected picture",
     "class_mean": "for comparison, the mean face of the expression",
     "originals": "for comparison, the originals",
-    "reader_of_originals": "classifier trained on originals",
-    "reader_of_protected": "classifier trained on protected",
-    "a_reader_for_each": "a classifier for each, trained on its own kind",
+    "classifier_of_originals": "classifier trained on originals",
+    "classifier_of_protected": "classifier trained on protected",
+    "a_classifier_for_each": "a classifier for each, trained on its own kind",
 }
 MEMBERSHIP_GROUPS = {"images": "training pictures", "identities": "training people"}
 ABSENT_GROUPS = {
