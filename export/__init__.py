@@ -1,16 +1,12 @@
-"""Export: a run folder becomes a folder of verified `.tflite` files. `export_run` does it.
+"""Export: a run folder becomes a folder of verified `.tflite` files, by `export_run`."""
 
-Public names load on first use, so that asking for help imports no TensorFlow.
-"""
-
-import importlib
-
-_HOMES = {"RECIPES": "convert", "export_run": "pipeline"}
-
-__all__ = list(_HOMES)
+__all__ = ["export_run"]
 
 
 def __getattr__(name):
-    if name not in _HOMES:
+    """Load `export_run` on first use, so that `--help` imports no TensorFlow."""
+    if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
+    from .pipeline import export_run
+
+    return export_run

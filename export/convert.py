@@ -3,7 +3,6 @@
 import tempfile
 
 import keras
-import numpy as np
 import tensorflow as tf
 from keras import layers
 
@@ -15,7 +14,7 @@ INTEGER_RECIPES = ("int8", "qat")
 
 
 class Winner(layers.Layer):
-    """As in vgan_tf.networks.prototypes; Keras's own argmax has an operator that no file has."""
+    """The model's layer of that name. Keras's own argmax has an operator that TFLite lacks."""
 
     def call(self, scores):
         return tf.gather(tf.eye(scores.shape[-1]), tf.argmax(scores, axis=-1, output_type=tf.int32))
@@ -24,8 +23,9 @@ class Winner(layers.Layer):
 def convert(part, recipe, calibration):
     """Convert one part.
 
-    float32: as it is. float16: weights stored in half precision, computed in float32. dynamic: weights int8, the rest
-    float32 outside, int8 inside the large operations. int8: everything int8, after calibration; uint8 outside.
+    float32: as it is. float16: weights stored in half precision, computed in float32. dynamic: weights int8, inputs and
+    outputs float32, large operations computed in int8. int8: everything int8, after calibration; inputs and outputs
+    uint8.
 
     Args:
         part: keras.Model from `build_parts`.
@@ -69,19 +69,13 @@ def _save(part, folder):
 
 
 def _build(flat):
-    """A FlatModel as a Keras model of batch 1. Its layers' names stand in the file: they depend on nothing else."""
+    """A FlatModel as a Keras model of batch 1. Its layers' names go into the file, so they depend on nothing else."""
     inputs = [keras.Input(shape, batch_size=1, name=name) for name, shape in flat.inputs.items()]
     tensors = {tensor.name: tensor for tensor in inputs}
     for layer in flat.layers:
         sources = [tensors[name] for name in layer.inputs]
-        if layer.kind == "UpSampling2D":
-            # One operator; Keras's own repetition becomes five, on tensors of rank 5, which few accelerators take.
-            height, width = np.array(sources[0].shape[1:3]) * layer.settings["size"]
-            made = layers.Resizing(int(height), int(width), interpolation="nearest", name=layer.name)
-        elif layer.kind == "Winner":
-            made = Winner(name=layer.name)
-        else:
-            made = getattr(layers, layer.kind)(**layer.settings, name=layer.name)
+        kind = Winner if layer.kind == "Winner" else getattr(layers, layer.kind)
+        made = kind(**layer.settings, name=layer.name)
         tensors[layer.name] = made(sources if len(sources) > 1 else sources[0])
         made.set_weights(layer.weights)
     return keras.Model(inputs, {name: tensors[made_by] for name, made_by in flat.outputs.items()}, name="part")

@@ -1,4 +1,4 @@
-"""Inputs for the parts, made of real images."""
+"""Inputs for the parts, from real images."""
 
 import numpy as np
 
@@ -13,11 +13,11 @@ def draw_examples(model, faces, count, seed):
         model: PPRLVGAN.
         faces: FaceSet.
         count: images at most.
-        seed: of the choice of images; the targets go round all identities.
+        seed: of the choice of images. Every identity is a target equally often.
 
     Returns:
-        {"image": `(n, 64, 64, 3)` in [-1, 1], "target": `(n, identities)` one-hot, "latent": `(n, latent_dim)`, the
-        mean for that image}, float32.
+        {"image": `(n, s, s, 3)` in [-1, 1], "target": `(n, identities)` one-hot, "latent": `(n, latent_dim)`, the mean
+        for that image}, float32.
     """
     random = np.random.default_rng(seed)
     chosen = np.sort(random.permutation(len(faces))[:count])
@@ -31,10 +31,9 @@ def draw_examples(model, faces, count, seed):
 
 
 def for_calibration(examples):
-    """The same examples, one of whose images reaches from -1 to 1.
+    """The same examples, with one black and one white value in the first image.
 
-    An int8 file takes the range of its calibration for the range of its input: 0 to 255 must be all of it, even where
-    the faces have no black or no white.
+    Calibration sets the range of an int8 file's input. It must be 0 to 255 even where no face has black or white.
     """
     images = examples["image"].copy()
     images[0].flat[images[0].argmin()] = -1.0

@@ -1,4 +1,4 @@
-"""What stands in a `.tflite` file: its operators, its types, and what should not be there."""
+"""What a `.tflite` file contains: its operators, its types, and what should not be there."""
 
 from collections import Counter
 
@@ -7,14 +7,10 @@ from ai_edge_litert.schema_py_generated import BuiltinOperator, Model, ModelT, T
 
 from .convert import INTEGER_RECIPES
 
-# Inputs and outputs of each part, by name.
-SIGNATURES = {
-    "anonymizer": ({"image", "target"}, {"protected"}),
-    "encoder": ({"image"}, {"latent"}),
-    "generator": ({"latent", "target"}, {"protected"}),
-    "expression": ({"image"}, {"probabilities"}),
+UNWANTED = {
+    **dict.fromkeys(("VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE", "CALL_ONCE"), "a variable was not frozen"),
+    "SHAPE": "the shape is computed at each call",
 }
-VARIABLES = ("VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE", "CALL_ONCE")
 FLOATS = (TensorType.FLOAT16, TensorType.FLOAT32, TensorType.FLOAT64)
 
 _OPERATOR_NAMES = {code: name for name, code in vars(BuiltinOperator).items() if not name.startswith("_")}
@@ -26,7 +22,7 @@ def read(content):
 
 
 def operators(content):
-    """How often each operator stands in the file: {"CONV_2D": 9, ...}, sorted by name."""
+    """How many of each operator the file has: {"CONV_2D": 9, ...}, sorted by name."""
     model = read(content)
     names = _operator_names(model)
     return dict(sorted(Counter(names[op.opcodeIndex] for graph in model.subgraphs for op in graph.operators).items()))
@@ -42,17 +38,16 @@ def problems(content, recipe):
     Returns:
         list of str, one line each; empty for a good file.
     """
-    model = read(content)
-    found = [f"{count} x {name}: a variable was not frozen" for name, count in _count(content, VARIABLES)]
-    found += [f"{count} x {name}: the shape is computed at each call" for name, count in _count(content, ("SHAPE",))]
-    found += [f"operator {name} is none of the builtin ones" for name in operators(content) if ":" in name]
+    model, counts = read(content), operators(content)
+    found = [f"{counts[name]} x {name}: {problem}" for name, problem in UNWANTED.items() if name in counts]
+    found += [f"operator {name} is none of the builtin ones" for name in counts if ":" in name]
     if len(model.subgraphs) != 1:
         found.append(f"{len(model.subgraphs)} graphs where one is needed")
     for graph in model.subgraphs:
         found += _shape_problems(graph) + _value_problems(model, graph)
         if recipe in INTEGER_RECIPES:
             found += _float_problems(model, graph)
-    return found + _signature_problems(model)
+    return found
 
 
 def _operator_names(model):
@@ -64,20 +59,12 @@ def _operator_names(model):
     return names
 
 
-def _count(content, names):
-    return [(name, count) for name, count in operators(content).items() if name in names]
-
-
 def _shape_problems(graph):
-    found = []
-    for tensor in graph.tensors:
-        if tensor.shapeSignature is not None and -1 in tensor.shapeSignature:
-            found.append(f"tensor {tensor.name.decode()}: its shape is not fixed")
-    for index in (*graph.inputs, *graph.outputs):
-        shape = graph.tensors[index].shape
-        if shape is None or not len(shape) or shape[0] != 1:
-            found.append(f"tensor {graph.tensors[index].name.decode()}: batch is not 1")
-    return found
+    return [
+        f"tensor {tensor.name.decode()}: its shape is not fixed"
+        for tensor in graph.tensors
+        if tensor.shapeSignature is not None and -1 in tensor.shapeSignature
+    ]
 
 
 def _value_problems(model, graph):
@@ -103,14 +90,3 @@ def _float_problems(model, graph):
         if graph.tensors[index].type != TensorType.UINT8:
             found.append(f"tensor {graph.tensors[index].name.decode()}: is not uint8")
     return found
-
-
-def _signature_problems(model):
-    if len(model.signatureDefs or ()) != 1:
-        return [f"{len(model.signatureDefs or ())} signatures where one is needed"]
-    (signature,) = model.signatureDefs
-    names = tuple({tensor.name.decode() for tensor in side} for side in (signature.inputs, signature.outputs))
-    if names in SIGNATURES.values():
-        return []
-    inputs, outputs = (", ".join(sorted(side)) for side in names)
-    return [f"signature {inputs} -> {outputs}: none of the parts has it"]

@@ -1,8 +1,8 @@
 """Model metadata inside a `.tflite` file: what its tensors mean, and their labels.
 
-MediaPipe, Android Studio and others prepare pictures and name results by it. The tables are those of TFLite Support's
-metadata_schema.fbs (identifier M001), written and read here with `flatbuffers` alone; a number before a field is its
-place in the schema's table. Label files lie behind the flatbuffer as a zip archive, which LiteRT never looks at.
+MediaPipe, Android Studio and others use it to prepare pictures and to name results. The tables are those of TFLite
+Support's metadata_schema.fbs (identifier M001), written with `flatbuffers`; the number before a field is its place in
+the schema's table. Label files follow the flatbuffer as a zip archive, which LiteRT ignores.
 """
 
 import io
@@ -11,14 +11,14 @@ import zipfile
 import flatbuffers
 import numpy as np
 from ai_edge_litert.schema_py_generated import Model, TensorType
-from flatbuffers.number_types import Float32Flags, Int8Flags, Uint32Flags
+from flatbuffers.number_types import Uint32Flags
 from flatbuffers.table import Table
 
 from vgan_tf import __version__
 from vgan_tf.errors import InputError
 
 IDENTIFIER, ENTRY = b"M001", "TFLITE_METADATA"
-# LiteRT reads weights in place: they move by a multiple of as many bytes.
+# LiteRT reads weights in place, so they may move only by a multiple of this many bytes.
 ALIGNMENT = 16
 # Members of the schema's unions and enumerations.
 FEATURE_PROPERTIES, IMAGE_PROPERTIES, NORMALIZATION_OPTIONS, RGB, TENSOR_AXIS_LABELS = 1, 2, 1, 1, 2
@@ -36,7 +36,7 @@ TENSORS = {
     "protected": "The protected face, RGB. Pixels are (value + 1) * 127.5.",
     "probabilities": "Probability of each expression.",
 }
-# (mean, std): (value - mean) / std takes pixels to [-1, 1] on their way in, and [-1, 1] to pixels on their way out.
+# (mean, std): (value - mean) / std turns pixels into [-1, 1] for the input, and [-1, 1] into pixels for the output.
 NORMALIZATION = {"image": (127.5, 127.5), "protected": (-1.0, 1 / 127.5)}
 RANGES = {"image": (-1.0, 1.0), "protected": (-1.0, 1.0), "target": (0.0, 1.0), "probabilities": (0.0, 1.0)}
 LABEL_FILES = {"target": "identities.txt", "probabilities": "labels.txt"}
@@ -45,7 +45,7 @@ LABEL_FILES = {"target": "identities.txt", "probabilities": "labels.txt"}
 def add_metadata(content, part, labels=()):
     """Write into a converted model what its tensors mean.
 
-    All that was there stays as it is, byte for byte, further back in the file.
+    The model's own bytes stay as they are and only move back in the file.
 
     Args:
         content: bytes of a `.tflite` file with one signature and no such metadata.
@@ -59,10 +59,7 @@ def add_metadata(content, part, labels=()):
     Raises:
         InputError: the labels are not as many as the axis is long, or one is not a line.
     """
-    model = Model.GetRootAs(content)
-    if ENTRY in _entries(model):
-        raise ValueError(f"{part}: the file has metadata already")
-    inputs, outputs = _signature(model)
+    inputs, outputs = _signature(Model.GetRootAs(content))
     files = {}
     for name, tensor in (inputs | outputs).items():
         if name in LABEL_FILES:
@@ -74,53 +71,18 @@ def add_metadata(content, part, labels=()):
     return _with_files(_with_metadata(content, _metadata(part, inputs, outputs)), files)
 
 
-def read_metadata(content):
-    """Read what `add_metadata` wrote into a file, given as bytes.
-
-    Returns:
-        {"name", "description", "version", "license": str, "inputs" and "outputs": {name: {"description": str,
-        "content": "image" or "feature", "mean", "std", "minimum", "maximum": float or None, "labels": tuple or None}}}.
-
-    Raises:
-        InputError: the file has no metadata.
-        KeyError: it lacks a label file that the metadata names.
-    """
-    model = Model.GetRootAs(content)
-    if ENTRY not in _entries(model):
-        raise InputError("the model has no metadata; export it again")
-    root = _root(model.Buffers(_entries(model)[ENTRY]).DataAsNumpy().tobytes())
-    (graph,) = _tables(root, 3)
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        return {
-            "name": _text(root, 0),
-            "description": _text(root, 1),
-            "version": _text(root, 2),
-            "license": _text(root, 5),
-            "inputs": {_text(tensor, 0): _read_tensor(tensor, archive) for tensor in _tables(graph, 2)},
-            "outputs": {_text(tensor, 0): _read_tensor(tensor, archive) for tensor in _tables(graph, 3)},
-        }
-
-
-def _entries(model):
-    """{name: index of its buffer} of all metadata of a model."""
-    entries = (model.Metadata(index) for index in range(model.MetadataLength()))
-    return {entry.Name().decode(): entry.Buffer() for entry in entries}
-
-
 def _signature(model):
-    """The input and output tensors by their names in the signature, in the graph's order, which metadata follows."""
+    """The input and output tensors by their names in the signature, in the order of the graph, as metadata needs."""
     graph, signature = model.Subgraphs(0), model.SignatureDefs(0)
-    inputs = [signature.Inputs(index) for index in range(signature.InputsLength())]
-    outputs = [signature.Outputs(index) for index in range(signature.OutputsLength())]
-    names = {entry.TensorIndex(): entry.Name().decode() for entry in inputs + outputs}
-    return (
-        {names[index]: graph.Tensors(index) for index in graph.InputsAsNumpy().tolist()},
-        {names[index]: graph.Tensors(index) for index in graph.OutputsAsNumpy().tolist()},
-    )
+    entries = [signature.Inputs(index) for index in range(signature.InputsLength())]
+    entries += [signature.Outputs(index) for index in range(signature.OutputsLength())]
+    names = {entry.TensorIndex(): entry.Name().decode() for entry in entries}
+    sides = (graph.InputsAsNumpy().tolist(), graph.OutputsAsNumpy().tolist())
+    return [{names[index]: graph.Tensors(index) for index in side} for side in sides]
 
 
 def _metadata(part, inputs, outputs):
-    """The metadata's own flatbuffer."""
+    """The flatbuffer of the metadata."""
     builder = flatbuffers.Builder()
     graph = {  # SubGraphMetadata: 2 input_tensor_metadata, 3 output_tensor_metadata
         2: _vector(builder, [_tensor(builder, *item) for item in inputs.items()]),
@@ -161,7 +123,7 @@ def _tensor(builder, name, tensor):
 def _with_metadata(content, metadata):
     """Put a new root (Model) before a model's bytes, with one more buffer and one more entry of metadata.
 
-    References in a flatbuffer lead forward only, so the new root uses the old tables and weights where they lie.
+    References in a flatbuffer point forward only, so the new root can refer to the old tables and weights in place.
     """
     content += bytes(-len(content) % ALIGNMENT)
     old = _root(content)
@@ -169,7 +131,7 @@ def _with_metadata(content, metadata):
     builder.CreateByteVector(content)
 
     def offset(position):
-        return len(content) - position  # counted from the end, where the old bytes are now
+        return len(content) - position  # Counted from the end, where the old bytes are now.
 
     builder.StartVector(1, len(metadata), ALIGNMENT)
     for byte in reversed(metadata):
@@ -185,7 +147,7 @@ def _with_metadata(content, metadata):
 
 
 def _with_files(content, files):
-    """Append texts of one name a line as a zip archive: not compressed, and dated 1980, so that its bytes repeat."""
+    """Append files of one name a line as a zip archive, uncompressed and dated 1980: the same names, the same bytes."""
     stream = io.BytesIO(content)
     stream.seek(0, io.SEEK_END)
     with zipfile.ZipFile(stream, "w") as archive:
@@ -218,7 +180,7 @@ def _vector(builder, offsets):
 
 
 def _float(builder, value):
-    """Write a vector of one float, which stands for all channels."""
+    """Write a vector of one float, which counts for all channels."""
     return builder.CreateNumpyVector(np.array([value], np.float32))
 
 
@@ -227,14 +189,9 @@ def _root(content):
 
 
 def _position(table, slot):
-    """Where the table, vector or string that a field refers to begins; None for an empty field."""
+    """Where the table, vector or string of a field begins; None for an empty field."""
     field = table.Offset(4 + 2 * slot)
     return table.Indirect(table.Pos + field) if field else None
-
-
-def _child(table, slot):
-    position = _position(table, slot)
-    return None if position is None else Table(table.Bytes, position)
 
 
 def _tables(table, slot):
@@ -242,26 +199,3 @@ def _tables(table, slot):
     field = table.Offset(4 + 2 * slot)
     starts = [table.Vector(field) + 4 * index for index in range(table.VectorLen(field))] if field else []
     return [Table(table.Bytes, table.Indirect(start)) for start in starts]
-
-
-def _text(table, slot):
-    return table.String(table.Pos + table.Offset(4 + 2 * slot)).decode()
-
-
-def _read_tensor(tensor, archive):
-    units, stats, files = _tables(tensor, 4), _child(tensor, 5), _tables(tensor, 6)
-    options = _child(units[0], 1) if units else None
-    kind = _child(tensor, 3).GetSlot(4, 0, Int8Flags)
-    return {
-        "description": _text(tensor, 1),
-        "content": {FEATURE_PROPERTIES: "feature", IMAGE_PROPERTIES: "image"}[kind],
-        "mean": _read_float(options, 0),
-        "std": _read_float(options, 1),
-        "minimum": _read_float(stats, 1),
-        "maximum": _read_float(stats, 0),
-        "labels": tuple(archive.read(_text(files[0], 0)).decode().splitlines()) if files else None,
-    }
-
-
-def _read_float(table, slot):
-    return table and float(table.GetVectorAsNumpy(Float32Flags, table.Offset(4 + 2 * slot))[0])

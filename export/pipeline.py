@@ -1,6 +1,6 @@
 """From a run folder to an export folder.
 
-The way of a file: parts -> convert, or quantization_aware -> metadata -> verification -> scoring -> records.
+Each file goes through: parts -> convert, or quantization_aware -> metadata -> verification -> scoring -> records.
 """
 
 from pathlib import Path
@@ -8,10 +8,8 @@ from pathlib import Path
 from vgan_tf.backends import require_tensorflow
 from vgan_tf.data import load_faces, partition
 from vgan_tf.errors import InputError, VerificationError
-from vgan_tf.images import IMAGE_SIZE
 from vgan_tf.ondevice.lite import LiteModel
 from vgan_tf.run import load_expression_classifier, load_run, open_run
-from vgan_tf.training import with_prototypes
 
 from .convert import RECIPES, convert
 from .examples import draw_examples, for_calibration, inputs_of
@@ -28,7 +26,7 @@ TRAINING_IMAGES = 3000
 VERIFICATION_IMAGES = 96
 
 
-def export_run(folder, out, recipes=RECIPES, data=None, progress=print, score=True, prototypes=None):
+def export_run(folder, out, recipes=RECIPES, data=None, progress=print, score=True):
     """Export a run: each part by each recipe, each file verified and scored before it is written.
 
     Deterministic: the same run and recipes give the same bytes on the same machine and versions.
@@ -40,27 +38,25 @@ def export_run(folder, out, recipes=RECIPES, data=None, progress=print, score=Tr
         data: SOURCE to calibrate, verify and score on instead of the run's own.
         progress: called with one line of text for each file.
         score: measure accuracy and privacy of each file; the figures are None without it.
-        prototypes: of each expression, found in the training part of the data, with which the files protect, 0 for
-            none; None as the run is configured.
 
     Returns:
         dict as in `export.json`.
 
     Raises:
         InputError: unknown recipe, no such run or data.
-        VerificationError: some files failed a check. They are listed in `export.json` under "refused", and not
-            written; the others are.
+        VerificationError: some files failed a check. They are not written, and `export.json` lists them under
+            "refused"; the others are written.
     """
     require_tensorflow("the export")
-    check_recipes(recipes)
+    _check_recipes(recipes)
     run, model, classifier = open_run(folder), load_run(folder), load_expression_classifier(folder)
-    faces = _load_faces(run, data)
-    if prototypes is not None:
-        model = with_prototypes(model, faces, prototypes)
+    faces = load_faces(data or run.config.data, run.config.image_size)
+    if data is None and faces.fingerprint() != run.fingerprint:
+        raise InputError(f"{run.config.data}: not the data that {run.folder} was trained on; name the data with --data")
     training, _, test = partition(faces, run.config)
     seed = run.config.seed
     calibration = for_calibration(draw_examples(model, training, CALIBRATION_IMAGES, seed))
-    lessons = draw_examples(model, training, TRAINING_IMAGES, seed)
+    examples = draw_examples(model, training, TRAINING_IMAGES, seed)
     held_out = draw_examples(model, test, VERIFICATION_IMAGES, seed)
     labels = {"anonymizer": run.identities, "generator": run.identities, "expression": run.expressions, "encoder": ()}
     trial = Trial(model, classifier, faces, progress) if score else None
@@ -71,7 +67,7 @@ def export_run(folder, out, recipes=RECIPES, data=None, progress=print, score=Tr
             name = f"{part_name}_{recipe}.tflite"
             try:
                 if recipe == "qat":
-                    content = convert_qat(part, inputs_of(part, lessons), seed=seed)
+                    content = convert_qat(part, inputs_of(part, examples), seed=seed)
                 else:
                     content = convert(part, recipe, inputs_of(part, calibration))
                 content = add_metadata(content, part_name, labels[part_name])
@@ -85,17 +81,20 @@ def export_run(folder, out, recipes=RECIPES, data=None, progress=print, score=Tr
                 progress(f"{name}: refused")
                 continue
             contents[name], files[name] = content, describe(content, part_name, recipe, difference, figures)
-            progress(f"{name}: {len(content):,} bytes, {_difference_in_words(difference)}")
+            ((output, by),) = difference.items()
+            progress(f"{name}: {len(content):,} bytes, {output} off by {by['mean']:.3g}, at most {by['largest']:.3g}")
 
     record = {
         "run": run.folder.resolve().name,
         "preset": run.config.preset,
-        "data": run.config.data,
-        "data_fingerprint": run.fingerprint,
+        "training_data": run.config.data,
+        "training_data_fingerprint": run.fingerprint,
+        "data": str(data or run.config.data),
+        "data_fingerprint": faces.fingerprint(),
         "weights_sha256": run.weights_sha256(),
         "identities": list(run.identities),
         "expressions": list(run.expressions),
-        "image_size": IMAGE_SIZE,
+        "image_size": run.config.image_size,
         "latent_dim": run.config.latent_dim,
         "prototypes": model.config.protection_prototypes,
         "versions": versions(),
@@ -111,22 +110,9 @@ def export_run(folder, out, recipes=RECIPES, data=None, progress=print, score=Tr
     return record
 
 
-def check_recipes(recipes):
-    """Raise InputError unless these are some of RECIPES, none twice."""
+def _check_recipes(recipes):
     for recipe in recipes:
         if recipe not in RECIPES:
             raise InputError(f"recipe {recipe!r}: must be one of {', '.join(RECIPES)}")
     if not recipes or len(set(recipes)) != len(recipes):
         raise InputError(f"recipes {','.join(recipes)!r}: name at least one, each once")
-
-
-def _load_faces(run, data):
-    faces = load_faces(data or run.config.data)
-    if data is None and faces.fingerprint() != run.fingerprint:
-        raise InputError(f"{run.config.data}: not the data that {run.folder} was trained on; name the data with --data")
-    return faces
-
-
-def _difference_in_words(difference):
-    ((output, values),) = difference.items()
-    return f"{output} differs by {values['mean']:.3g} on average, {values['largest']:.3g} at most"

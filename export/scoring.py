@@ -1,4 +1,4 @@
-"""Behaviour of exported files on held-out images: what their outputs keep, and what an attacker reads from them."""
+"""How exported files do on held-out images: what their outputs keep, and what an attacker recognizes in them."""
 
 import dataclasses
 
@@ -7,47 +7,47 @@ import numpy as np
 from vgan_tf.audit import attackers
 from vgan_tf.audit.dump import PARTS
 from vgan_tf.audit.statistics import accuracy_figure, chance, paired_difference
-from vgan_tf.evaluation.device_model import DeviceModel
 from vgan_tf.evaluation.judging import make_dump
 from vgan_tf.images import to_float
+from vgan_tf.protection import DeviceModel
 from vgan_tf.targets import target_codes
 
 MOST_IMAGES = 4000
-# A file fails where it is proven (95 % interval, same images) to be worse than the Keras model by more than this.
+# A file fails where the 95 % interval over the same images shows a loss beyond this against the Keras model.
 TOLERANCE = 0.01
 
 
 class Trial:
-    """The same images, targets and readers for the Keras model and for every file made of it.
+    """The same images, targets and classifiers for the Keras model and for every file made from it.
 
     Args:
         model: PPRLVGAN.
         classifier: keras.Model, the run's expression classifier.
-        faces: FaceSet, the run's whole data.
+        faces: FaceSet, the whole data.
         progress: called with one line of text at each step.
 
     Attributes:
         reference: {part: figures of the Keras model}.
+        chance: {"identity" and "expression": accuracy by chance}.
     """
 
     def __init__(self, model, classifier, faces, progress=print):
         self.seed = model.config.seed
         self.identity_count = len(model.identities)
         self.dump = dump = make_dump(DeviceModel.of_keras(model), faces, most_images=MOST_IMAGES)
-        progress("scoring: readers of expression and identity learn from originals")
-        learnt = dump.lessons
-        self.read_expression = self._reader(learnt.x, learnt.ep, len(dump.expressions))
-        self.read_target = self._reader(learnt.x, learnt.id, self.identity_count) if dump.shows_targets else None
-        self.readings = {}
-        self.reference = {}
-        for part, score in (
-            ("anonymizer", lambda: self._anonymizer(dump)),
-            ("encoder", lambda: self._encoder(dump)),
-            ("expression", lambda: self._expression(lambda images: _in_keras(classifier, images))),
-        ):
-            progress(f"scoring: {part} in Keras")
-            self.readings[part] = score()
-            self.reference[part] = self._figures(self.readings[part])
+        progress("scoring: classifiers of expression and identity train on originals")
+        shown = dump.lessons
+        self.expression_of = self._train(shown.x, shown.ep, len(dump.expressions))
+        self.target_of = self._train(shown.x, shown.id, self.identity_count) if dump.shows_targets else None
+        progress("scoring: the Keras model")
+        self.in_keras = {
+            "anonymizer": self._anonymizer(dump),
+            "encoder": self._encoder(dump),
+            "expression": self._expression(
+                lambda images: np.asarray(classifier.predict(to_float(images), batch_size=128, verbose=0))
+            ),
+        }
+        self.reference = {part: self._figures(predictions) for part, predictions in self.in_keras.items()}
         self.chance = {
             "identity": chance(dump.id_test, len(dump.identities)),
             "expression": chance(dump.ep_test, len(dump.expressions)),
@@ -62,8 +62,8 @@ class Trial:
 
         Returns:
             dict, or None for the generator, which is scored as half of the anonymizer:
-            anonymizer: "expression_accuracy" (by a reader that learnt from originals), "target_success" (absent where
-            no original shows the targets), "scenario_2"; encoder: "scenario_3"; expression: "originals", "protected".
+            anonymizer: "expression_accuracy" (by a classifier trained on originals), "target_success" (absent where no
+            original shows the targets), "scenario_2"; encoder: "scenario_3"; expression: "originals", "protected".
             Each is {"accuracy", "interval"}, for attacks with "attacker", the strongest one; and
             "worse_than_keras": {the same names: {"difference", "interval"}}, a loss of accuracy or, for an attack, its
             gain.
@@ -76,75 +76,65 @@ class Trial:
                 )["protected"]
                 for half in PARTS
             }
-            # Attackers are fixed by their seed: what learns from the same bytes reads the same.
+            # Attackers are fixed by their seed: trained on the same bytes they predict the same.
             same = all(np.array_equal(images, getattr(self.dump, name)) for name, images in protected.items())
-            readings = self.readings[part] if same else self._anonymizer(dataclasses.replace(self.dump, **protected))
+            predictions = self.in_keras[part] if same else self._anonymizer(dataclasses.replace(self.dump, **protected))
         elif part == "encoder":
             latents = {f"mu_{half}": file.run(image=getattr(self.dump, f"x_{half}"))["latent"] for half in PARTS}
-            readings = self._encoder(dataclasses.replace(self.dump, **latents))
+            predictions = self._encoder(dataclasses.replace(self.dump, **latents))
         elif part == "expression":
-            readings = self._expression(lambda images: file.run(image=images)["probabilities"])
+            predictions = self._expression(lambda images: file.run(image=images)["probabilities"])
         else:
             return None
-        worse = {
-            name: self._worse(name, truth, predictions, self.readings[part][name][1])
-            for name, (truth, predictions, _) in readings.items()
-        }
-        return {**self._figures(readings), "worse_than_keras": worse}
+        worse = {}
+        for name, (truth, predicted, _) in predictions.items():
+            right, right_in_keras = predicted == truth, self.in_keras[part][name][1] == truth
+            pair = (right, right_in_keras) if "scenario" in name else (right_in_keras, right)
+            worse[name] = paired_difference(*pair, self.dump.clip_test)
+        return {**self._figures(predictions), "worse_than_keras": worse}
 
-    def _figures(self, readings):
+    def _figures(self, predictions):
+        """Figures of {name: (labels, predicted labels, {"attacker": name} or nothing)}."""
         return {
-            name: {
-                **({"attacker": attacker} if attacker else {}),
-                **accuracy_figure(truth, predictions, self.dump.clip_test),
-            }
-            for name, (truth, predictions, attacker) in readings.items()
+            name: {**attacker, **accuracy_figure(truth, predicted, self.dump.clip_test)}
+            for name, (truth, predicted, attacker) in predictions.items()
         }
 
-    def _worse(self, name, truth, predictions, in_keras):
-        right, right_in_keras = predictions == truth, in_keras == truth
-        better_and_worse = (right, right_in_keras) if "scenario" in name else (right_in_keras, right)
-        return paired_difference(*better_and_worse, self.dump.clip_test)
-
-    def _reader(self, images, labels, classes):
+    def _train(self, images, labels, classes):
         return attackers.train(attackers.CNN, images, labels, classes, self.seed)
 
     def _anonymizer(self, dump):
-        readings = {"expression_accuracy": (dump.ep_test, self.read_expression(dump.p_test), None)}
-        if self.read_target:
-            readings["target_success"] = (dump.c_test, self.read_target(dump.p_test), None)
-        readings["scenario_2"] = self._strongest(attackers.QUICK_IMAGE_ATTACKERS, dump, dump.p_train, dump.p_test)
-        return readings
+        predictions = {"expression_accuracy": (dump.ep_test, self.expression_of(dump.p_test), {})}
+        if self.target_of:
+            predictions["target_success"] = (dump.c_test, self.target_of(dump.p_test), {})
+        predictions["scenario_2"] = self._strongest(attackers.QUICK_IMAGE_ATTACKERS, dump, dump.p_train, dump.p_test)
+        return predictions
 
     def _encoder(self, dump):
         return {"scenario_3": self._strongest(attackers.QUICK_LATENT_ATTACKERS, dump, dump.mu_train, dump.mu_test)}
 
     def _expression(self, probabilities):
         return {
-            name: (self.dump.ep_test, probabilities(images).argmax(axis=1), None)
+            name: (self.dump.ep_test, probabilities(images).argmax(axis=1), {})
             for name, images in (("originals", self.dump.x_test), ("protected", self.dump.p_test))
         }
 
-    def _strongest(self, kinds, dump, learnt, read):
-        """(truth, predictions, name) of the attacker with the highest test accuracy."""
-        classes, tests = len(dump.identities), {"test": read}
-        readings = {
-            kind.name: attackers.attack(kind, learnt, dump.id_train, tests, classes, [self.seed], True)["test"][0]
+    def _strongest(self, kinds, dump, train, test):
+        """Labels, predicted labels and name of the attacker with the highest test accuracy."""
+        classes, tests = len(dump.identities), {"test": test}
+        predicted = {
+            kind.name: attackers.attack(kind, train, dump.id_train, tests, classes, [self.seed], True)["test"][0]
             for kind in kinds
         }
-        name = max(readings, key=lambda one: (readings[one] == dump.id_test).mean())
-        return dump.id_test, readings[name], name
+        name = max(predicted, key=lambda one: (predicted[one] == dump.id_test).mean())
+        return dump.id_test, predicted[name], {"attacker": name}
 
 
 def failures(figures):
-    """What disqualifies a file: one line for each figure proven to be worse than in Keras beyond the tolerance."""
+    """Why a file fails: one line for each figure that is worse than the Keras model's beyond the tolerance."""
     return [
         f"{name}: {worse['difference']:+.1%} worse than in Keras, at least {worse['interval'][0]:+.1%}; "
         f"{TOLERANCE:.0%} is allowed"
         for name, worse in figures["worse_than_keras"].items()
         if worse["interval"][0] > TOLERANCE
     ]
-
-
-def _in_keras(classifier, images):
-    return np.asarray(classifier.predict(to_float(images), batch_size=128, verbose=0))

@@ -1,43 +1,34 @@
-"""A `.tflite` file against the Keras part that it was made of, on images that neither has seen."""
+"""A `.tflite` file compared with the Keras part that it was made from, on held-out images."""
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 
 from vgan_tf.errors import VerificationError
 from vgan_tf.images import to_uint8
-from vgan_tf.networks.prototypes import Winner
 from vgan_tf.ondevice.lite import PICTURES, LiteModel
 
 from .convert import INTEGER_RECIPES
-from .inspection import problems
+from .inspection import operators, problems
 
-
-class Limit(NamedTuple):
-    """What a difference may be: `steps` of the output's resolution and a `share` of how far its values spread."""
-
-    steps: float
-    share: float
-
-
-# (mean, largest) difference. The presets tiny, edge, demo and paper, freshly initialised or trained, needed, beyond the
-# steps, these shares at most: float32 none, float16 0.001 and 0.001, dynamic 0.02 and 0.66, int8 and qat 0.2 and 1.6
-# (a trained `paper`, whose activations have far outliers; without it the mean needed 0.04). A file that gives grey, or
-# the answer to another input, differs by 1 to 1.4 times the spread on average.
+# Limits of the mean and of the largest difference. Each is the sum of steps of the output's resolution and a share of
+# the spread of its values. The presets tiny, edge, demo and paper, freshly initialised or trained, needed these shares
+# at most: float32 none, float16 0.001 and 0.001, dynamic 0.02 and 0.66, int8 and qat 0.2 and 1.6 (a trained `paper`,
+# whose activations have far outliers; without it the mean needed 0.04). A file that gives grey, or the answer to
+# another input, differs by 1 to 1.4 times the spread on average.
 LIMITS = {
-    "float32": (Limit(0.01, 1e-4), Limit(1, 1e-3)),
-    "float16": (Limit(0.05, 0.005), Limit(1, 0.02)),
-    "dynamic": (Limit(0.3, 0.1), Limit(2, 1)),
-    "int8": (Limit(1, 0.25), Limit(4, 3)),
-    "qat": (Limit(1, 0.25), Limit(4, 3)),
+    "float32": ((0.01, 1e-4), (1, 1e-3)),
+    "float16": ((0.05, 0.005), (1, 0.02)),
+    "dynamic": ((0.3, 0.1), (2, 1)),
+    "int8": ((1, 0.25), (4, 3)),
+    "qat": ((1, 0.25), (4, 3)),
 }
-# With prototypes, a latent that lies between two may go to the other one, which says nothing against the file; how many
-# do shows in the mean, and what it costs is measured with the figures (`scoring`).
-DISCRETE_LIMITS = {recipe: (Limit(1, 0.25), Limit(0, math.inf)) for recipe in LIMITS} | {"float32": LIMITS["float32"]}
+# With prototypes, rounding may move a latent between two of them to the other one, so the largest difference has no
+# limit. The mean shows how often this happens, and `scoring` measures what it costs.
+DISCRETE_LIMITS = {recipe: ((1, 0.25), (0, math.inf)) for recipe in LIMITS} | {"float32": LIMITS["float32"]}
 # Pictures are compared in levels of 0 to 255; a latent has the prior's standard deviation of 1.
 RESOLUTION = {"protected": 1.0, "probabilities": 1 / 256, "latent": 1e-3}
-# What one stored step of an integer file must mean, and what may be stored for the value 0 (pictures: grey).
+# The scale of each tensor of an integer file, and the zero points that it may have (pictures: grey).
 SCALES = {
     "image": (2 / 255, (127, 128)),
     "target": (1 / 255, (0,)),
@@ -48,11 +39,11 @@ SCALE_TOLERANCE = 0.01
 
 
 def verify(content, part, recipe, examples):
-    """Check a file: what stands in it, its signature, its scales, and its outputs on examples.
+    """Check a file: what it contains, its signature, its scales, and its outputs on examples.
 
     Args:
         content: bytes of the file.
-        part: keras.Model that it was made of.
+        part: keras.Model that it was made from.
         recipe: what it was made by; decides the limits.
         examples: {input name: float32 `(n, ...)`} as the part takes them, held out from calibration and training.
 
@@ -71,7 +62,7 @@ def verify(content, part, recipe, examples):
         raise VerificationError("\n".join(failed))
     if recipe in INTEGER_RECIPES:
         failed = _scale_failures(model)
-    limits = DISCRETE_LIMITS if any(isinstance(layer, Winner) for layer in part.layers) else LIMITS
+    limits = DISCRETE_LIMITS if "ARG_MAX" in operators(content) else LIMITS
     differences, found = _compare(model, part, limits[recipe], examples)
     if failed + found:
         raise VerificationError("\n".join(failed + found))
@@ -112,8 +103,8 @@ def _compare(model, part, limits, examples):
         spread = np.abs(reference - reference.mean(axis=0)).mean()
         difference = np.abs(results[name] - reference)
         differences[name] = {"largest": float(difference.max()), "mean": float(difference.mean())}
-        for kind, limit in zip(("mean", "largest"), limits, strict=True):
-            value, allowed = differences[name][kind], limit.steps * RESOLUTION[name] + limit.share * spread
+        for kind, (steps, share) in zip(("mean", "largest"), limits, strict=True):
+            value, allowed = differences[name][kind], steps * RESOLUTION[name] + share * spread
             if not value <= allowed:
                 failed.append(f"{kind} difference of {name}: {value:.4g}; at most {allowed:.4g} is allowed")
     return differences, failed

@@ -1,13 +1,17 @@
 """Folding and quantization-aware training: the same function in fewer layers, then the same picture in 8 bits."""
 
+import os
+import select
+import signal
 import subprocess
+import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 
 import keras
 import numpy as np
 import pytest
-from helpers import make_model, small_paper_config, tiny_config
+from helpers import ROOT, make_model, small_paper_config, tiny_config
 from keras import layers
 
 from export.folding import fold
@@ -16,8 +20,9 @@ from export.parts import build_parts
 from export.quantization_aware import QuantizationError, convert_qat
 from vgan_tf.errors import InputError
 from vgan_tf.images import to_float, to_uint8
-from vgan_tf.networks import expression_classifier, fit_prototypes
+from vgan_tf.networks import expression_classifier
 from vgan_tf.ondevice.lite import LiteModel
+from vgan_tf.protection import fit_prototypes
 
 
 def parts_of(config, latent_gain=1):
@@ -91,22 +96,26 @@ def test_batch_norm_after_relu_becomes_a_convolution_that_only_flips_and_shifts(
     assert {1.0, -1.0} == set(np.concatenate(kernels, axis=None))
 
 
-def test_models_within_models_are_flattened():
-    inner_input = keras.Input((6, 6, 4))
-    x = layers.BatchNormalization(name="norm")(
-        layers.DepthwiseConv2D(3, depth_multiplier=2, padding="same")(inner_input)
-    )
-    inner = keras.Model(inner_input, layers.Dropout(0.5)(layers.ReLU()(x)))
-    inner.get_layer("norm").set_weights([np.linspace(low, 2, 8) for low in (-1, 0.5, 1, 0.1)])
+def test_batch_norm_relu_and_dropout_go_into_the_convolution_before_them():
     image = keras.Input((6, 6, 4), name="image")
-    part = keras.Model(image, {"latent": layers.Dense(4)(layers.Flatten()(inner(image)))})
+    x = layers.BatchNormalization(name="norm")(layers.Conv2D(8, 3, padding="same")(image))
+    x = layers.Flatten()(layers.Dropout(0.5)(layers.ReLU()(x)))
+    part = keras.Model(image, {"latent": layers.Dense(4)(x)})
+    part.get_layer("norm").set_weights([np.linspace(low, 2, 8) for low in (-1, 0.5, 1, 0.1)])
     examples = {"image": np.random.default_rng(0).normal(size=(2, 6, 6, 4)).astype(np.float32)}
     flat = fold(part)
-    assert [layer.kind for layer in flat.layers] == ["DepthwiseConv2D", "Flatten", "Reshape", "Conv2D", "Flatten"]
+    assert [layer.kind for layer in flat.layers] == ["Conv2D", "Flatten", "Reshape", "Conv2D", "Flatten"]
     np.testing.assert_allclose(evaluate(rebuild(flat), examples), evaluate(part, examples), atol=1e-4)
 
 
-@pytest.mark.parametrize("layer", [layers.PReLU(name="odd"), layers.Conv2D(2, 3, dilation_rate=2, name="odd")])
+@pytest.mark.parametrize(
+    "layer",
+    [
+        layers.PReLU(name="odd"),
+        layers.Conv2D(2, 3, dilation_rate=2, name="odd"),
+        layers.Conv2D(2, 3, groups=2, name="odd"),
+    ],
+)
 def test_an_unknown_layer_is_refused_by_name(layer):
     image = keras.Input((6, 6, 4), name="image")
     with pytest.raises(InputError, match=f"layer odd \\({type(layer).__name__}\\).*knows no"):
@@ -180,13 +189,50 @@ def test_a_failed_worker_is_one_line_and_leaves_nothing(tmp_path, monkeypatch):
     assert list(left.iterdir()) == []
 
 
+PARENT = """
+import sys
+import keras
+import numpy as np
+from export.quantization_aware import convert_qat
+
+sys.executable = sys.argv[1]
+image = keras.Input((8,), batch_size=1, name="latent")
+part = keras.Model(image, {"latent": keras.layers.Dense(4)(image)})
+convert_qat(part, {"latent": np.ones((4, 8), np.float32)}, steps=10**9)
+"""
+
+
+def test_a_worker_ends_when_its_parent_is_killed(tmp_path):
+    left, pipe, python = tmp_path / "left", tmp_path / "pipe", tmp_path / "python"
+    left.mkdir()
+    os.mkfifo(pipe)
+    # The worker holds the pipe open, so the pipe reaches its end only when the worker has ended.
+    python.write_text(f'#!/bin/sh\nexec 3>{pipe}\necho $$ >&3\nexec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    reading = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    environment = {**os.environ, "TMPDIR": str(left)}
+    parent = subprocess.Popen([sys.executable, "-c", PARENT, str(python)], cwd=ROOT, env=environment)
+    worker = None
+    try:
+        assert select.select([reading], [], [], 300)[0], "the worker did not start"
+        worker = int(os.read(reading, 100))
+        parent.kill()
+        assert select.select([reading], [], [], 300)[0] and os.read(reading, 100) == b"", "the worker went on"
+        worker = None
+        assert list(left.iterdir()) == []
+    finally:
+        parent.kill()
+        parent.wait()
+        os.close(reading)
+        if worker is not None:
+            os.kill(worker, signal.SIGKILL)
+
+
 def test_wrong_examples_are_refused_before_any_process_starts(monkeypatch):
-    monkeypatch.setattr(subprocess, "run", None)
+    monkeypatch.setattr(subprocess, "Popen", None)
     part = parts_of(tiny_config())["anonymizer"]
     examples = examples_for(part, 2)
     with pytest.raises(InputError, match="examples of target: none"):
         convert_qat(part, {"image": examples["image"]})
     with pytest.raises(InputError, match=r"examples of image: \(2, 32, 64, 3\); expected \(n, 64, 64, 3\)"):
         convert_qat(part, {**examples, "image": examples["image"][:, :32]})
-    with pytest.raises(InputError, match="steps=-1"):
-        convert_qat(part, examples, steps=-1)

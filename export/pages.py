@@ -1,0 +1,199 @@
+"""The pages of an export folder, EXPORT.md and MODEL_CARD.md, written from `export.json` alone."""
+
+import math
+
+from jinja2 import Environment, StrictUndefined
+
+from .metadata import MODELS
+
+# The figures of each model, as columns. The generator is measured as half of the anonymizer.
+FIGURES = {
+    "anonymizer": {
+        "expression_accuracy": "expression recognized in protected faces",
+        "target_success": "protected face recognized as its target",
+        "scenario_2": "identity recognized in protected faces",
+    },
+    "encoder": {"scenario_3": "identity recognized from latents"},
+    "expression": {
+        "originals": "expression recognized in originals",
+        "protected": "expression recognized in protected faces",
+    },
+}
+UNITS = {"protected": "of 255 levels", "latent": "in the latent", "probabilities": "in probability"}
+
+EXPORT_PAGE = """\
+# Export of the run `{{ run }}`
+
+Each file was compared with the Keras model on the same held-out images: the largest and mean difference of its output,
+and what its output scores. MODEL_CARD.md compares the scores with those of the Keras model.
+
+| file | bytes | largest difference | mean difference | figures |
+|---|---|---|---|---|
+{% for name, file in files.items() %}
+{% for output, difference in file.difference.items() %}
+| `{{ name }}` | {{ "{:,}".format(file.bytes) }} | {{ "%.3g" % difference.largest }} {{ units[output] }} \
+| {{ "%.3g" % difference.mean }} |{% for key in figures.get(file.part, ()) if file.figures %} \
+{{ key | replace("_", " ") }} {{ file.figures | figure(key) }}{{ "" if loop.last else ";" }}{% endfor %} |
+{% endfor %}
+{% endfor %}
+{% for name, reason in refused.items() %}
+| `{{ name }}` | refused | | | {{ reason.splitlines() | join("; ") }} |
+{% endfor %}
+
+## Use
+
+Pictures are RGB, {{ image_size }} x {{ image_size }} pixels, one upright face that fills the square. Each file takes \
+one example at a time
+and has one signature. Read its inputs and outputs by name.
+
+| input or output | float32, float16, dynamic | int8, qat |
+|---|---|---|
+| `image`, `protected`: [1, {{ image_size }}, {{ image_size }}, 3] | float32 in [-1, 1]: pixel / 127.5 - 1 \
+| uint8: the pixel |
+| `target`: [1, {{ identities | length }}], in the order of identities.txt | float32: 1.0 at one, else 0.0 \
+| uint8: 255 at one, else 0 |
+| `probabilities`: [1, {{ expressions | length }}], in the order of labels.txt | float32 | uint8: probability * 256 |
+| `latent`: [1, {{ latent_dim }}] | float32 | uint8: scale * (stored - zero point), both in export.json |
+
+```python
+from vgan_tf.ondevice import ExpressionReader, Protector  # NumPy, Pillow and LiteRT; no TensorFlow
+
+Protector("DIR").protect("photo.png", target="{{ identities[0] }}").save("protected.png")
+print(ExpressionReader("DIR").read("photo.png"))
+```
+"""
+
+MODEL_CARD = """\
+# Model card of the run `{{ run }}`
+
+The anonymizer turns a face into a realistic face of another person with the same expression (PPRL-VGAN, after Chen,
+Konrad and Ishwar, 2018). These are TensorFlow Lite files for one face at a time. They draw no random numbers: the same
+face and target give the same picture.
+
+| model | what it does |
+|---|---|
+{% for part in parts %}
+| {{ part }} | {{ models[part] }} |
+{% endfor %}
+
+## Intended use
+
+For developers and researchers who need the expression of a face but not the identity: to store or send a protected
+face instead of the original, to recognize expressions on the device, or to study how much of the identity a protected
+face still shows. Test the files on people like your own users before you ship them.
+
+## What they are not for
+
+- **Anonymization in the legal sense.** A protected face may still be personal data. The identity figures below say,
+  where measured, how often an attacker named the right person. Another attacker may do better.
+- **A guarantee.** Anonymity is not proven. The figures describe the attacks that were tried, on the data named below.
+- **People unlike those in the training data.** Other people, light or cameras may give worse results. How much worse
+  is not measured here.
+- **Faces of people who do not exist.** A protected face shows one of a closed set of people, listed below. Use drawn
+  people, or people who agreed to it.
+- **Hiding the expression.** It is kept on purpose.\
+{{ "" if prototypes else " Head pose and light are partly kept, too." }}
+- **Whole photographs.** The files take one centred, upright face of {{ image_size }} x {{ image_size }} pixels. A face
+  that is not found and cut out is not protected.
+- **Judging people.** An expression is what a face shows, not what a person feels. Base no decision about anyone on it.
+
+## Training and data
+
+| | |
+|---|---|
+| preset | `{{ preset }}` |
+| training data | `{{ training_data }}`, fingerprint `{{ training_data_fingerprint }}` |
+| data of calibration and measurement | `{{ data }}`, fingerprint `{{ data_fingerprint }}` |
+| {{ identities | length }} identities, which are also the targets | {{ identities | join(", ") }} |
+| {{ expressions | length }} expressions | {{ expressions | join(", ") }} |
+| length of a latent | {{ latent_dim }} |
+{% if prototypes %}
+| different latents that can be decoded | {{ codes }}, {{ prototypes }} of each expression: \
+a picture holds at most {{ "%.1f" % bits }} bits about the face |
+{% endif %}
+| made with | {% for name, version in versions.items() %}{{ name }} {{ version }}{{ "" if loop.last else ", " }}\
+{% endfor %} |
+
+## Results
+
+Measured on test images, with the 95 % interval in brackets. After the semicolon: how many percentage points worse than
+the Keras model on the same images (negative: better). For identities, lower is better: the attackers were trained on
+protected faces and on latents of the same people.
+
+{{ leak }}
+{% for part, columns in figures.items() if part in parts %}
+
+### {{ part | capitalize }}
+
+| | {{ columns.values() | join(" | ") }} |
+|---|{{ "---|" * columns | length }}
+| Keras model |{% for key in columns %} {{ (reference or {}).get(part) | figure(key) }} |{% endfor %}
+
+{% for name, file in files.items() if file.part == part %}
+| `{{ name }}` |{% for key in columns %} {{ file.figures | figure(key) }}{{ file.figures | worse(key) }} |{% endfor %}
+
+{% endfor %}
+{% endfor %}
+
+EXPORT.md lists the files, how far their outputs are from the Keras model, and which files were refused.
+
+## Licence
+
+MIT, as the code. The training data may have further terms that apply to these files.
+"""
+
+
+def export_page(record):
+    """EXPORT.md of a record, the dict of `export.json`: a table of the files, and how to use them."""
+    return _render(EXPORT_PAGE, record)
+
+
+def model_card(record):
+    """MODEL_CARD.md of a record, the dict of `export.json`: what the files are for, and what was measured."""
+    codes = (record["prototypes"] or 1) * len(record["expressions"])
+    parts = [part for part in MODELS if any(file["part"] == part for file in record["files"].values())]
+    return _render(MODEL_CARD, record, parts=parts, codes=codes, bits=math.log2(codes), leak=_leak(record))
+
+
+def _render(template, record, **more):
+    environment = Environment(trim_blocks=True, undefined=StrictUndefined, keep_trailing_newline=True)
+    environment.filters |= {"figure": _figure, "worse": _worse}
+    return environment.from_string(template).render(record, models=MODELS, figures=FIGURES, units=UNITS, **more)
+
+
+def _figure(figures, key):
+    figure = (figures or {}).get(key)
+    if figure is None:
+        return "not measured"
+    notes = [figure["attacker"]] if "attacker" in figure else []
+    notes += [f"interval over {figure['interval_over']}"] if figure["interval_over"] != "images" else []
+    low, high = figure["interval"]
+    return f"{figure['accuracy']:.1%} [{low:.1%}, {high:.1%}]" + (f" ({', '.join(notes)})" if notes else "")
+
+
+def _worse(figures, key):
+    if not figures or key not in figures["worse_than_keras"]:
+        return ""
+    worse = figures["worse_than_keras"][key]
+    low, high = worse["interval"]
+    return f"; {100 * worse['difference']:+.1f} [{100 * low:+.1f}, {100 * high:+.1f}]"
+
+
+def _leak(record):
+    """Accuracy by chance, and whether an attacker did better."""
+    if not record["chance"]:
+        return "Nothing was measured."
+    identity, expression = record["chance"]["identity"], record["chance"]["expression"]
+    attacks = [
+        (name, figure["interval"][0])
+        for name, file in record["files"].items()
+        for key, figure in (file["figures"] or {}).items()
+        if key.startswith("scenario")
+    ]
+    if not attacks:
+        found = "Whether the identity leaks was not measured."
+    elif leaking := ", ".join(f"`{name}`" for name, low in attacks if low > identity):
+        found = f"**The identity leaks**: the whole interval is above chance for {leaking}."
+    else:
+        found = "No attack has its whole interval above chance. This does not prove that no attack would."
+    return f"By chance, {identity:.1%} of identities and {expression:.1%} of expressions are right. {found}"
