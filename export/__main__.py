@@ -1,7 +1,6 @@
 """Export a run for phones: `python -m export runs/demo --out DIR`."""
 
 import argparse
-import logging
 import os
 
 from vgan_tf.commands import run_command
@@ -24,8 +23,6 @@ def main():
 
 
 def export(arguments):
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # It warns of the attackers' many small networks.
-
     from . import RECIPES, export_run
 
     recipes = RECIPES if arguments.recipes is None else tuple(arguments.recipes.split(","))
