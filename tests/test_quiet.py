@@ -64,10 +64,14 @@ def test_training_is_quiet(trained_folder):
     assert "trained: " in printed and not CHATTER.search(printed)
 
 
+# Without the scoring, which takes long.
 EXPORT = """
-import functools, sys, export
-export.export_run = functools.partial(export.export_run, score=False)  # which takes long
-from export.__main__ import main
+import functools
+from vgan_tf.commands import quiet_libraries
+with quiet_libraries():
+    import export.pipeline
+    from export.__main__ import main
+export.pipeline.export_run = functools.partial(export.pipeline.export_run, score=False)
 main()
 """
 
