@@ -4,7 +4,8 @@
 
 Beside them, in the same rounds, stands the anonymizer of preset `paper`, with untrained weights: in LiteRT where
 TensorFlow is installed, and in ONNX Runtime where that is. A ratio is the reference's time by the file's. Take figures
-from an idle machine: other work delays long calls more than short ones, and so raises the ratios. The last line is JSON.
+from an idle machine: other work delays long calls more than short ones, and so raises the ratios. The last line is
+JSON.
 """
 
 import argparse
