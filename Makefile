@@ -4,7 +4,7 @@ RUN ?= runs/demo
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 
-.PHONY: demo test lint format clean
+.PHONY: demo test lint format install clean
 
 demo: $(INSTALLED)  ## train on built-in faces, audit quickly, export, run on the device: 15 minutes on two idle cores
 	$(BIN)/python train.py --out $(RUN) $(if $(wildcard $(RUN)/config.json),--resume,--preset demo)
@@ -12,10 +12,10 @@ demo: $(INSTALLED)  ## train on built-in faces, audit quickly, export, run on th
 	$(BIN)/python -m export $(RUN) --out $(RUN)/export --recipes int8
 	$(BIN)/python -m vgan_tf protect $(RUN)/evaluation/inputs --model $(RUN)/export -o $(RUN)/protected
 	$(BIN)/python -m vgan_tf recognize $(RUN)/protected --model $(RUN)/export
-	$(BIN)/python evaluate.py $(RUN) --show
+	@cat $(RUN)/evaluation/summary.txt
 
-test: $(INSTALLED)  ## run all tests
-	$(BIN)/python -m pytest
+test: $(INSTALLED)  ## run all tests, in two processes
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(INSTALLED)  ## check style and formatting
 	$(BIN)/ruff check .
@@ -25,11 +25,13 @@ format: $(INSTALLED)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+install: $(INSTALLED)
+
 $(INSTALLED): requirements.txt pyproject.toml
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet -e '.[test]'
-	touch $@
+	@echo "Installing requirements.txt and the tools of the tests into $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install -qq -r requirements.txt -e '.[test]'
+	@touch $@
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

@@ -1,58 +1,55 @@
 """Latency of exported files: one face at a time, on the CPU, at one and at two threads.
 
-    python benchmarks/latency.py EXPORT_FOLDER
+    python benchmarks/latency.py MODEL_DIR
 
-Beside them, in the same rounds, stands the anonymizer of preset `paper`, with untrained weights: in LiteRT, and in ONNX
-Runtime where it is installed. A ratio is the reference's time by the file's. Take figures from an idle machine: other
-work delays long calls more than short ones, and so raises the ratios. The last line is JSON.
+Beside them, in the same rounds, stands the anonymizer of preset `paper`, with untrained weights: in LiteRT where
+TensorFlow is installed, and in ONNX Runtime where that is. A ratio is the reference's time by the file's. Take figures
+from an idle machine: other work delays long calls more than short ones, and so raises the ratios. The last line is
+JSON.
 """
 
 import argparse
 import json
-import os
 import sys
 import tempfile
 import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np  # noqa: E402
 import references  # noqa: E402
 
 from vgan_tf.commands import run_command  # noqa: E402
+from vgan_tf.config import preset  # noqa: E402
 from vgan_tf.errors import InputError  # noqa: E402
 from vgan_tf.ondevice.lite import LiteModel  # noqa: E402
 
 THREADS = (1, 2)
 WARM_UP_CALLS = 5
+ROUNDS = 10
 CALLS_PER_ROUND = 30
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path, help="export folder, as python -m export writes it")
-    parser.add_argument("--rounds", type=int, default=10, help=f"of {CALLS_PER_ROUND} timed calls each")
-    parser.add_argument("--no-reference", action="store_true", help="time the folder's files alone")
+    parser.add_argument("folder", type=Path, metavar="MODEL_DIR", help="export folder, as python -m export writes it")
     arguments = parser.parse_args()
-    run_command(lambda: report(arguments.folder, arguments.rounds, not arguments.no_reference))
+    run_command(lambda: report(arguments.folder))
 
 
-def report(folder, rounds, with_references):
+def report(folder, rounds=ROUNDS, with_references=True):
     """Measure and print: a table, then JSON of `files`, `references` and `ratios`, each by name and thread count.
 
     Raises:
-        InputError: no exported file in the folder, one that cannot be loaded, or less than one round.
+        InputError: no exported file in the folder, or one that cannot be loaded.
     """
-    if rounds < 1:
-        raise InputError(f"--rounds {rounds}: must be at least 1")
     paths = sorted(folder.glob("*.tflite"))
     if not paths:
         raise InputError(f"{folder}: no .tflite file in it; python -m export writes some")
     anonymizers = [path.name for path in paths if path.name.startswith("anonymizer_")]
     with tempfile.TemporaryDirectory() as scratch:
-        beside = write_references(identity_count(folder, anonymizers), Path(scratch)) if with_references else {}
+        beside = write_references(folder / anonymizers[0], Path(scratch)) if with_references and anonymizers else {}
         models = {path.name: path for path in paths} | beside
         calls = {(name, threads): prepare(path, threads) for name, path in models.items() for threads in THREADS}
         milliseconds = measure(calls, rounds)
@@ -73,25 +70,26 @@ def report(folder, rounds, with_references):
     print(json.dumps(parts | {"ratios": ratios, "rounds": rounds, "calls_per_round": CALLS_PER_ROUND}))
 
 
-def identity_count(folder, anonymizers):
-    """Length of the target code that the folder's anonymizers take."""
-    if not anonymizers:
-        raise InputError(f"{folder}: no anonymizer to compare with the reference; give --no-reference")
-    return LiteModel(folder / anonymizers[0]).inputs["target"].shape[1]
+def write_references(anonymizer, folder):
+    """Write what the anonymizer is compared with, of its size and identities; {name: path}, with a line on what is not.
 
-
-def write_references(identities, folder):
-    """Write the reference's files; return {name: path}. ONNX is left out, with a line, where it is not installed."""
-    print(f"paper_*: the anonymizer of preset paper, {identities} identities, untrained weights")
-    model = references.reference_anonymizer(identities)
+    Only packages that are installed are used.
+    """
+    if missing := references.missing("tensorflow", "keras"):
+        print(f"no reference: {missing} not installed")
+        return {}
+    inputs = LiteModel(anonymizer).inputs
+    size, identities = inputs["image"].shape[1], inputs["target"].shape[1]
+    print(f"paper_*: the anonymizer of preset paper, {size} pixels, {identities} identities, untrained weights")
+    model = references.reference_anonymizer(identities, preset("paper").replace(image_size=size))
     paths = [folder / "paper_float32.tflite"]
     references.write_tflite(model, paths[0])
-    if missing := references.missing_packages():
-        print(f"no ONNX Runtime: {', '.join(missing)} not installed; pip install -e '.[benchmark]' adds it")
+    if missing := references.missing(*references.ONNX_PACKAGES):
+        print(f"no ONNX Runtime: {missing} not installed; pip install 'pprl-vgan[benchmark]' adds it")
     else:
         paths += [folder / "paper_float32.onnx", folder / "paper_int8.onnx"]
         references.write_onnx(model, paths[1])
-        references.quantize_onnx(paths[1], paths[2], identities)
+        references.quantize_onnx(model, paths[1], paths[2])
     return {path.name: path for path in paths}
 
 

@@ -9,23 +9,17 @@ ONNX_PACKAGES = ("onnx", "onnxruntime", "tf2onnx")
 CALIBRATION_FACES = "avatars:identities=6,images=64,seed=1"
 
 
-def reference_anonymizer(identities, config=None):
-    """The anonymizer of preset `paper` (kernel 5, full size), or of another configuration, as it would be exported.
-
-    Args:
-        identities: length of the target code.
-        config: Config, or None for the preset's.
+def reference_anonymizer(identities, config):
+    """The anonymizer of a configuration, as it would be exported.
 
     Returns:
-        functional `keras.Model`: image `(1, 64, 64, 3)` in [-1, 1], one-hot target `(1, identities)` -> protected.
+        functional `keras.Model`: image `(1, size, size, 3)` in [-1, 1], one-hot target `(1, identities)` -> protected.
     """
     from export.parts import build_parts
-    from vgan_tf.config import preset
     from vgan_tf.labels import EXPRESSIONS
     from vgan_tf.model import PPRLVGAN
     from vgan_tf.networks import expression_classifier
 
-    config = config or preset("paper")
     model = PPRLVGAN(config, [f"identity {number}" for number in range(identities)], EXPRESSIONS)
     return build_parts(model, expression_classifier(config, len(EXPRESSIONS)))["anonymizer"]
 
@@ -37,24 +31,21 @@ def write_tflite(model, path):
     path.write_bytes(convert(model, "float32", None))
 
 
-def missing_packages():
-    """Names of the packages that the ONNX files need and that are not installed."""
-    return [name for name in ONNX_PACKAGES if importlib.util.find_spec(name) is None]
+def missing(*packages):
+    """Which of the packages are not installed, as text."""
+    return ", ".join(name for name in packages if importlib.util.find_spec(name) is None)
 
 
 def write_onnx(model, path):
     """Write the model as a float32 ONNX file."""
     import numpy as np
 
-    from export.quiet import quietly
-
-    with quietly():
-        model([np.zeros(value.shape, np.float32) for value in model.inputs])  # Keras exports only what was called once.
-        model.export(path, format="onnx", verbose=False)
+    model([np.zeros(value.shape, np.float32) for value in model.inputs])  # Keras exports only what was called once.
+    model.export(path, format="onnx", verbose=False)
 
 
-def quantize_onnx(source, path, identities):
-    """Write the int8 form of an ONNX anonymizer: weights and activations, calibrated on drawn faces."""
+def quantize_onnx(model, source, path):
+    """Write the int8 form of an anonymizer's ONNX file: weights and activations, calibrated on drawn faces."""
     import numpy as np
     from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
@@ -62,7 +53,8 @@ def quantize_onnx(source, path, identities):
     from vgan_tf.data import load_faces
     from vgan_tf.images import to_float
 
-    images = to_float(load_faces(CALIBRATION_FACES).images)
+    size, identities = model.inputs[0].shape[1], model.inputs[1].shape[1]
+    images = to_float(load_faces(CALIBRATION_FACES, size).images)
     targets = np.eye(identities, dtype=np.float32)[np.arange(len(images)) % identities]
 
     class Examples(CalibrationDataReader):

@@ -7,41 +7,43 @@ The input pipeline is part of it. The last line is JSON.
 
 import argparse
 import json
-import os
 import sys
 import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+from vgan_tf.commands import run_command  # noqa: E402
 
 WARM_UP_STEPS = 3
+IDENTITIES = 6
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--preset", default="edge")
-    parser.add_argument("--batch-size", type=int, default=64)
-    parser.add_argument("--steps", type=int, default=20, help="timed iterations")
-    parser.add_argument("--identities", type=int, default=6)
-    parser.add_argument("--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="change any setting")
+    parser.add_argument("--preset", default="edge", metavar="NAME")
+    parser.add_argument("--batch-size", type=int, default=64, metavar="B")
+    parser.add_argument("--steps", type=int, default=20, metavar="N", help="timed iterations")
     arguments = parser.parse_args()
-    settings = (arguments.preset, arguments.batch_size, arguments.steps, arguments.identities, arguments.set)
-    print(json.dumps(measure(*settings)))
+    run_command(lambda: print(json.dumps(measure(arguments.preset, arguments.batch_size, arguments.steps))))
 
 
-def measure(preset_name, batch_size, steps, identities, assignments=()):
+def measure(preset_name, batch_size, steps):
     """Time `steps` iterations of `fit`; the figure is that of the median iteration."""
     import keras
     import numpy as np
 
-    from vgan_tf.config import parse_assignments, preset
+    from vgan_tf.config import preset
     from vgan_tf.data import load_faces
     from vgan_tf.data.pipeline import training_batches
+    from vgan_tf.errors import InputError
     from vgan_tf.model import PPRLVGAN
 
-    config = preset(preset_name).replace(batch_size=batch_size, **parse_assignments(assignments))
-    faces = load_faces(f"avatars:identities={identities},images={max(420, 7 * identities, 2 * batch_size)},seed=1")
+    if steps < 1:
+        raise InputError(f"--steps {steps}: must be at least 1")
+    config = preset(preset_name).replace(batch_size=batch_size)
+    source = f"avatars:identities={IDENTITIES},images={max(420, 2 * batch_size)},seed=1"
+    faces = load_faces(source, config.image_size)
     model = PPRLVGAN(config, faces.identities, faces.expressions)
     model.compile(total_steps=WARM_UP_STEPS + steps)
     times = []
@@ -64,7 +66,7 @@ def measure(preset_name, batch_size, steps, identities, assignments=()):
         "images_per_cpu_second": round(batch_size / float(np.median(cpu_seconds)), 2),
         "backend": keras.backend.backend(),
         "preset": preset_name,
-        "set": list(assignments),
+        "image_size": config.image_size,
         "batch_size": batch_size,
         "steps": steps,
         "parameters": model.count_params(),

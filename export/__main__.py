@@ -1,7 +1,6 @@
 """Export a run for phones: `python -m export runs/demo --out DIR`."""
 
 import argparse
-import logging
 import os
 
 from vgan_tf.commands import run_command
@@ -23,8 +22,6 @@ def main():
 
 
 def export(arguments):
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # TensorFlow warns about the attackers' many networks.
-
     from .pipeline import export_run
 
     export_run(arguments.run, arguments.out, tuple(arguments.recipes.split(",")), arguments.data)

@@ -7,7 +7,6 @@ import tensorflow as tf
 from keras import layers
 
 from .folding import fold
-from .quiet import quietly
 
 RECIPES = ("float32", "float16", "dynamic", "int8", "qat")
 INTEGER_RECIPES = ("int8", "qat")
@@ -35,7 +34,7 @@ def convert(part, recipe, calibration):
     Returns:
         bytes of the file: builtin operators only, one signature with the part's input and output names.
     """
-    with tempfile.TemporaryDirectory() as folder, quietly():
+    with tempfile.TemporaryDirectory() as folder:
         _save(part, folder)
         return convert_saved(folder, recipe, calibration)
 

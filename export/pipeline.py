@@ -16,7 +16,6 @@ from .examples import draw_examples, for_calibration, inputs_of
 from .metadata import add_metadata
 from .parts import build_parts
 from .quantization_aware import QuantizationError, convert_qat
-from .quiet import quietly
 from .records import describe, versions, write_export
 from .scoring import Trial, failures
 from .verification import verify
@@ -71,8 +70,7 @@ def export_run(folder, out, recipes=RECIPES, data=None, progress=print, score=Tr
                 else:
                     content = convert(part, recipe, inputs_of(part, calibration))
                 content = add_metadata(content, part_name, labels[part_name])
-                with quietly():
-                    difference = verify(content, part, recipe, inputs_of(part, held_out))
+                difference = verify(content, part, recipe, inputs_of(part, held_out))
                 figures = trial.score(part_name, LiteModel(content)) if trial else None
                 if figures and failures(figures):
                     raise VerificationError("\n".join(failures(figures)))

@@ -7,6 +7,15 @@ import pytest
 from helpers import ROOT, TINY_RUN
 
 
+def pytest_unconfigure(config):
+    """End with what was skipped and what runs it: the last line of all."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    skipped = reporter.stats.get("skipped", ()) if reporter else ()
+    reasons = dict.fromkeys(report.longrepr[2].removeprefix("Skipped: ") for report in skipped)
+    if reasons:
+        print(f"{len(skipped)} tests skipped, which .ci/run runs: {'; '.join(reasons)}")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def cache_home(tmp_path_factory):
     """Keep the drawn faces of this session to itself."""
@@ -23,7 +32,8 @@ def trained_folder(tmp_path_factory):
     """
     folder = tmp_path_factory.mktemp("runs") / "tiny"
     command = [sys.executable, str(ROOT / "train.py"), *TINY_RUN, "--out", str(folder)]
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    done = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    (folder.parent / "printed.txt").write_text(done.stdout, encoding="utf-8")
     return folder
 
 

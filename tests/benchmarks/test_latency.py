@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from helpers import ROOT, STUB_IDENTITIES, lite_file, small_paper_config, stub_parts, write_export
 
+from vgan_tf.config import preset
+
 SCRIPT = str(ROOT / "benchmarks" / "latency.py")
 
 
@@ -23,14 +25,11 @@ def export(tmp_path_factory):
     return write_export(tmp_path_factory.mktemp("latency") / "export", files)
 
 
-def benchmark(*arguments):
-    return subprocess.run([sys.executable, SCRIPT, *map(str, arguments)], capture_output=True, text=True)
+def test_last_line_is_json_of_each_file_and_thread_count(benchmarks, export, capsys):
+    import latency
 
-
-def test_last_line_is_json_of_each_file_and_thread_count(export):
-    done = benchmark(export, "--rounds", "1", "--no-reference")
-    assert done.returncode == 0, done.stderr
-    result = json.loads(done.stdout.splitlines()[-1])
+    latency.report(export, rounds=1, with_references=False)
+    result = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert set(result["files"]) == {"anonymizer_float32.tflite", "expression_float32.tflite"}
     for name, by_threads in result["files"].items():
         assert set(by_threads) == {"1", "2"}
@@ -41,17 +40,21 @@ def test_last_line_is_json_of_each_file_and_thread_count(export):
     assert result["references"] == {} and result["ratios"] == {"anonymizer_float32.tflite": {}}
 
 
-def test_bad_input_is_one_line(export, tmp_path):
-    damaged = tmp_path / "damaged"
-    damaged.mkdir()
-    (damaged / "anonymizer_int8.tflite").write_bytes(b"no model")
-    for arguments, said in (
-        ([tmp_path], "no .tflite file"),
-        ([damaged, "--no-reference"], "not a .tflite file"),
-        ([export, "--rounds", "0"], "--rounds 0"),
-    ):
-        done = benchmark(*arguments)
-        assert done.returncode == 2 and said in done.stderr and done.stderr.count("\n") == 1
+@pytest.mark.parametrize(("name", "said"), [("empty", "no .tflite file"), ("damaged", "not a .tflite file")])
+def test_bad_input_is_one_line(name, said, tmp_path):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "damaged").mkdir()
+    (tmp_path / "damaged" / "expression_int8.tflite").write_bytes(b"no model")
+    done = subprocess.run([sys.executable, SCRIPT, str(tmp_path / name)], capture_output=True, text=True)
+    assert done.returncode == 2 and said in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_only_the_folders_own_files_without_tensorflow(benchmarks, export, tmp_path, monkeypatch, capsys):
+    import latency
+
+    monkeypatch.setattr(latency.references, "missing", lambda *packages: ", ".join(packages))
+    assert latency.write_references(export / "anonymizer_float32.tflite", tmp_path) == {}
+    assert "no reference: tensorflow, keras not installed" in capsys.readouterr().out
 
 
 def test_rounds_take_turns_and_warm_up(benchmarks):
@@ -78,7 +81,7 @@ def test_summary_and_ratio(benchmarks):
 def test_reference_is_the_full_paper_anonymizer(benchmarks):
     import references
 
-    model = references.reference_anonymizer(len(STUB_IDENTITIES))
+    model = references.reference_anonymizer(len(STUB_IDENTITIES), preset("paper"))
     assert [value.name for value in model.inputs] == ["image", "target"]
     assert model.inputs[0].shape == (1, 64, 64, 3) and model.inputs[1].shape == (1, 3)
     kernels = sorted(tuple(layer.kernel.shape) for layer in model.layers if hasattr(layer, "kernel_size"))
@@ -89,8 +92,8 @@ def test_reference_is_the_full_paper_anonymizer(benchmarks):
 def test_onnx_files_equal_the_keras_model(benchmarks, tmp_path):
     import references
 
-    if missing := references.missing_packages():
-        pytest.skip(f"{', '.join(missing)} not installed: pip install -e '.[benchmark]'")
+    if references.missing(*references.ONNX_PACKAGES):
+        pytest.skip("no ONNX packages (pip install -e '.[benchmark]')")
     import onnxruntime
 
     model = references.reference_anonymizer(3, small_paper_config())
@@ -104,7 +107,7 @@ def test_onnx_files_equal_the_keras_model(benchmarks, tmp_path):
     expected = model([image, target])["protected"].numpy()
     assert expected.std() > 0.1
     references.write_onnx(model, tmp_path / "float32.onnx")
-    references.quantize_onnx(tmp_path / "float32.onnx", tmp_path / "int8.onnx", identities=3)
+    references.quantize_onnx(model, tmp_path / "float32.onnx", tmp_path / "int8.onnx")
     for name, limit in (("float32", 1e-4), ("int8", 0.1)):
         session = onnxruntime.InferenceSession(tmp_path / f"{name}.onnx")
         (given,) = session.run(None, {"image": image, "target": target})

@@ -152,7 +152,9 @@ def test_wrong_use_is_refused(anonymizer):
 
 
 def test_mediapipe_classifies_with_our_labels(classifier):
-    mediapipe = pytest.importorskip("mediapipe")
+    mediapipe = pytest.importorskip(
+        "mediapipe", reason="no MediaPipe (pip install --no-deps mediapipe opencv-python-headless)"
+    )
     tasks = mediapipe.tasks
     options = tasks.vision.ImageClassifierOptions(base_options=tasks.BaseOptions(model_asset_buffer=classifier[1]))
     images = noise(3, seed=2)

@@ -142,9 +142,9 @@ def test_the_document_names_each_example_and_says_what_is_not_run():
 def test_page_protects_as_python_does(workplace, expected, tmp_path):
     browser = next(filter(None, map(shutil.which, BROWSERS)), None)
     if browser is None:
-        pytest.skip("no Chromium")
+        pytest.skip("no Chromium (apt-get install chromium)")
     if not (NODE_MODULES / "@litertjs" / "core").is_dir():
-        pytest.skip("no @litertjs/core: npm install --no-save @litertjs/core, or name a node_modules in LITERTJS")
+        pytest.skip("no @litertjs/core (npm install --no-save @litertjs/core, or LITERTJS=NODE_MODULES)")
     page = tmp_path / "page"
     shutil.copytree(workplace, page)
     for name in ("on_device.html", "on_device.js"):
