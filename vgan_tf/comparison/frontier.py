@@ -164,7 +164,7 @@ def require_same_originals(first, groups):
         return {hash(image.tobytes()) for images in (dump.x_train, dump.x_test) for image in images}
 
     expected = originals(first)
-    for (source, *_) in groups:
+    for source, *_ in groups:
         if not source.is_run and originals(Dump.load(source.path)) != expected:
             raise InputError(f"{source.path}: other originals than {groups[0][0].path}; compare them apart")
 
