@@ -49,7 +49,7 @@ def result(points):
 
 @pytest.fixture
 def measurements(monkeypatch):
-    """Replace attackers and readers by fixed figures; the list of the dumps that were measured."""
+    """Replace attackers and classifiers by fixed figures; the list of the dumps that were measured."""
     seen = []
 
     def identity_attacks(dump, seeds, quick, progress):
