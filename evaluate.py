@@ -42,7 +42,6 @@ def main():
 
 def evaluate(arguments):
     from vgan_tf.evaluation.judging import evaluate_external, evaluate_run, summary
-    from vgan_tf.files import write_text
 
     kind = "cheapest attacker of each kind" if arguments.quick else "all attackers"
     print(f"auditing {arguments.run or ' '.join(arguments.external)}: {kind}, seeds={arguments.seeds}")
@@ -62,9 +61,8 @@ def evaluate(arguments):
             release=arguments.release,
             **options,
         )
-    table = f"{summary(result)}\nreport: {out / 'report.html'}\n"
-    write_text(out / "summary.txt", table)
-    print(table, end="")
+    print(summary(result))
+    print(f"report: {out / 'report.html'}")
 
 
 if __name__ == "__main__":

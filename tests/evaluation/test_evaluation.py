@@ -129,6 +129,8 @@ def test_a_run_is_audited_on_its_own_data_with_its_dump_and_pictures(trained_fol
     assert len(list((out / "inputs").glob("*.png"))) == 7
     evaluation.evaluate_run(trained_folder, out=tmp_path / "two", release="prototypes:2")
     assert 1 < len(np.unique(audited["dump"].mu_train, axis=0)) <= 14
+    evaluation.evaluate_run(trained_folder, out=tmp_path / "three", release="noise:2")
+    assert audited["dump"].mu_test is None and audited["dump"].z_test is not None
     assert evaluation.results_folder("run", release="prototypes:2").name == "evaluation_prototypes_2"
     with pytest.raises(InputError, match="--release with --on-device"):
         evaluation.evaluate_run(trained_folder, on_device=tmp_path, release="prototypes:1")

@@ -52,7 +52,7 @@ def compare(paths, out, baselines="all", releases=(), quick=True, progress=print
         out: folder for `frontier.json`, `.csv`, `.md` and `.svg`, and for `points/`, the figures of each measurement.
         baselines: "all", "none", or "NAME,NAME,...". They are applied to the originals of the first run, or of the
             first dump where there is no run.
-        releases: texts such as "noise:1"; each run is also measured with each of these releases.
+        releases: texts as for `protection.parse_release`; each run is also measured with each of these releases.
         quick: only the cheapest attacker of each kind.
         progress: called with one line of text at each step.
 
@@ -179,13 +179,13 @@ def source_dump(source, release=None):
     if not source.is_run:
         return Dump.load(source.path)
     model = load_run(source.path)
-    faces = load_faces(model.config.data)
+    faces = load_faces(model.config.data, model.config.image_size)
     fresh, strangers = drawn_companions(model.config)
-    if release is not None:
-        model = with_release(model, parse_release(release), faces)
+    if release:
+        model = with_release(model, release, faces)
     dump = make_dump(model, faces, fresh=fresh, strangers=strangers)
     # With noise, the mean of the latent stays on the device.
-    return dump.without("mu") if release is not None and release.startswith("noise") else dump
+    return dump.without("mu") if release and parse_release(release).kind == "noise" else dump
 
 
 def measured(dump, folder, settings, progress):
