@@ -41,6 +41,11 @@ class Source(NamedTuple):
     def is_run(self):
         return self.path.suffix != ".npz"
 
+    @property
+    def label(self):
+        """The name, with its setting in a sweep."""
+        return self.name if self.series == "runs" else f"{self.series}={self.name}"
+
 
 def compare(paths, out, baselines="all", releases=(), quick=True, progress=print):
     """Measure runs, dumps and simple anonymizers, and write one table and one plot of them.
@@ -79,15 +84,14 @@ def compare(paths, out, baselines="all", releases=(), quick=True, progress=print
     for group in groups:
         found = [
             evaluated(source, settings)
-            or figures(first if source is groups[0][0] else source_dump(source), source.name)
+            or figures(first if source is groups[0][0] else source_dump(source), source.label)
             for source in group
         ]
-        series, name = group[0].series, name_of_group([source.name for source in group])
-        points.append(point(name, series, found))
-        for release in releases if group[0].is_run else ():
-            found = [figures(source_dump(source, release), f"{source.name}_{release}") for source in group]
-            name_of_run = name if series == "runs" else f"{series}={name}"
-            points.append(point(release, f"{name_of_run} release", found))
+        whole = group[0]._replace(name=name_of_group([source.name for source in group]))
+        points.append(point(whole.name, whole.series, found))
+        for release in releases if whole.is_run else ():
+            found = [figures(source_dump(source, release), f"{source.label}_{release}") for source in group]
+            points.append(point(release, f"{whole.label} release", found))
     left_out = []
     for name in names:
         try:
