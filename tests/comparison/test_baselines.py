@@ -30,11 +30,19 @@ def test_every_baseline_gives_pictures_of_the_same_shape(faces):
             protected = protect(faces, faces)
             assert protected.dtype == np.uint8 and protected.shape == faces.images.shape, name
             np.testing.assert_array_equal(protected, protect(faces, faces))
-    assert set(baselines.BASELINES) >= {"none", "blur-1", "blur-8", "pixelate-4", "noise-16", "k-same-2", "label-only"}
+    assert set(baselines.BASELINES) >= {
+        "unprotected",
+        "blur-1",
+        "blur-8",
+        "pixelate-4",
+        "noise-16",
+        "k-same-2",
+        "label-only",
+    }
 
 
 def test_pixelation_is_the_mean_of_each_cell(faces):
-    protected = baselines.pixelate(faces, faces, cell=8)  # 20 = 8 + 8 + 4
+    protected = baselines.pixelate(faces.images, cell=8)  # 20 = 8 + 8 + 4
     for rows in (slice(0, 8), slice(8, 16), slice(16, 20)):
         for columns in (slice(0, 8), slice(16, 20)):
             cells = faces.images[:, rows, columns].reshape(len(protected), -1, 3).mean(axis=1)
@@ -42,22 +50,27 @@ def test_pixelation_is_the_mean_of_each_cell(faces):
 
 
 def test_blur_keeps_the_mean_and_loses_detail(faces):
-    details = [np.diff(baselines.blur(faces, faces, sigma).astype(int), axis=1).std() for sigma in (1, 2, 4)]
+    blurred = [baselines.BASELINES[f"blur-{sigma}"](faces, faces) for sigma in (1, 2, 4)]
+    details = [np.diff(images.astype(int), axis=1).std() for images in blurred]
     assert np.diff(faces.images.astype(int), axis=1).std() > details[0] > details[1] > details[2]
-    assert baselines.blur(faces, faces, 2).mean() == pytest.approx(faces.images.mean(), abs=2)
+    assert blurred[1].mean() == pytest.approx(faces.images.mean(), abs=2)
     even = faces._replace(images=np.full_like(faces.images, 70))
-    np.testing.assert_array_equal(baselines.blur(even, even, 4), even.images)
+    np.testing.assert_array_equal(baselines.BASELINES["blur-4"](even, even), even.images)
 
 
 def test_noise_has_its_deviation():
     grey = make_faces(size=40)
     grey = grey._replace(images=np.full_like(grey.images, 128))
-    assert baselines.add_noise(grey, grey, 16).std() == pytest.approx(16, rel=0.05)
+    assert baselines.BASELINES["noise-16"](grey, grey).std() == pytest.approx(16, rel=0.05)
+
+
+def test_unprotected_faces_are_the_originals(faces):
+    np.testing.assert_array_equal(baselines.BASELINES["unprotected"](faces, faces), faces.images)
 
 
 @pytest.mark.parametrize("k", [2, 3])
 def test_k_same_pictures_are_shared_by_k_people_of_one_expression(faces, k):
-    protected = baselines.k_same(faces, faces, k)
+    protected = baselines.k_same(faces, k)
     for picture in np.unique(protected, axis=0):
         same = (protected == picture).all(axis=(1, 2, 3))
         assert len(np.unique(faces.identity[same])) >= k and len(np.unique(faces.expression[same])) == 1
@@ -71,9 +84,9 @@ def test_k_same_joins_the_nearest_others():
     greys = np.array([10, 100, 14, 104, 200, 206], np.uint8)
     people = np.array([0, 0, 1, 1, 0, 1])
     faces = baselines.Faces(np.tile(greys[:, None, None, None], (1, 4, 4, 3)), people, np.zeros(6, int))
-    assert baselines.k_same(faces, faces, 2)[:, 0, 0, 0].tolist() == [12, 102, 12, 102, 203, 203]
+    assert baselines.k_same(faces, 2)[:, 0, 0, 0].tolist() == [12, 102, 12, 102, 203, 203]
     with pytest.raises(InputError, match="k-same needs 3 people"):
-        baselines.k_same(faces, faces, 3)
+        baselines.k_same(faces, 3)
 
 
 def test_label_only_depends_on_the_expression_alone(faces):
@@ -107,15 +120,24 @@ def test_a_baseline_dump_has_no_latents_and_protects_further_images(faces):
     blurred = baselines.baseline_dump(dump, "blur-2")
     assert blurred.mu_train is None and blurred.c_test is None and not blurred.trained_train.any()
     for protected, originals in ((blurred.p_test, test), (blurred.fresh.p, fresh)):
-        np.testing.assert_array_equal(protected, baselines.blur(originals, faces, 2))
+        np.testing.assert_array_equal(protected, baselines.BASELINES["blur-2"](originals, faces))
     np.testing.assert_array_equal(blurred.x_test, test.images)
     clips = np.arange(len(test.images)) // 3
     of_clips = dataclasses.replace(dump, clip_train=clips, clip_test=clips)
     np.testing.assert_array_equal(baselines.baseline_dump(of_clips, "blur-2").clip_test, clips)
     labels = baselines.baseline_dump(dump, "label-only")
     np.testing.assert_array_equal(labels.p_test, labels.p_train)  # the same labels in the same order
-    assert baselines.applicable(dump, ["none", "k-same-2", "k-same-5"]) == ["none", "k-same-2"]
-    with pytest.raises(InputError, match="'mist'"):
-        baselines.baseline_dump(dump, "mist")
+    baselines.baseline_dump(dump, "k-same-2")
     one_person = dataclasses.replace(dump, fresh=dataclasses.replace(dump.fresh, id=np.zeros_like(fresh.identity)))
-    assert baselines.applicable(one_person, ["k-same-2"]) == []
+    for impossible, name in ((dump, "k-same-5"), (one_person, "k-same-2")):
+        with pytest.raises(InputError, match="k-same needs"):
+            baselines.baseline_dump(impossible, name)
+
+
+def test_baselines_are_named_in_a_list_or_all_together():
+    assert baselines.baseline_names("all") == list(baselines.BASELINES) and len(baselines.BASELINES) == 17
+    assert baselines.baseline_names("none") == []
+    assert baselines.baseline_names("blur-1,label-only") == ["blur-1", "label-only"]
+    for wrong in ("mist", "blur-1,mist", "blur-1,none", ""):
+        with pytest.raises(InputError, match="give all, none, or some of unprotected, blur-1"):
+            baselines.baseline_names(wrong)

@@ -1,6 +1,7 @@
 """Runs, a sweep and baselines come to one plot, and what was measured is not measured again."""
 
 import csv
+import dataclasses
 import json
 import os
 import re
@@ -12,11 +13,10 @@ import numpy as np
 import pytest
 from helpers import run_script
 
-from vgan_tf.comparison import frontier
+from vgan_tf.comparison import frontier, sweep
 from vgan_tf.comparison.plot import frontier_figure, frontier_svg, pareto
 from vgan_tf.comparison.table import markdown_table, point
 from vgan_tf.errors import InputError
-from vgan_tf.run import open_run
 
 
 def figure(accuracy):
@@ -49,7 +49,7 @@ def result(points):
 
 @pytest.fixture
 def measurements(monkeypatch):
-    """Replace attackers and readers by fixed figures; the list of the dumps that were measured."""
+    """Replace attackers and classifiers by fixed figures; the list of the dumps that were measured."""
     seen = []
 
     def identity_attacks(dump, seeds, quick, progress):
@@ -100,8 +100,8 @@ def test_runs_of_several_seeds_are_one_point_whose_interval_covers_their_spread(
 
 
 def test_a_run_and_baselines_are_measured_once_and_plotted(trained_folder, measurements, tmp_path):
-    out = tmp_path / "frontier"
-    found, _ = frontier.frontier([trained_folder], out, "blur-1,k-same-2,k-same-10,label-only", progress=print)
+    out, names = tmp_path / "frontier", "blur-1,k-same-2,k-same-10,label-only"
+    found = frontier.compare([trained_folder], out, names)
     assert [one["name"] for one in found["points"]] == [trained_folder.name, "blur-1", "k-same-2", "label-only"]
     assert found["left_out"] == ["k-same-10"] and found["quick"] is True
     assert all(one["identity"]["accuracy"] == 1 for one in found["points"]) and len(measurements) == 4
@@ -112,67 +112,98 @@ def test_a_run_and_baselines_are_measured_once_and_plotted(trained_folder, measu
     assert [row["series"] for row in rows] == ["runs", "blur", "k-same", "label only"]
     assert float(rows[0]["identity"]) == 1 and float(rows[0]["expression_trained_on_original"]) == 0.8
     assert float(rows[0]["target_success"]) == 0.95 and rows[1]["target_success"] == rows[1]["target_success_low"] == ""
-    assert (out / "frontier.md").read_text(encoding="utf-8") == frontier.frontier_summary(found)
+    assert (out / "frontier.md").read_text(encoding="utf-8") == markdown_table(found)
     ElementTree.parse(out / "frontier.svg")
 
-    again, _ = frontier.frontier([trained_folder], out, "blur-1,k-same-2,k-same-10,label-only", progress=print)
-    assert again == found and len(measurements) == 4
-    frontier.frontier([trained_folder], out, "blur-1", quick=False)
+    assert frontier.compare([trained_folder], out, names) == found and len(measurements) == 4
+    frontier.compare([trained_folder], out, "blur-1", quick=False)
     assert len(measurements) == 6
 
 
-def test_runs_of_other_seeds_are_put_together_and_need_no_baselines(trained_folder, measurements, tmp_path):
-    folders = [trained_folder]
-    for seed in (1, 2):
-        folders.append(tmp_path / f"{trained_folder.name}-seed{seed}")
-        shutil.copytree(trained_folder, folders[-1])
-        record = json.loads((folders[-1] / "config.json").read_text())
+def copies_with_seeds(folder, out, seeds):
+    """Copies of a run folder whose configurations have other seeds: list of Paths."""
+    folders = [out / f"{folder.name}-seed{seed}" for seed in seeds]
+    for copy, seed in zip(folders, seeds, strict=True):
+        shutil.copytree(folder, copy)
+        record = json.loads((copy / "config.json").read_text())
         record["config"]["seed"] = seed
-        (folders[-1] / "config.json").write_text(json.dumps(record))
-    found, _ = frontier.frontier(folders, tmp_path / "out", baselines="", progress=print)
+        (copy / "config.json").write_text(json.dumps(record))
+    return folders
+
+
+def test_runs_of_other_seeds_are_put_together_and_need_no_baselines(trained_folder, measurements, tmp_path):
+    folders = [trained_folder, *copies_with_seeds(trained_folder, tmp_path, (1, 2))]
+    found = frontier.compare(folders, tmp_path / "out", baselines="none")
     assert len(measurements) == 3 and len(found["points"]) == 1
     assert (found["points"][0]["runs"], found["points"][0]["name"]) == (3, trained_folder.name)
     again = tmp_path / "again"
     shutil.copytree(folders[1], again)
     with pytest.raises(InputError, match="same configuration and seed"):
-        frontier.frontier([*folders, again], tmp_path / "out", baselines="")
+        frontier.compare([*folders, again], tmp_path / "out", baselines="none")
 
 
 def test_a_run_with_noise_on_its_latents_is_a_series(trained_folder, measurements, tmp_path):
-    found, out = frontier.frontier([trained_folder], tmp_path / "out", baselines="", noise="0.001,9", progress=print)
+    releases = ["noise:0.001", "noise:9"]
+    found = frontier.compare([trained_folder], tmp_path / "out", "none", releases)
     names = [(one["series"], one["name"]) for one in found["points"]]
-    assert names == [("runs", trained_folder.name), ("latent_noise", "0.001"), ("latent_noise", "9")]
+    name = trained_folder.name
+    assert names == [("runs", name), *((f"{name} release", release) for release in releases)]
     plain, little, much = measurements
     assert little.mu_test is None and little.strangers.mu is None and little.z_train is not None
     assert np.abs(little.z_test - plain.mu_test).max() < 0.01 and np.std(much.z_test - plain.mu_test) > 8
     errors = [np.abs(one.p_test.astype(int) - plain.p_test).mean() for one in (little, much)]
     assert errors[0] < 1 < errors[1] and np.array_equal(plain.c_test, much.c_test)
-    assert "latent noise 0.001" in (out / "frontier.svg").read_text(encoding="utf-8")
-    for wrong in ("little", "0", "-1", "inf", "nan"):
-        with pytest.raises(InputError, match="--noise"):
-            frontier.frontier([trained_folder], tmp_path / "out", noise=wrong)
+    assert f"| {name} release=noise:9 " in (tmp_path / "out" / "frontier.md").read_text(encoding="utf-8")
 
 
-def test_a_run_with_prototypes_is_a_series(trained_folder, measurements, tmp_path):
-    found, out = frontier.frontier([trained_folder], tmp_path / "out", baselines="", prototypes="0,1,3", progress=print)
-    names = [(one["series"], one["name"]) for one in found["points"]]
-    assert names == [("runs", trained_folder.name), ("prototypes", "0"), ("prototypes", "1"), ("prototypes", "3")]
-    plain, none, one, three = measurements
-    np.testing.assert_array_equal(none.p_test, plain.p_test)
-    for dump, most in ((one, 7), (three, 21)):
-        every = np.concatenate([dump.mu_train, dump.mu_test, dump.z_test, dump.strangers.mu])
-        assert 1 < len(np.unique(every, axis=0)) <= most and np.array_equal(dump.c_test, plain.c_test)
-    assert "prototypes=3" in (out / "frontier.md").read_text(encoding="utf-8")
-    for wrong in ("few", "-1", "1.5", "1,"):
-        with pytest.raises(InputError, match="--prototypes"):
-            frontier.frontier([trained_folder], tmp_path / "out", prototypes=wrong)
+def test_every_run_is_measured_with_each_release(trained_folder, measurements, tmp_path):
+    folders = [trained_folder, *copies_with_seeds(trained_folder, tmp_path, [1])]
+    releases = ["latent", "prototypes:1", "prototypes:3"]
+    found = frontier.compare(folders, tmp_path / "out", "none", releases)
+    assert [(one["name"], one["runs"]) for one in found["points"]] == [
+        (trained_folder.name, 2),
+        *((release, 2) for release in releases),
+    ]
+    own, latent, one, three = (measurements[number : number + 2] for number in (0, 2, 4, 6))
+    for number in range(2):
+        np.testing.assert_array_equal(latent[number].p_test, own[number].p_test)
+        for dump, most in ((one[number], 7), (three[number], 21)):
+            every = np.concatenate([dump.mu_train, dump.mu_test, dump.z_test, dump.strangers.mu])
+            assert 1 < len(np.unique(every, axis=0)) <= most and np.array_equal(dump.c_test, own[number].c_test)
 
 
-def test_names_of_runs():
-    folders = [frontier.Path(one) for one in ("a/edge/seed0", "a/edge/seed1", "a/demo/seed0", "a/last")]
-    names = frontier.short_names(folders)
-    assert names == ["edge-seed0", "edge-seed1", "demo-seed0", "a-last"]
-    assert frontier.short_names(folders[1:]) == ["seed1", "seed0", "last"]
+def test_dumps_stand_beside_runs(trained_folder, measurements, tmp_path):
+    dump = frontier.source_dump(frontier.named([trained_folder])[0]).without("c", "mu", "z")
+    inverted = dataclasses.replace(dump, p_train=255 - dump.x_train, p_test=255 - dump.x_test)
+    inverted.save(tmp_path / "inverted.npz")
+    paths = [tmp_path / "inverted.npz", trained_folder]
+    found = frontier.compare(paths, tmp_path / "out", "label-only", ["prototypes:1"])
+    assert [one["name"] for one in found["points"]] == [trained_folder.name, "prototypes:1", "inverted", "label-only"]
+    np.testing.assert_array_equal(measurements[2].p_test, 255 - dump.x_test)
+
+    alone = frontier.compare(paths[:1], tmp_path / "alone", "label-only")
+    assert [one["name"] for one in alone["points"]] == ["inverted", "label-only"]
+    np.testing.assert_array_equal(measurements[-1].x_test, dump.x_test)
+    with pytest.raises(InputError, match="--release"):
+        frontier.compare(paths[:1], tmp_path / "alone", "none", ["latent"])
+    with pytest.raises(InputError, match="other originals"):
+        dataclasses.replace(inverted, x_test=inverted.x_test[::-1] // 2).save(tmp_path / "darker.npz")
+        frontier.compare([trained_folder, tmp_path / "darker.npz"], tmp_path / "out", "none")
+    with pytest.raises(InputError, match="no such file"):
+        frontier.compare([trained_folder, tmp_path / "missing.npz"], tmp_path / "out", "none")
+
+
+def test_names_of_runs_and_dumps():
+    def names(*paths):
+        return [(one.series, one.name) for one in frontier.named(paths)]
+
+    prefixed = ["edge-seed0", "edge-seed1", "demo-seed0", "a-last"]
+    assert names("a/edge/seed0", "a/edge/seed1", "a/demo/seed0", "a/last") == [("runs", one) for one in prefixed]
+    assert names("a/c.d.npz", "a/demo/seed0", "a/last") == [("runs", "seed0"), ("runs", "last"), ("runs", "c.d")]
+    assert names("out/kl_weight=0.5", "out/kl_weight=2") == [("kl_weight", "0.5"), ("kl_weight", "2")]
+    assert names("out/seed=0", "out/seed=1") == [("runs", "out-seed=0"), ("runs", "out-seed=1")]
+    assert names("a/kl_weight=2", "b/kl_weight=2") == [("a-kl_weight", "2"), ("b-kl_weight", "2")]
+    assert frontier.name_of_group(["out-seed=0", "out-seed=1"]) == "out"
     assert frontier.name_of_group(["demo-seed=0", "demo-seed=1"]) == frontier.name_of_group(["demo", "demo1"]) == "demo"
     assert frontier.name_of_group(["first", "second"]) == "first" and frontier.name_of_group(["edge-2"]) == "edge-2"
 
@@ -180,72 +211,58 @@ def test_names_of_runs():
 def test_a_runs_own_evaluation_serves_where_it_is_of_the_same_kind(trained_folder, tmp_path):
     folder = tmp_path / "run"
     shutil.copytree(trained_folder, folder)
+    (run,) = frontier.named([folder])
     settings = {"seeds": [0], "quick": True}
-    assert frontier.evaluated(folder, settings) is None
+    assert frontier.evaluated(run, settings) is None
     path = folder / "evaluation" / "evaluation.json"
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps({**evaluation(), **settings, "target_policy": "uniform"}))
-    assert frontier.evaluated(folder, settings)["utility"] == evaluation()["utility"]
-    assert frontier.evaluated(folder, {"seeds": [0], "quick": False}) is None
-    assert frontier.evaluated(folder, {"seeds": [0, 1], "quick": True}) is None
+    assert frontier.evaluated(run, settings)["utility"] == evaluation()["utility"]
+    assert frontier.evaluated(run, {"seeds": [0], "quick": False}) is None
+    assert frontier.evaluated(run, {"seeds": [0, 1], "quick": True}) is None
     newer = path.stat().st_mtime + 10
     os.utime(folder / "model.weights.h5", (newer, newer))
-    assert frontier.evaluated(folder, settings) is None
+    assert frontier.evaluated(run, settings) is None
 
 
-def test_a_sweep_trains_what_is_missing(tmp_path, monkeypatch):
-    trained = []
-
-    def train(run, faces):
-        trained.append((run.folder.name, run.config.latent_dependence_weight, run.config.epochs))
-        run.save_config()
-        run.classifier_path.write_bytes(b"")
-
-    monkeypatch.setattr(frontier.training, "train", train)
-    sweep = "latent_dependence_weight=0,2.5"
-    key, folders = frontier.train_sweep(sweep, "tiny", tmp_path, epochs=1)
-    assert key == "latent_dependence_weight" and list(folders) == ["0", "2.5"]
-    assert trained == [("latent_dependence_weight=0", 0.0, 1), ("latent_dependence_weight=2.5", 2.5, 1)]
-    assert open_run(folders["2.5"]).config.latent_dependence_weight == 2.5
-    (folders["0"] / "expression.weights.h5").unlink()
-    frontier.train_sweep("latent_dependence_weight=0,2.5,5", "tiny", tmp_path, epochs=1)
-    assert [name.rpartition("=")[2] for name, _, _ in trained[2:]] == ["0", "5"]
-    with pytest.raises(InputError, match="another configuration"):
-        frontier.train_sweep(sweep, "tiny", tmp_path, epochs=2)
-    for wrong in ("latent_dependence_weight", "no_such_weight=1", "latent_dependence_weight=1,-1"):
-        with pytest.raises(InputError):
-            frontier.train_sweep(wrong, "tiny", tmp_path)
-    assert len(trained) == 4
-
-
-def test_runs_of_other_data_and_unknown_baselines_are_refused(trained_folder, tmp_path):
+def test_runs_of_other_data_and_unknown_baselines_and_releases_are_refused(trained_folder, tmp_path):
     other = tmp_path / "other"
     shutil.copytree(trained_folder, other)
     config = json.loads((other / "config.json").read_text())
     (other / "config.json").write_text(json.dumps({**config, "data_fingerprint": "another"}))
     with pytest.raises(InputError, match="other data"):
-        frontier.frontier([trained_folder, other], tmp_path / "out")
+        frontier.compare([trained_folder, other], tmp_path / "out")
     with pytest.raises(InputError, match="'mist'"):
-        frontier.frontier([trained_folder], tmp_path / "out", "mist")
-    with pytest.raises(InputError, match="--sweep"):
-        frontier.frontier([], tmp_path / "out")
+        frontier.compare([trained_folder], tmp_path / "out", "mist")
+    for wrong in ("noise:little", "noise:0", "noise:-1", "noise:inf", "noise:nan", "prototypes:1.5", "blur:1"):
+        with pytest.raises(InputError, match=wrong):
+            frontier.compare([trained_folder], tmp_path / "out", "none", [wrong])
+    assert not (tmp_path / "out").exists()
 
 
-def test_baselines_are_audited_each_into_its_folder(trained_folder, tmp_path, monkeypatch):
-    audited = {}
+def test_runs_of_a_sweep_are_compared_and_measured_once(measurements, tmp_path, monkeypatch, capsys):
+    def train(run, faces):
+        run.save_config()
+        run.save_weights(run.build_model())
+        run.classifier_path.write_bytes(b"")
 
-    def audit(dump, out, **options):
-        audited[out.name] = (dump, options)
-        return {"verdict": "leaks"}
+    monkeypatch.setattr(sweep.training, "train", train)
+    arguments = ("sweep", "kl_weight=1,2", "--preset", "tiny", "--epochs", 1, "--out", tmp_path)
+    assert run_script("vgan_tf", *arguments) == 0
+    printed = capsys.readouterr().out
+    assert "| kl_weight=1 " in printed and "| kl_weight=2 " in printed and "k-same" not in printed
+    assert f"plot: {tmp_path / 'frontier.svg'}" in printed and len(measurements) == 2
+    assert run_script("vgan_tf", *arguments) == 0
+    assert "kl_weight=1: trained already" in capsys.readouterr().out and len(measurements) == 2
 
-    monkeypatch.setattr(frontier, "audit", audit)
-    results = frontier.audit_baselines([trained_folder], "none,pixelate-8", tmp_path, quick=True)
-    assert list(results) == list(audited) == ["none", "pixelate-8"]
-    dump, options = audited["none"]
-    assert (dump.p_test == dump.x_test).all() and options == {"quick": True}
-    dump.save(tmp_path / "dump.npz")
-    frontier.audit_baselines([tmp_path / "dump.npz"], "label-only", tmp_path, external=True)
-    assert len({image.tobytes() for image in audited["label-only"][0].p_test}) == 7
+    folders = sorted(tmp_path.glob("kl_weight=*"))
+    options = ("--baselines", "blur-1", "--release", "latent,noise:1", "--out", tmp_path)
+    assert run_script("vgan_tf", "compare", *folders, *options) == 0
+    printed = capsys.readouterr().out
+    for name in ("kl_weight=1", "kl_weight=2 release=latent", "kl_weight=2 release=noise:1", "blur-1"):
+        assert f"| {name} " in printed
+    assert len(measurements) == 2 + 4 + 1
+    assert run_script("vgan_tf", "compare", *folders, "--release", "blur:1", "--out", tmp_path) == 2
 
 
 def test_the_plot_names_every_point_once_in_each_panel_and_escapes():
@@ -264,7 +281,7 @@ def test_the_plot_names_every_point_once_in_each_panel_and_escapes():
         assert frontier_svg(result(points)) == svg
     without_latents = [point("none", "none", [evaluation(latent=None)])]
     assert "Hollow" not in frontier_svg(result(without_latents))
-    assert "kl_weight=1" in frontier.frontier_summary(result(points))
+    assert "kl_weight=1" in markdown_table(result(points))
 
 
 def test_labels_of_many_points_overlap_nowhere_and_stay_on_the_plot():
@@ -295,23 +312,3 @@ def test_labels_of_many_points_overlap_nowhere_and_stay_on_the_plot():
 def test_the_frontier_is_what_nothing_beats():
     places = [(1, 1), (3, 5), (2, 3), (4, 5), (3, 2), (2, 3), (1, 0)]
     assert pareto(places) == [(1, 1), (2, 3), (3, 5)]
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (("run", "--frontier", "run", "--out", "x"), "one of them"),
-        (("--frontier",), "--out"),
-        (("run", "--baseline", "none"), "--out"),
-        (("run", "--sweep", "kl_weight=1"), "--frontier"),
-        (("--frontier", "--sweep", "kl_weight=1", "--out", "x", "--noise", "1"), "--frontier RUN"),
-        (("--frontier", "run", "--out", "x", "--epochs", "1"), "--sweep"),
-        (("run", "--prototypes", "1,2"), "one whole number"),
-        (("run", "--prototypes", "1", "--baseline", "none", "--out", "x"), "no --baseline"),
-        (("--frontier", "--sweep", "kl_weight=1", "--out", "x", "--prototypes", "1"), "--frontier RUN"),
-        (("--frontier", "run", "--out", "x", "--no-baselines", "--baseline", "blur-1"), "one of them"),
-    ],
-)
-def test_flags_that_do_not_fit_are_refused(arguments, message, capsys):
-    assert run_script("evaluate.py", *arguments) == 2
-    assert message in capsys.readouterr().err

@@ -119,6 +119,7 @@ def test_a_run_is_audited_on_its_own_data_with_its_dump_and_pictures(trained_fol
         return {}
 
     monkeypatch.setattr(evaluation, "audit", audit)
+    monkeypatch.setattr(evaluation, "summary", lambda result: "the table")
     result, out = evaluation.evaluate_run(
         trained_folder, out=tmp_path / "out", dump_path=tmp_path / "dump.npz", target_policy="fixed:ada", quick=True
     )
@@ -126,9 +127,12 @@ def test_a_run_is_audited_on_its_own_data_with_its_dump_and_pictures(trained_fol
     written = Dump.load(tmp_path / "dump.npz")
     np.testing.assert_array_equal(written.p_test, audited["dump"].p_test)
     assert written.target_policy == "fixed:ada" and not written.c_test.any()
+    assert (out / "summary.txt").read_text(encoding="utf-8") == "the table\n"
     assert len(list((out / "inputs").glob("*.png"))) == 7
     evaluation.evaluate_run(trained_folder, out=tmp_path / "two", release="prototypes:2")
     assert 1 < len(np.unique(audited["dump"].mu_train, axis=0)) <= 14
+    evaluation.evaluate_run(trained_folder, out=tmp_path / "three", release="noise:2")
+    assert audited["dump"].mu_test is None and audited["dump"].z_test is not None
     assert evaluation.results_folder("run", release="prototypes:2").name == "evaluation_prototypes_2"
     with pytest.raises(InputError, match="--release with --on-device"):
         evaluation.evaluate_run(trained_folder, on_device=tmp_path, release="prototypes:1")

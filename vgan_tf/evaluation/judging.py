@@ -77,6 +77,8 @@ def evaluate_run(
         dump = dataclasses.replace(dump, trained_train=None)
     if dump_path:
         dump.save(dump_path)
+    if release and parse_release(release).kind == "noise":
+        dump = dump.without("mu")  # Attackers get the latent with its noise; the mean stays on the device.
     inputs = _one_of_each_expression(dump)
     for index in inputs:
         name = f"{dump.identities[dump.id_test[index]]}_{dump.expressions[dump.ep_test[index]]}.png"
