@@ -73,11 +73,11 @@ def small_dump(kind, train=360, test=180, others=180, seed=0):
 
 
 def of_people_held_out(dump):
-    """The dump's strangers as its people, its own people as the targets, whose pictures teach the readers."""
+    """The dump's strangers as its people, its own people as the targets, whose images are the references."""
     people, changes, half = dump.strangers, {}, len(dump.strangers.id) // 2
     for part, rows in (("train", slice(half)), ("test", slice(half, None))):
         changes |= {f"{name}_{part}": getattr(people, name)[rows] for name in ("x", "p", "id", "ep", "c", "mu", "z")}
-    changes |= {"taught": dump.lessons, "targets": dump.identities, "identities": people.identities}
+    changes |= {"references": dump.classifier_images, "targets": dump.identities, "identities": people.identities}
     return dataclasses.replace(dump, **changes, fresh=None, strangers=None, trained_train=None)
 
 

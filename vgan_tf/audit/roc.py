@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from vgan_tf.audit.statistics import strongest_of
+
 FEWEST_FALSE_ALARMS = 5  # a rate that fewer examples than this define is no rate
 
 
@@ -34,7 +36,7 @@ class Ranking:
 def area(curve):
     """Area under a curve: the chance that a random yes scores above a random no, ties counted half.
 
-    Rounded, since a sum that ends a hair above one half would be taken for knowledge.
+    Rounded, since a rounding error above one half would be taken for a leak.
     """
     false_alarms, hits = curve
     return round(float(((hits[1:] + hits[:-1]) / 2 * np.diff(false_alarms)).sum()), 9)
@@ -63,13 +65,14 @@ def hits_at(curve, rate, negatives):
     return float(np.interp(rate, false_alarms[last], hits[last]))
 
 
+def auc(scores, positive):
+    """Area under the curve of scores `(n,)` for a yes-or-no answer, bool `(n,)`."""
+    return area(Ranking(scores, positive).curve())
+
+
 def table(figures, key):
-    """{"strongest", "attackers"} of {name: figures of each seed}, or None without attackers."""
-    if not figures:
-        return None
-    means = {name: mean_figure(runs) for name, runs in figures.items()}
-    strongest = max(means, key=lambda name: means[name][key])
-    return {"strongest": {"attacker": strongest, **means[strongest]}, "attackers": means}
+    """`strongest_of` the means of {name: figures of each seed}, or None without attackers."""
+    return strongest_of({name: mean_figure(runs) for name, runs in figures.items()}, key)
 
 
 def mean_figure(runs):

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.stats import beta
 from scipy.stats import t as student
+from sklearn.metrics import confusion_matrix
 
 CONFIDENCE = 0.95
 POWER = 0.8
@@ -36,25 +37,22 @@ def accuracy_figure(truth, predictions, clusters=None, over="clips"):
     """Accuracy of one or several runs on the same examples.
 
     Without clusters the interval is Wilson's at the mean accuracy with the number of examples, not of examples times
-    runs: more runs on the same examples tell about the attacker, not about other examples. With clusters it is
-    Wilson's with `effective_count` examples and Student's quantile for the number of clusters, and so never narrower:
-    frames of one clip are right or wrong together. (In simulation, with 6 to 60 clusters, it covers the truth at 93 to
-    99.8 %, once at 88 %, where percentiles of the bootstrap do at 60 to 96 %, the worst with few clusters and high
-    accuracies.)
+    runs: more runs on the same examples tell about the attacker, not about other examples. Examples of one cluster are
+    right or wrong together, so with clusters the interval is Wilson's with `effective_count` examples and Student's
+    quantile for the number of clusters, never narrower. (In simulation, with 6 to 60 clusters, it covers the truth at
+    93 to 99.8 %, once at 88 %; percentiles of the bootstrap cover it at 60 to 96 %.)
 
     Args:
         truth: int `(n,)`.
         predictions: int `(n,)`, or a list of such, one for each run.
         clusters: int `(n,)`, which clip (or person) each example is from, or None for independent images.
-        over: what the clusters are, "clips" or "people": the interval speaks of other clips of these people, or of
-            other people.
+        over: what the clusters are: the interval is that over other clips of these people, or over other people.
 
     Returns:
         {"accuracy", "interval": [low, high], "interval_over": "images" or `over`}, with several runs "lowest" and
         "highest", and with clusters "clusters" (their number) and "effective_images".
     """
-    runs = np.atleast_2d(predictions)
-    right = runs == np.asarray(truth)
+    right = np.atleast_2d(predictions) == np.asarray(truth)
     accuracies = right.mean(axis=1)
     figure = {"accuracy": float(accuracies.mean())}
     if clusters is not None:
@@ -62,9 +60,22 @@ def accuracy_figure(truth, predictions, clusters=None, over="clips"):
         figure["effective_images"] = effective_count(right.mean(axis=0), clusters)
     figure["interval"] = list(interval(figure, right.shape[1]))
     figure["interval_over"] = "images" if clusters is None else over
-    if len(runs) > 1:
+    if len(right) > 1:
         figure |= {"lowest": float(accuracies.min()), "highest": float(accuracies.max())}
     return figure
+
+
+def strongest_of(figures, key="accuracy"):
+    """{"strongest": the figure with the highest `key`, and "attacker"; "attackers": figures}, None without any."""
+    if not figures:
+        return None
+    name = max(figures, key=lambda one: figures[one][key])
+    return {"strongest": {"attacker": name, **figures[name]}, "attackers": figures}
+
+
+def middle(values):
+    """[low, high] of the middle 95 % of the values."""
+    return np.quantile(values, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2]).tolist()
 
 
 def interval(figure, test_count, confidence=CONFIDENCE):
@@ -79,7 +90,7 @@ def interval(figure, test_count, confidence=CONFIDENCE):
         return wilson(figure["accuracy"] * test_count, test_count, confidence)
     # Few clusters say little about how much they differ: Student's quantile is to the normal one as a smaller count.
     freedom = max(1, figure["clusters"] - 1)
-    shrink = NormalDist().inv_cdf(0.5 + confidence / 2) / student.ppf(0.5 + confidence / 2, freedom)
+    shrink = NormalDist().inv_cdf(0.5 + confidence / 2) / float(student.ppf(0.5 + confidence / 2, freedom))
     count = figure["effective_images"] * shrink**2
     return wilson(figure["accuracy"] * count, count, confidence)
 
@@ -87,15 +98,14 @@ def interval(figure, test_count, confidence=CONFIDENCE):
 def interval_over_runs(values, intervals=()):
     """Interval of the mean over runs that differ in the seed of their training alone.
 
-    It covers both what the test images and what the seeds leave open. The mean's distance to the ends of the runs'
-    own intervals, on average, is what the test images leave open: it is not divided by the runs, for these are tested
-    on the same images or on others of the same few people. Student's interval of the mean, from the runs' spread, is
-    what the seeds leave open. The two are added in quadrature, below and above apart. (In simulation, with 2 to 5 runs
-    on 600 images, shared or not, it covers the truth at 94 to 100 %.)
+    Two uncertainties are added in quadrature, below and above apart. That of the test images is the mean distance
+    between the mean and the ends of the runs' own intervals; it is not divided by the number of runs, as all are tested
+    on the same images, or on others of the same few people. That of the seeds is Student's interval of the mean, from
+    the runs' spread. (In simulation, with 2 to 5 runs on 600 images, it covers the truth at 94 to 100 %.)
 
     Args:
         values: floats, one for each run, two at least.
-        intervals: the `(low, high)` of each; none where they are not known, and then the seeds alone count.
+        intervals: the `(low, high)` of each; without them the seeds alone count.
 
     Returns:
         (low, high), not clipped.
@@ -110,9 +120,8 @@ def effective_count(scores, clusters, seed=0):
     """Independent examples that would tell as much as clustered ones, by a bootstrap of whole clusters.
 
     It is the number at which independent examples would vary as much as the mean of `BOOTSTRAP_DRAWS` samples of as
-    many clusters, drawn with replacement. At most the number of examples (a negative correlation within clusters would
-    give more, and is chance or the split's doing) and at least one; where all examples are right, or all wrong, the
-    clusters cannot be seen to differ and each counts once.
+    many clusters, drawn with replacement, but at most the number of examples and at least one. Where all examples are
+    right, or all wrong, the clusters cannot be seen to differ and each counts once.
 
     Args:
         scores: float `(n,)`, each in [0, 1], share of the runs that were right.
@@ -136,7 +145,7 @@ def _variance_over_clusters(scores, clusters, seed):
 
 
 def paired_difference(first, second, clusters=None, confidence=CONFIDENCE, seed=0):
-    """How much more often the first of two readers is right than the second, on the same examples.
+    """How much more often the first of two classifiers is right than the second, on the same examples.
 
     The interval is Agresti and Min's (2005, adjusted Wald: half an example added to each of the four outcomes), which
     holds its coverage where the two hardly differ. With clusters it is as much wider as the mean varies more over
@@ -144,7 +153,7 @@ def paired_difference(first, second, clusters=None, confidence=CONFIDENCE, seed=
     where the two never differ, or there is one cluster, each cluster counts as one example.
 
     Args:
-        first, second: bool `(n,)`, whether each reading was right.
+        first, second: bool `(n,)`, whether each prediction was right.
         clusters: int `(n,)`, which clip each example is from, or None for independent examples.
         confidence: two-sided coverage in (0, 1).
         seed: of the samples of clusters.
@@ -179,12 +188,12 @@ def frequencies(labels, classes):
 
 
 def chance(labels, classes):
-    """Accuracy of the best guess without looking: the larger of 1/classes and the commonest label's share."""
+    """Accuracy of the best constant guess: the larger of 1/classes and the commonest label's share."""
     return float(max(1 / classes, frequencies(labels, classes).max()))
 
 
 def informed_chance(labels, classes, target_policy):
-    """Accuracy of the best guess by one who reads the target identity, but nothing else, from a protected image.
+    """Accuracy of the best guess by one who knows the target identity, and nothing else, of a protected image.
 
     Under "exclude-true" the target is never the truth and so rules out one identity: the guess is the commonest
     identity, or the second where the target is the commonest. With equal shares this is 1 / (classes - 1).
@@ -196,10 +205,8 @@ def informed_chance(labels, classes, target_policy):
 
 
 def confusion(truth, predictions, classes):
-    """Counts, int `(classes, classes)`: row the truth, column the prediction."""
-    return np.bincount(np.asarray(truth) * classes + np.asarray(predictions), minlength=classes**2).reshape(
-        classes, classes
-    )
+    """Counts, lists `(classes, classes)`: row the truth, column the prediction."""
+    return confusion_matrix(truth, predictions, labels=range(classes)).tolist()
 
 
 def r_squared(truth, predictions):
@@ -259,13 +266,12 @@ def lower_bound(value, interval, confidence):
 
 
 def verdict(figures, chance_level, test_count, controls_ok, families=()):
-    """Judge the identity attacks.
+    """Judge all attacks.
 
-    "inconclusive" where the controls failed or the test set is too small (at chance, the 95 % interval reaches more
-    than 5 points to a side); else "leaks" where any attacker's lower bound lies above chance, at a confidence corrected
-    for the number of attackers of all kinds (Bonferroni), since the best of many is taken; else "no leak found", with
-    the advantage that would have gone unseen. Where figures are over clusters, the test set counts for the middle one
-    of their effective numbers of images.
+    "inconclusive" where a control failed or the test set is too small (at chance, the 95 % interval reaches more than
+    5 points to a side); else "leaks" where any attack's lower bound lies above chance, at a confidence corrected for
+    the number of attacks of all kinds (Bonferroni); else "no leak found", with the advantage that would have gone
+    unseen. Where figures are over clusters, the median of their effective numbers of images counts.
 
     Args:
         figures: accuracy figures of all attackers over all scenarios.

@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 
 from vgan_tf import training
 from vgan_tf.audit import Dump, audit
-from vgan_tf.audit.attacks import scenarios
+from vgan_tf.audit.attacks import reidentification
 from vgan_tf.audit.notebook import Notebook
 from vgan_tf.audit.statistics import chance
 from vgan_tf.audit.utility import expression as utility
@@ -247,10 +247,10 @@ def measured(dump, folder, settings, progress):
     seeds, quick = settings["seeds"], settings["quick"]
 
     def measure():
-        attacks = scenarios.identity_attacks(dump, seeds, quick, progress)
+        attacks = reidentification.identity_attacks(dump, seeds, quick, progress)
         privacy = {
-            name: scenarios.scenario_figures(dump.id_test, attacks[name], dump.clip_test)
-            for name in scenarios.SCENARIOS
+            name: reidentification.scenario_figures(dump.id_test, attacks[name], dump.clip_test)
+            for name in reidentification.SCENARIOS
         }
         return {"privacy": privacy, "utility": utility.utility_figures(dump, seeds, quick, progress)[0]}, {}
 
