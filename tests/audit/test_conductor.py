@@ -232,7 +232,7 @@ def test_foreign_dump_without_names_gets_numbers(tmp_path):
     ("change", "message"),
     [
         ({"x_test": np.zeros((12, 16, 16, 3), np.float32)}, "x_test is float32"),
-        ({"p_train": np.zeros((23, 16, 16, 3), np.uint8)}, "p_train has shape"),
+        ({"p_train": np.zeros((23, 16, 16, 3), np.uint8)}, r"p_train is uint8 \(23, 16, 16, 3\)"),
         ({"id_test": np.full(12, 4)}, "id_test holds labels 4 to 4"),
         ({"ep_train": np.zeros(24)}, "ep_train is float64"),
         ({"mu_test": np.full((12, 8), np.nan, np.float32)}, "mu_test holds NaN"),

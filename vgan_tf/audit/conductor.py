@@ -34,7 +34,7 @@ NEVER_ATTACKED = (
 )
 
 
-def audit(dump, out, seeds=1, quick=False, progress=print, seed=0, pictures=None):
+def audit(dump, out, seeds=1, quick=False, progress=print, pictures=None):
     """Attack the identity, measure the utility, check both by controls, and write the results.
 
     Interrupted and called again with the same arguments, it goes on after the last finished step.
@@ -42,10 +42,9 @@ def audit(dump, out, seeds=1, quick=False, progress=print, seed=0, pictures=None
     Args:
         dump: `Dump`.
         out: folder for `evaluation.json` and `report.html`; created.
-        seeds: trainings of each attacker, with seeds `seed`, `seed + 1`, ...
+        seeds: trainings of each attacker, with seeds 0, 1, ...
         quick: cheaper attackers, for a first look.
         progress: called with one line of text at each step.
-        seed: first seed.
         pictures: for the report, as `report.report_html` takes them; those of reconstructions are added.
 
     Returns:
@@ -53,7 +52,7 @@ def audit(dump, out, seeds=1, quick=False, progress=print, seed=0, pictures=None
     """
     require_tensorflow("the audit")
     start = time.monotonic()
-    out, runs = Path(out), list(range(seed, seed + seeds))
+    out, runs = Path(out), list(range(seeds))
     notebook = Notebook(out / "unfinished", dump, {"seeds": runs, "quick": quick}, progress)
 
     def work(name, tell):

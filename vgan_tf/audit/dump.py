@@ -12,6 +12,7 @@ PARTS = ("train", "test")
 EXTRAS = ("fresh", "strangers", "references")
 LATENTS = {"mu": "mean", "z": "sample"}  # of the latent's distribution, as attackers' names have it
 REQUIRED = ("x", "p", "id", "ep")
+TRUTH = ("intensity", "pose", "clip")  # of the train and test parts alone
 COLUMNS = (*REQUIRED, "c", *LATENTS)  # of each part and of each `Extra`
 REFERENCES_TEST_SHARE = 5  # one in so many
 
@@ -106,7 +107,8 @@ class Dump:
         values["targets"] = tuple(map(str, self.targets)) or values["identities"]
         self._set(values)
         for part in PARTS:
-            checked = self._checked(part, self.identities) | self._checked_truth(part)
+            arrays = {name: getattr(self, f"{name}_{part}") for name in (*COLUMNS, *TRUTH)}
+            checked = self._checked(part, arrays, self.identities)
             self._set({f"{name}_{part}": array for name, array in checked.items()})
         for part in EXTRAS:
             extra = getattr(self, part)
@@ -115,12 +117,44 @@ class Dump:
                 names = names or tuple(map(str, extra.identities))
                 if len(names) < 2:
                     raise InputError(f"dump: {part} needs identities, two names or more")
-                self._set({part: dataclasses.replace(extra, **self._checked(part, names), identities=names)})
+                checked = self._checked(part, {name: getattr(extra, name) for name in COLUMNS}, names)
+                self._set({part: Extra(**checked, identities=names)})
+        trained, count = self.trained_train, len(self.x_train)
+        if trained is not None and (trained.dtype != bool or trained.shape != (count,)):
+            raise InputError(f"dump: trained_train is {trained.dtype} {trained.shape}; give bool ({count},)")
         excluding = self.target_policy == "exclude-true" and self.c_test is not None and self.people_are_targets
         if excluding and (self.c_test == self.id_test).any():
             raise InputError("dump: target_policy is exclude-true but some c_test equal id_test; correct the policy")
         if min(len(np.unique(self.id_train)), len(np.unique(self.id_test))) < 2:
             raise InputError("dump: id_train and id_test must hold at least two identities each; add people")
+
+    def _set(self, values):
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+
+    def _checked(self, part, arrays, identities):
+        """The arrays of a set, {name: array or None}, checked and with the types of the docstring."""
+        checked, count = {}, len(arrays["x"])
+        classes = {"id": len(identities), "ep": len(self.expressions), "c": len(self.targets), "clip": None}
+        other = "test" if part == "train" else "train"
+        for name, array in arrays.items():
+            title, matching = f"{name}_{part}", getattr(self, f"{name}_{other}")
+            if (array is None) != (matching is None) and (part in PARTS or name in LATENTS):
+                raise InputError(f"dump: {title} and {name}_{other} must be given together; add the other one")
+            if array is None and name not in REQUIRED:
+                checked[name] = None
+            elif name in ("x", "p"):
+                expected = (count, *self.x_train.shape[1:3], 3)
+                if array.dtype != np.uint8 or array.shape != expected or not count:
+                    given = f"{array.dtype} {array.shape}"
+                    raise InputError(f"dump: {title} is {given}; give uint8 {expected}, one image or more")
+                checked[name] = array
+            elif name in classes:
+                checked[name] = _labels(title, array, count, classes[name])
+            else:
+                width = 3 if name == "pose" else matching.shape[-1]
+                checked[name] = _floats(title, array, (count,) if name == "intensity" else (count, width))
+        return checked
 
     @property
     def people_are_targets(self):
@@ -147,11 +181,15 @@ class Dump:
         """`target_policy`, or "unknown" without targets: what nobody sees rules nobody out."""
         return "unknown" if self.c_test is None else self.target_policy
 
-    def images(self, part):
-        """The train or test part, or one of the further sets, as `Extra`, or None."""
-        if part in EXTRAS:
-            return getattr(self, part)
-        return Extra(**{name: getattr(self, f"{name}_{part}") for name in COLUMNS}, identities=self.identities)
+    def images(self, name):
+        """The part "train" or "test", or one of the further sets, as `Extra`, or None."""
+        if name in EXTRAS:
+            return getattr(self, name)
+        return Extra(**{column: getattr(self, f"{column}_{name}") for column in COLUMNS}, identities=self.identities)
+
+    def sets(self, *names):
+        """Those of the named `images` that the dump has: list."""
+        return [images for images in map(self.images, names) if images is not None]
 
     def of_targets(self):
         """The dump of an attacker who knows the target identities alone.
@@ -182,52 +220,6 @@ class Dump:
                 changes[part] = dataclasses.replace(getattr(self, part), **dict.fromkeys(names))
         return dataclasses.replace(self, **changes)
 
-    def _set(self, values):
-        for name, value in values.items():
-            object.__setattr__(self, name, value)
-
-    def _checked(self, part, identities):
-        """The arrays of `COLUMNS` that a set has, checked and with the types of the docstring."""
-        images, checked = self.images(part), {}
-        for name in ("x", "p"):
-            array = getattr(images, name)
-            if array.dtype != np.uint8 or array.ndim != 4 or array.shape[3] != 3:
-                raise InputError(
-                    f"dump: {name}_{part} is {array.dtype} {array.shape}; give uint8 (n, height, width, 3)"
-                )
-            expected = (len(images.x), *self.x_train.shape[1:])
-            if array.shape != expected or not len(array):
-                raise InputError(f"dump: {name}_{part} has shape {array.shape}; give {expected}, at least one image")
-        for name, classes in (("id", len(identities)), ("ep", len(self.expressions)), ("c", len(self.targets))):
-            if getattr(images, name) is not None or name != "c":
-                checked[name] = _labels(f"{name}_{part}", getattr(images, name), len(images.x), classes)
-        for name in LATENTS:
-            self._check_together(name, part, getattr(images, name))
-            if getattr(images, name) is not None:
-                width = getattr(self, f"{name}_train").shape[-1]
-                checked[name] = _floats(f"{name}_{part}", getattr(images, name), (len(images.x), width))
-        return checked
-
-    def _checked_truth(self, part):
-        """The arrays that only the train and test parts have, likewise."""
-        count, checked = len(getattr(self, f"x_{part}")), {}
-        for name in ("c", "intensity", "pose", "clip"):
-            self._check_together(name, part, getattr(self, f"{name}_{part}"))
-        for name, shape in (("intensity", (count,)), ("pose", (count, 3))):
-            if getattr(self, f"{name}_{part}") is not None:
-                checked[name] = _floats(f"{name}_{part}", getattr(self, f"{name}_{part}"), shape)
-        if getattr(self, f"clip_{part}") is not None:
-            checked["clip"] = _labels(f"clip_{part}", getattr(self, f"clip_{part}"), count)
-        trained = self.trained_train
-        if part == "train" and trained is not None and (trained.dtype != bool or trained.shape != (count,)):
-            raise InputError(f"dump: trained_train is {trained.dtype} {trained.shape}; give bool ({count},)")
-        return checked
-
-    def _check_together(self, name, part, array):
-        other = "test" if part == "train" else "train"
-        if (array is None) != (getattr(self, f"{name}_{other}") is None):
-            raise InputError(f"dump: {name}_{part} and {name}_{other} must be given together; add the other one")
-
     @classmethod
     def load(cls, path):
         """Read an `.npz`; keys as the attributes, `names` also read as `identities`; optional keys may be missing.
@@ -246,18 +238,17 @@ class Dump:
             raise InputError(f"{path}: not a readable .npz of plain arrays ({error})") from None
         if "names" in arrays:
             arrays.setdefault("identities", arrays["names"])
-        columns = [field.name for field in dataclasses.fields(Extra)]
-        extras = {part: {name: f"{name}_{part}" for name in columns if f"{name}_{part}" in arrays} for part in EXTRAS}
-        sets = (*PARTS, *(part for part in EXTRAS if extras[part]))
-        missing = [f"{name}_{part}" for part in sets for name in REQUIRED if f"{name}_{part}" not in arrays]
+        columns, extras = [field.name for field in dataclasses.fields(Extra)], {}
+        for part in EXTRAS:
+            found = {name: arrays[f"{name}_{part}"] for name in columns if f"{name}_{part}" in arrays}
+            extras |= {part: found} if found else {}
+        needed = [f"{name}_{part}" for name in REQUIRED for part in (*PARTS, *extras)]
+        missing = [name for name in needed if name not in arrays]
         if missing:
             raise InputError(f"{path}: lacks {', '.join(missing)}; add these arrays")
         names = {field.name for field in dataclasses.fields(cls)} - set(EXTRAS)
         values = {name: array for name, array in arrays.items() if name in names}
-        for part, keys in extras.items():
-            if keys:
-                values[part] = Extra(**{name: arrays[key] for name, key in keys.items()})
-        return cls(**values)
+        return cls(**values, **{part: Extra(**found) for part, found in extras.items()})
 
     def save(self, path):
         """Write a compressed `.npz` atomically; absent arrays are left out."""

@@ -8,18 +8,16 @@ FEWEST_FALSE_ALARMS = 5  # a rate that fewer examples than this define is no rat
 
 
 class Ranking:
-    """Examples sorted by falling score, so that the curve can be drawn for many weightings of the same examples.
+    """Examples sorted by score, so that the curve can be computed for many weightings of the same examples.
 
-    Args:
-        scores: float `(n,)`, higher where the answer is rather yes.
-        positive: bool `(n,)`, where the answer is yes.
+    scores: float `(n,)`, higher where the answer is rather yes. positive: bool `(n,)`, where it is yes.
     """
 
     def __init__(self, scores, positive):
         self.order = np.argsort(-scores, kind="stable")
         self.positive = np.asarray(positive, bool)[self.order]
         fallen = scores[self.order]
-        # Examples of equal score are accepted together: an attacker who sees no difference can make none.
+        # Examples of equal score are accepted together.
         self.ends = np.append(np.flatnonzero(fallen[1:] != fallen[:-1]), len(fallen) - 1)
 
     def curve(self, weights=None):
@@ -54,8 +52,7 @@ def equal_error_rate(curve):
 def hits_at(curve, rate, negatives):
     """Hit rate at a false-alarm rate, interpolated (an attacker without knowledge hits at `rate`).
 
-    Returns:
-        float, or None where `negatives` examples give fewer than `FEWEST_FALSE_ALARMS` false alarms at this rate.
+    None where `negatives` examples give fewer than `FEWEST_FALSE_ALARMS` false alarms at this rate.
     """
     if negatives * rate < FEWEST_FALSE_ALARMS:
         return None

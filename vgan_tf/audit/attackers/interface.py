@@ -30,12 +30,9 @@ def train_scores(attacker, features, labels, classes, seed, quick=False):
     """Fit an attacker, some of the examples held back for its choices.
 
     Args:
-        attacker: `Attacker`.
         features: uint8 images or float32 latents, `n` of them.
-        labels: int `(n,)` or `(n, tasks)`.
-        classes: number of classes.
+        labels: int `(n,)` or `(n, tasks)`, from 0 to `classes - 1`.
         seed: decides the split and everything random in the attacker.
-        quick: cheaper training.
 
     Returns:
         score: features -> `(m, classes)`, or `(m, tasks, classes)` where `labels` had tasks. The highest score is the

@@ -110,7 +110,6 @@ def fit_network(network, train, validation, seed, epochs, patience, augment=None
     Args:
         network: `keras.Model`, float32 features -> logits `(batch, tasks * classes)`.
         train, validation: `Examples`.
-        seed: of the order of the examples and of the augmentation.
         epochs: at most so many.
         patience: epochs without a lower validation loss before starting again from the best weights, or stopping.
         augment: (features, Generator) -> float32 inputs to learn from, or None for `prepare`.

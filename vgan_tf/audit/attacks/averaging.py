@@ -19,12 +19,7 @@ def averaging_attacks(dump, attacks, seeds, quick=False, progress=print):
     of a bundle, as far as they go. No clip is in two bundles, so the interval is over bundles: over other clips. On
     latents further attackers learn from the mean and the spread of many groups of the train part (and fresh images).
 
-    Args:
-        dump: `Dump`.
-        attacks: what `identity_attacks` returned.
-        seeds: ints as for `identity_attacks`; the first draws the groups.
-        quick: cheaper attackers.
-        progress: called with one line of text at each step.
+    `attacks`: what `identity_attacks` returned.
 
     Returns:
         "images of 4 pictures", and with latents "latents of 4 pictures" -> figure of the strongest with "attacker",
@@ -47,8 +42,8 @@ def averaging_attacks(dump, attacks, seeds, quick=False, progress=print):
 
     predictions = {"images": summed("scenario_1", "scenario_2"), "latents": summed("scenario_3")}
     for key, latent in dump.latents.items():
-        sets = [dump.images("train"), *([] if dump.fresh is None else [dump.fresh])]
-        learnt, labels = (np.concatenate([getattr(one, name) for one in sets]) for name in (key, "id"))
+        known = dump.sets("train", "fresh")
+        learnt, labels = (np.concatenate([getattr(one, name) for one in known]) for name in (key, "id"))
         tests = mean_and_spread(getattr(dump, f"{key}_test"), groups)
         for attacker in attackers.FRESH_LATENT_ATTACKERS:
             runs = []
@@ -86,12 +81,6 @@ def groups_of(labels, count, seed, clips=None):
 
     The clips of a label are dealt into bundles of `count`, or a few more, and a group takes examples of one bundle, of
     as many of its clips as have any left.
-
-    Args:
-        labels: int `(n,)`.
-        count: examples of a group.
-        seed: of the groups.
-        clips: int `(n,)`, which clip each example is from, or None.
 
     Returns:
         Indices, int `(groups, count)`; and the bundle of each group, int `(groups,)`, None without clips.

@@ -46,10 +46,8 @@ class Gathered(NamedTuple):
 
     def described(self, features_of):
         """The same with other features; `features_of`: array -> float32 `(n, d)`."""
-        known, *tests = (
-            people._replace(features=features_of(people.features)) for people in (self.known, *self.tests.values())
-        )
-        return Gathered(known, dict(zip(self.tests, tests, strict=True)))
+        known = self.known._replace(features=features_of(self.known.features))
+        return Gathered(known, {n: one._replace(features=features_of(one.features)) for n, one in self.tests.items()})
 
 
 def gather(dump, key, most=None):
@@ -61,18 +59,17 @@ def gather(dump, key, most=None):
     Returns:
         `Gathered`, or None where the dump lacks the array.
     """
-    known = [dump.images("train"), *([] if dump.fresh is None else [dump.fresh])]
-    tests = {name: dump.images(name) for name in ("test", "strangers")}
-    tests = {name: images for name, images in tests.items() if images is not None}
-    if getattr(known[0], key) is None:
+    if getattr(dump, f"{key}_train") is None:
         return None
-    columns = (key, "id", "ep", "c")
+    columns, known = (key, "id", "ep", "c"), dump.sets("train", "fresh")
     people = People(*(joined([getattr(images, name) for images in known]) for name in columns))
     if most is not None and len(people.id) > most:
         people = take(people, np.linspace(0, len(people.id) - 1, most).astype(int))
-    if any(images.c is None for images in tests.values()):
+    names = ("test",) if dump.strangers is None else ("test", "strangers")
+    tests = {name: People(*(getattr(dump.images(name), column) for column in columns)) for name in names}
+    if any(one.c is None for one in tests.values()):
         people = people._replace(c=None)
-    return Gathered(people, {n: People(*(getattr(one, name) for name in columns)) for n, one in tests.items()})
+    return Gathered(people, tests)
 
 
 def pixels(images, quick=False):

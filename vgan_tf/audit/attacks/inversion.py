@@ -1,9 +1,7 @@
 """Inversion: reconstruct the original from the latent or from the protected image, and recognise who it shows.
 
-Measured on drawn faces, from latents: kernel regression onto the principal components of originals came closer to them,
-and was recognised more often, than a small convolutional decoder stopped at fifty times the cost. From protected images
-no convolutional network was tried. A regression predicts the mean of what is possible: where the identity is unknown,
-the mean face of the expression.
+By kernel regression onto the principal components of originals (docs/audit.md says how it compares to a network). A
+regression predicts the mean of what is possible: where the identity is unknown, the mean face of the expression.
 """
 
 import numpy as np
@@ -25,12 +23,6 @@ PICTURES = 8
 
 def inversion(dump, seeds, quick=False, progress=print):
     """Reconstruct test originals and let classifiers trained on originals name them.
-
-    Args:
-        dump: `Dump`.
-        seeds: ints, one training of each regression for each; accuracies are means over them.
-        quick: smaller regressions, from half the resolution.
-        progress: called with one line of text at each step.
 
     Returns:
         `(figures, pictures)`. Figures: {"chance", "originals" (the classifiers on originals: what they could do),

@@ -3,11 +3,6 @@
 The attacker learns from images of known people (the train part, and fresh images where there are any) and is asked
 about images that were not trained on: of the same people ("test"), and of people whom neither generator nor attacker
 saw ("strangers").
-
-Tried on drawn faces, under a trained generator (two sets of strangers) and under five simple anonymizers: posteriors of
-a network over the known people linked these best of all where the generator had been trained on them, but strangers
-worse than whitened components or ridge regression, by 0.04 to 0.14 of AUC. The last hidden layer of a convolutional
-network linked known people no better and strangers worse, by 0.02 to 0.16, and is not used.
 """
 
 import functools
@@ -76,21 +71,13 @@ def linkability(dump, seeds, quick, progress, embedded):
     not inform: pairs of two people are weighted so that each pair of targets is as frequent among them as among pairs
     of one person. An attacker who sees targets and expressions alone has an AUC of exactly one half.
 
-    Args:
-        dump: `Dump`.
-        seeds: ints, one training of each attacker for each; figures are means over them.
-        quick: cheaper attackers.
-        progress: called with one line of text at each step.
-        embedded: what `embed` gives.
-
     Returns:
         {"chance": 0.5, "test": result, "strangers": result or None}, where a result is {"images": kind, "latents": kind
-        or None, "people", "resampled"} and a kind is {"strongest": figure with "attacker", "attackers": {name:
-        figure}}; without pairs of both sorts it is None. A figure is {"auc", "interval" (95 %, bootstrap of the people
-        where there are 20 or more, else of the clips, or images, of each: it is then over other images of these
-        people, not over other people), "eer", "tar_at_far_1_percent", "tar_at_far_0_1_percent" (None where too few
-        pairs of two people define it), "pairs", "auc_across_targets", "auc_same_target", "auc_across_expressions" (None
-        where there are no such pairs)}.
+        or None, "people", "resampled"}, None without pairs of both sorts. A figure is {"auc", "interval" (95 %,
+        bootstrap of the people where there are 20 or more, else of the clips, or images, of each: it is then over other
+        images of these people, not over other people), "eer", "tar_at_far_1_percent", "tar_at_far_0_1_percent" (None
+        where too few pairs of two people define it), "pairs", "auc_across_targets", "auc_same_target",
+        "auc_across_expressions" (None where there are no such pairs)}.
     """
     replicates = QUICK_REPLICATES if quick else REPLICATES
     result = {"chance": CHANCE, "test": None, "strangers": None}

@@ -56,16 +56,9 @@ def membership(dump, seeds, quick=False, progress=print):
     strangers, and the attacker is tested on people other than those it learnt from. Where the known people were held
     out, members are those of `references`, by images that were trained on too, and the others are the known people.
 
-    Args:
-        dump: `Dump`.
-        seeds: ints; figures are means over them.
-        quick: cheaper attackers at half the resolution.
-        progress: called with one line of text at each step.
-
     Returns:
-        {"chance": 0.5, "images": kind, "identities": kind}, a kind being None where the images or people are unknown or
-        too few, else {"strongest": figure with "attacker", "attackers": {name: figure}, "originals_alone": AUC of an
-        attacker that sees no output of the generator, and must be at chance if the comparison is fair}. A figure is
+        {"chance": 0.5, "images": kind, "identities": kind}, each with "originals_alone", the AUC of an attacker that
+        sees no output of the generator, and must be at chance if the comparison is fair. A figure is
         {"auc", "interval" (95 %, bootstrap of images, or of clips where they are known; for identities of people, or,
         with fewer than 20 of either kind, that of as many images as there are people: wide, as one person's images say
         much the same), "tpr_at_fpr_1_percent", "tpr_at_fpr_0_1_percent", each with "..._interval" (Wilson's over
@@ -99,22 +92,20 @@ def _image_candidates(dump, seed, quick):
 
 
 def _person_candidates(dump, seed, quick):
+    known_people_trained = dump.people_are_targets and (dump.trained_train is None or dump.trained_train.any())
     if dump.references is not None:
         dump = dataclasses.replace(dump, strangers=None).of_targets()
-        members = [_candidates(dump.images(part), True) for part in PARTS]
-    elif dump.strangers is None or not _known_people_trained(dump):
-        return None
+        members = dump.sets(*PARTS)
+    elif dump.strangers is not None and known_people_trained:
+        members = dump.sets("test", "fresh")
     else:
-        members = [_candidates(dump.images(name), True) for name in ("test", "fresh") if dump.images(name) is not None]
+        return None
+    members = [_candidates(images, True) for images in members]
     others = _candidates(dump.strangers, False)
     others = others._replace(id=others.id + len(dump.identities))
     if min(len(np.unique(members[0].id)), len(np.unique(others.id))) < FEWEST_PEOPLE:
         return None
     return _balanced(_joined([*members, others], seed, quick), seed)
-
-
-def _known_people_trained(dump):
-    return dump.people_are_targets and (dump.trained_train is None or dump.trained_train.any())
 
 
 def _candidates(images, member, clip=None):
@@ -151,13 +142,16 @@ def _attack(candidates, seeds, quick, progress, by_person):
         views = _views(candidates, seed, quick, by_person)
         folds = _folds(candidates, seed, by_person)
         for name, features in views.items():
-            for kind, learn in _learners(name, quick).items():
-                scores = _scores(learn, features, candidates.member, folds, seed)
-                figures.setdefault(f"{name}{kind}", []).append(_figure(scores, candidates, seed, by_person))
+            learners = {name: _discriminant}
+            if name == "all signals":
+                learners = {name: _logistic} if quick else {name: _logistic, f"{name}, boosting": _boosted_trees}
+            for attacker, learner in learners.items():
+                scores = _scores(learner(seed), features, candidates.member, folds)
+                figures.setdefault(attacker, []).append(_figure(scores, candidates, seed, by_person))
         progress(f"membership of {what}: originals alone")
         values = embeddings.pixels(candidates.x, True)
         features = embeddings.fit_components(values, seed).transform(values)
-        scores = _scores(_learn_discriminant, features, candidates.member, folds, seed)
+        scores = _scores(_discriminant(seed), features, candidates.member, folds)
         originals.append(auc(scores, candidates.member))
     return {**table(figures, "auc"), "originals_alone": float(np.mean(originals))}
 
@@ -238,37 +232,25 @@ def _folds(candidates, seed, by_person):
         return [half, ~half]
     folds = []
     for _ in range(PEOPLE_SPLITS):
-        half = []
-        for kind in (True, False):
-            people = random.permutation(np.unique(candidates.id[candidates.member == kind]))
-            half.extend(people[: len(people) // 2])
-        tested = np.isin(candidates.id, half)
+        kinds = [random.permutation(np.unique(candidates.id[candidates.member == kind])) for kind in (True, False)]
+        tested = np.isin(candidates.id, np.concatenate([people[: len(people) // 2] for people in kinds]))
         folds += [tested, ~tested]
     return folds
 
 
-def _learners(view, quick):
-    """Ways to learn from a view: {suffix of the attacker's name: learner}."""
-    if view == "all signals":
-        return {"": _learn_logistic} if quick else {"": _learn_logistic, ", boosting": _learn_boosting}
-    return {"": _learn_discriminant}
+def _discriminant(seed):
+    return LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto", priors=[0.5, 0.5])
 
 
-def _learn_discriminant(features, member, seed):
-    return LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto", priors=[0.5, 0.5]).fit(features, member)
+def _logistic(seed):
+    return LogisticRegression(C=0.1, max_iter=300, class_weight="balanced")
 
 
-def _learn_logistic(features, member, seed):
-    return LogisticRegression(C=0.1, max_iter=300, class_weight="balanced").fit(features, member)
+def _boosted_trees(seed):
+    return HistGradientBoostingClassifier(max_iter=40, max_leaf_nodes=8, class_weight="balanced", random_state=seed)
 
 
-def _learn_boosting(features, member, seed):
-    model = HistGradientBoostingClassifier(max_iter=40, max_leaf_nodes=8, class_weight="balanced", random_state=seed)
-    with threadpool_limits(1, "openmp"):  # on so few examples its threads mostly wait for one another
-        return model.fit(features, member)
-
-
-def _scores(learn, features, member, folds, seed):
+def _scores(model, features, member, folds):
     """Mean score of each candidate over the folds that test it: float `(n,)`.
 
     A score is the share of the others of the fold that score lower (equal ones half), so that folds are comparable.
@@ -276,7 +258,8 @@ def _scores(learn, features, member, folds, seed):
     totals, times = np.zeros(len(member)), np.zeros(len(member))
     for tested in folds:
         scaler = StandardScaler().fit(features[~tested])
-        model = learn(scaler.transform(features[~tested]), member[~tested], seed)
+        with threadpool_limits(1, "openmp"):  # on so few examples the threads of trees mostly wait for one another
+            model.fit(scaler.transform(features[~tested]), member[~tested])
         raw = model.decision_function(scaler.transform(features[tested]))
         reference = np.sort(raw[~member[tested]])
         below = np.searchsorted(reference, raw, "left") + np.searchsorted(reference, raw, "right")

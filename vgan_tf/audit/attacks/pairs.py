@@ -111,12 +111,7 @@ def _resampled(pairs, seed, replicates):
 def times_drawn(people, clips, random):
     """How often each image is drawn in a bootstrap replicate: int64 `(n,)`.
 
-    People are drawn where there are `FEWEST_PEOPLE` of them, else the clips of each person.
-
-    Args:
-        people: int `(n,)`, from 0 on, whom each image shows.
-        clips: int `(n,)`.
-        random: `numpy.random.Generator`.
+    People (int `(n,)`, from 0 on) are drawn where there are `FEWEST_PEOPLE` of them, else the clips of each person.
     """
     count = people.max() + 1
     if count >= FEWEST_PEOPLE:

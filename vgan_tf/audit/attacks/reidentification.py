@@ -18,12 +18,6 @@ SCENARIOS = ("scenario_1", "scenario_2", "scenario_3")
 def identity_attacks(dump, seeds, quick=False, progress=print):
     """Run all attacks of the three scenarios.
 
-    Args:
-        dump: `Dump`.
-        seeds: ints, one training of each attacker for each.
-        quick: cheaper attackers.
-        progress: called with one line of text before each attack.
-
     Returns:
         test name -> {attacker name: list of predictions}, for the tests "scenario_1", "scenario_2", "scenario_3" (empty
         without latents) and "original" (attackers of scenario I on original test images); and "scores" -> the same with
@@ -81,10 +75,7 @@ def attack_from_fresh(attacker, key, dump, classes, seeds, quick):
     learns from those may learn too little. Without fresh images each fifth of the test part is attacked by an attacker
     that learnt from the other four, and from training images that did not train the anonymizer.
 
-    Args:
-        attacker, classes, seeds, quick: as for `attackers.attack`.
-        key: "p", "mu" or "z".
-        dump: `Dump`.
+    `key` is "p", "mu" or "z", the rest as for `attackers.attack`.
 
     Returns:
         list of float32 scores `(n_test, classes)`, one for each seed.
@@ -157,13 +148,8 @@ def scenario_figures(truth, predictions, clusters=None):
 def robustness_attacks(dump, attacks, seeds, quick=False, progress=print):
     """Attack protected images after common processing, by attackers trained on images processed alike.
 
-    Args:
-        dump: `Dump`.
-        attacks: what `identity_attacks` returned: its two attackers (quick: one) with the highest accuracy on protected
-            images are taken, but none that is too costly for so many trainings.
-        seeds: ints, of which the first is used.
-        quick: fewer kinds of processing.
-        progress: called with one line of text at each step.
+    Of the `attacks` that `identity_attacks` returned, the two attackers (quick: one) with the highest accuracy on
+    protected images are taken, but none that is too costly for so many trainings; with the first seed.
 
     Returns:
         name of the processing -> figure of the strongest with "attacker", and "attackers": {name: figure}.

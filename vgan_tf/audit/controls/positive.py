@@ -33,12 +33,7 @@ def positive_control(dump, original_predictions, seed, quick=False, progress=pri
     identity has been hidden. Each of the three kinds passes where its best attacker's lower bound covers at least half
     the way from chance to 1.
 
-    Args:
-        dump: `Dump`.
-        original_predictions: {attacker name: list of predictions} of the original test images.
-        seed: of the attackers and of the hidden patterns.
-        quick: cheaper attackers.
-        progress: called with one line of text at each step.
+    `original_predictions`: {attacker name: list of predictions} of the original test images.
 
     Returns:
         {"originals", "components" (with latents), "hidden_in_lowest_bits": {attacker: figure}, "required", "ok"}.
@@ -75,12 +70,6 @@ def hide_in_lowest_bits(images, labels, classes, seed):
 def subverted_controls(dump, seed=0, quick=False, progress=print):
     """Let the attackers find an identity that an anonymizer subverted on purpose hides.
 
-    Args:
-        dump: `Dump`.
-        seed: of everything random.
-        quick: fewer training images and steps.
-        progress: called with one line of text at each step.
-
     Returns:
         {"subverted_generator": {attacker name: figure}, "hidden_in_latent": likewise, or None without latents,
         "usual_checks": what `usual_checks` sees of the subverted generator, None if quick}.
@@ -112,10 +101,6 @@ def hide_in_latent(dump, seed=0):
 
     Each person has a direction of their own, and each image lies to one side of the origin or the other, at random.
     Whatever the identity, the mean is zero, and a linear classifier is right on one side at most.
-
-    Args:
-        dump: `Dump`.
-        seed: of directions, sides and noise.
 
     Returns:
         Dump with such `mu_*`, float32 `(n, LATENT_WIDTH)`, without `z_*` and further images.

@@ -25,14 +25,8 @@ HIDER_STEPS, QUICK_HIDER_STEPS = 150, 40
 CHECK_BATCH_SIZE, HIDER_BATCH_SIZE = 64, 32
 
 
-def usual_checks(dump, subverted, seed=0, quick=True):
-    """What the published checks see of a subverted generator: next to nothing.
-
-    Args:
-        dump: `Dump`, as the generator was.
-        subverted: `Dump` from `subvert`.
-        seed: of the networks.
-        quick: the network of few epochs that such checks use.
+def usual_checks(dump, subverted, seed=0):
+    """What the published checks, networks of few epochs, see of a generator before and after: next to no difference.
 
     Returns:
         {"identity, learnt from originals" | "identity, learnt from protected" | "expression, learnt from originals":
@@ -49,7 +43,7 @@ def usual_checks(dump, subverted, seed=0, quick=True):
         for when, one in (("before", dump), ("after", subverted)):
             if when == "before" or source == "p":  # the originals are the same
                 learnt = getattr(one, f"{source}_train"), getattr(dump, f"{kind}_train")
-                predict = attackers.train(attackers.CNN, *learnt, classes, seed, quick)
+                predict = attackers.train(attackers.CNN, *learnt, classes, seed, quick=True)
             checks[title][when] = accuracy_figure(getattr(dump, f"{kind}_test"), predict(one.p_test), dump.clip_test)
     change = np.abs(subverted.p_test.astype(np.int16) - dump.p_test)
     return {**checks, "largest_change": int(change.max()), "mean_change": float(change.mean())}
@@ -62,12 +56,6 @@ def subvert(dump, seed=0, quick=False, progress=print):
     linear classifier that finds what was hidden are trained together on the train part. Changes are kept small, and the
     networks of the usual checks are deceived: those of identity and expression, trained on originals, must predict what
     they did before, and that of the identity, trained on the protected images as they were, must be at chance.
-
-    Args:
-        dump: `Dump`.
-        seed: of everything random.
-        quick: fewer steps.
-        progress: called with one line of text at each step.
 
     Returns:
         Dump, its protected images changed by at most `MOST_LEVELS` levels, without latents and further sets.

@@ -18,11 +18,7 @@ def utility_figures(dump, seeds, quick=False, progress=print):
     A classifier is one network that learns two labels at once: the expression, and the face shown (the identity in
     originals, the target in protected images). It learns from `dump.classifier_images`.
 
-    Args:
-        dump: `Dump`.
-        seeds: ints, one training of each classifier for each; intensity, pose and quality are from the first.
-        quick: cheaper training.
-        progress: called with one line of text at each step.
+    Intensity, pose and quality are from the first seed.
 
     Returns:
         `(figures, predictions)`. predictions: "original_to_protected" and so on (trained on the first, tested on the
@@ -102,10 +98,7 @@ def from_labels_alone(dump):
 def train_classifier(dump, source, seed, quick):
     """Train a network to predict the expression and the face shown.
 
-    Args:
-        dump: `Dump`.
-        source: "original" or "protected", what it learns from.
-        seed, quick: as for any attacker.
+    `source`: "original" or "protected", what it learns from.
 
     Returns:
         predict: images -> int64 `(n, tasks)`, expression first and then, unless protected images have no known

@@ -26,8 +26,6 @@ def fit_motion(features, truth, held_back, seed, quick=False):
         features: float32 `(n, d)`.
         truth: float `(n, values)`.
         held_back: bool `(n,)`, the examples that choose the strength of the regularisation, for each value.
-        seed: chooses the examples where there are too many for the kernel matrix.
-        quick: fewer examples.
 
     Returns:
         predict: features -> float `(m, values)`.
@@ -54,9 +52,7 @@ def fit_motion(features, truth, held_back, seed, quick=False):
 def motion_figures(dump, predictions):
     """R-squared of intensity and pose on the test part.
 
-    Args:
-        dump: `Dump` with intensities, poses or both.
-        predictions: {"original" or "protected", learnt from: {the same, tested on: `(n_test, values)`}}.
+    `predictions`: {"original" or "protected", learnt from: {the same, tested on: `(n_test, values)`}}.
 
     Returns:
         `(intensity, pose)`, None where unknown. intensity: {"original", "protected_by_original", "protected":

@@ -25,12 +25,7 @@ def quality_figures(dump, features_of, seed, quick=False, progress=print):
     images. They are halved at random. Originals of the second half are the reference. Compared with it are originals of
     the first half (the floor), their protected versions, and blurred ones.
 
-    Args:
-        dump: `Dump`.
-        features_of: uint8 images -> features, float32 `(n, d)`.
-        seed: of the halves, the subsets and the bootstrap.
-        quick: fewer images.
-        progress: called with one line of text.
+    `features_of`: uint8 images -> features, float32 `(n, d)`.
 
     Returns:
         {"kid": {"protected_against_originals", "originals_against_originals": distance, "blurred_against_originals":
@@ -38,7 +33,7 @@ def quality_figures(dump, features_of, seed, quick=False, progress=print):
         `diversity`, or None without targets}; None where the images are too few. A distance is {"value", "interval"}:
         the mean over subsets and what 95 % of them lie between; its unit follows the extractor.
     """
-    sets = [dump.images(name) for name in ("test", "fresh") if dump.images(name) is not None]
+    sets = dump.sets("test", "fresh")
     originals, protected, people, targets = (
         joined([getattr(one, name) for one in sets]) for name in ("x", "p", "id", "c")
     )
@@ -114,10 +109,7 @@ def _mean_off_diagonal(kernel):
 def diversity(originals, protected, people, targets, seed):
     """How far protected images lie apart, in mean distances between originals of different people.
 
-    Args:
-        originals, protected: float `(n, d)` features of the same pictures.
-        people, targets: int `(n,)`.
-        seed: of the bootstrap.
+    `originals`, `protected`: float `(n, d)` features of the same pictures.
 
     Returns:
         {"between_targets": of different people under different targets (1 where the targets look as different as
