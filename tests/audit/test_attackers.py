@@ -106,6 +106,16 @@ def test_a_label_that_training_lacks_is_never_read(latents):
         assert (read[known] == labels[known]).mean() > 0.9 and not (read == 2).any()
 
 
+def test_an_attacker_that_is_never_right_on_its_validation_examples_still_predicts(latents):
+    features, labels = latents
+    train, validation = (
+        attackers.Examples(features[rows], labels[rows][:, None]) for rows in (labels < 2, labels == 2)
+    )
+    for attacker in attackers.LATENT_ATTACKERS:
+        score = attacker.fit(train, validation, CLASSES, 0, True)
+        assert (score(features[labels < 2]).argmax(axis=2) == train.labels).mean() > 0.8
+
+
 def test_networks_keep_their_best_weights_and_stop():
     """Labels that nothing tells end the training early, and the loss kept is that of the best epoch."""
     import keras

@@ -1,6 +1,7 @@
 """Controls fail where attackers are blind or see what they should not."""
 
 import dataclasses
+import json
 
 import numpy as np
 import pytest
@@ -43,6 +44,7 @@ def test_what_controls_find_is_less_sure_where_images_of_a_clip_are_right_togeth
     by_heart = {"CNN": [np.where(clips % 5 < 4, dump.id_test, (dump.id_test + 1) % PEOPLE)]}
     of_clips = dataclasses.replace(dump, clip_train=np.arange(320), clip_test=clips)
     found = [positive.positive_control(one, by_heart, 0, quick=True, progress=silent) for one in (dump, of_clips)]
+    json.dumps(found, allow_nan=False)
     for kind in ("originals", "hidden_in_lowest_bits", "components"):
         alone, together = (next(iter(one[kind].values())) for one in found)
         assert together["accuracy"] == alone["accuracy"] and together["interval_over"] == "clips"

@@ -1,5 +1,7 @@
 """Attackers in closed form or nearly so: ridge regression, with and without a kernel, and logistic regression."""
 
+import functools
+
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 from scipy.optimize import minimize
@@ -12,17 +14,8 @@ from vgan_tf.images import to_float
 MOST_RIDGE_EXAMPLES = 8000  # its kernel matrix grows with the square of this
 
 
-def fit_pixel_ridge(train, validation, classes, seed, quick):
-    """Ridge regression from pixels to one-hot labels: linear, and a different kind of attacker from any network."""
-    return _fit_pixels(to_float, train, validation, classes, seed, quick)
-
-
-def fit_lowest_bit_ridge(train, validation, classes, seed, quick):
-    """Ridge regression on the lowest bit of each pixel, where a label may hide that no eye sees."""
-    return _fit_pixels(lambda images: (images & 1) * np.float32(2) - 1, train, validation, classes, seed, quick)
-
-
 def _fit_pixels(transform, train, validation, classes, seed, quick):
+    """Ridge regression from pixels to one-hot labels: linear, and a different kind of attacker from any network."""
     train = _limited(train, seed)
 
     def flat(images):
@@ -37,6 +30,14 @@ def _fit_pixels(transform, train, validation, classes, seed, quick):
     weights, offsets, _ = _ridge(features @ features.T, train, validation_kernel, validation, classes, strengths)
     pixel_weights = features.T @ weights  # (pixels, tasks * classes)
     return lambda others: ((flat(others) - mean) @ pixel_weights + offsets).reshape(len(others), -1, classes)
+
+
+def _lowest_bits(images):
+    return (images & 1) * np.float32(2) - 1
+
+
+fit_pixel_ridge = functools.partial(_fit_pixels, to_float)
+fit_lowest_bit_ridge = functools.partial(_fit_pixels, _lowest_bits)  # where a label may hide that no eye sees
 
 
 def fit_kernel_ridge(train, validation, classes, seed, quick):
