@@ -36,7 +36,7 @@ class Trial:
         self.identity_count = len(model.identities)
         self.dump = dump = make_dump(DeviceModel.of_keras(model), faces, most_images=MOST_IMAGES)
         progress("scoring: classifiers of expression and identity train on originals")
-        shown = dump.lessons
+        shown = dump.classifier_images
         self.expression_of = self._train(shown.x, shown.ep, len(dump.expressions))
         self.target_of = self._train(shown.x, shown.id, self.identity_count) if dump.shows_targets else None
         progress("scoring: the Keras model")
@@ -121,9 +121,9 @@ class Trial:
 
     def _strongest(self, kinds, dump, train, test):
         """Labels, predicted labels and name of the attacker with the highest test accuracy."""
-        classes, tests = len(dump.identities), {"test": test}
+        classes = len(dump.identities)
         predicted = {
-            kind.name: attackers.attack(kind, train, dump.id_train, tests, classes, [self.seed], True)["test"][0]
+            kind.name: attackers.attack(kind, train, dump.id_train, test, classes, [self.seed], True)[0]
             for kind in kinds
         }
         name = max(predicted, key=lambda one: (predicted[one] == dump.id_test).mean())

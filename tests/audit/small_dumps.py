@@ -12,18 +12,19 @@ threadpool_limits(1, "blas")  # as in an audit: threads wait busily for one anot
 PEOPLE, EXPRESSIONS, SIZE, WIDTH = 6, 3, 16, 12
 
 
-def small_dump(kind, train=360, test=180, others=180, seed=0):
+def small_dump(kind, train=360, test=180, others=180, size=SIZE):
     """A dump whose faces are mixtures of six patterns, one mixture a person, beside a pattern of the expression.
 
     Args:
         kind: "same" (protected is original, latents hold the mixture) or "rendered" (protected images show the target
             and the expression, latents the expression alone).
         train, test, others: images of each part; `others` of fresh, and of strangers.
+        size: pixels a side, 16 or a multiple.
 
     Returns:
         Dump with fresh images and six strangers; every second training image trained the generator.
     """
-    random = np.random.default_rng(seed)
+    random = np.random.default_rng(0)
     patterns = random.normal(0, 14, (PEOPLE, SIZE, SIZE // 2, 3))
     mixtures = random.normal(size=(2 * PEOPLE, PEOPLE))  # known people, then strangers
     moods = random.normal(0, 30, (EXPRESSIONS, SIZE, SIZE // 2, 3))
@@ -31,6 +32,7 @@ def small_dump(kind, train=360, test=180, others=180, seed=0):
     def draw(person, expression):
         faces = np.einsum("nk,kijc->nijc", mixtures[person], patterns)
         pixels = np.concatenate([faces, moods[expression]], axis=2) + 128
+        pixels = pixels.repeat(size // SIZE, axis=1).repeat(size // SIZE, axis=2)
         return (pixels + random.normal(0, 6, pixels.shape)).clip(0, 255).astype(np.uint8)
 
     def part(count, first_person=0):
@@ -73,11 +75,11 @@ def small_dump(kind, train=360, test=180, others=180, seed=0):
 
 
 def of_people_held_out(dump):
-    """The dump's strangers as its people, its own people as the targets, whose pictures teach the readers."""
+    """The dump's strangers as its people, its own people as the targets, whose images are the references."""
     people, changes, half = dump.strangers, {}, len(dump.strangers.id) // 2
     for part, rows in (("train", slice(half)), ("test", slice(half, None))):
         changes |= {f"{name}_{part}": getattr(people, name)[rows] for name in ("x", "p", "id", "ep", "c", "mu", "z")}
-    changes |= {"taught": dump.lessons, "targets": dump.identities, "identities": people.identities}
+    changes |= {"references": dump.classifier_images, "targets": dump.identities, "identities": people.identities}
     return dataclasses.replace(dump, **changes, fresh=None, strangers=None, trained_train=None)
 
 

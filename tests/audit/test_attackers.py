@@ -5,7 +5,7 @@ import pytest
 
 from vgan_tf.audit import attackers
 from vgan_tf.audit.attackers.networks import bit_planes
-from vgan_tf.audit.controls.controls import hide_in_lowest_bits
+from vgan_tf.audit.controls.positive import hide_in_lowest_bits
 
 CLASSES = 4
 
@@ -30,11 +30,11 @@ def latents():
 
 def accuracy(attacker, data, shuffled=False):
     features, labels = data
-    random, taught = np.random.default_rng(2), labels[:320]
+    random, learnt = np.random.default_rng(2), labels[:320]
     tasks = min(8, attacker.permutations)
     if shuffled:
-        taught = np.stack([random.permutation(taught) for _ in range(tasks)], axis=1)
-    read = attackers.train(attacker, features[:320], taught, CLASSES, seed=0, quick=True)(features[320:])
+        learnt = np.stack([random.permutation(learnt) for _ in range(tasks)], axis=1)
+    read = attackers.train(attacker, features[:320], learnt, CLASSES, seed=0, quick=True)(features[320:])
     assert read.shape == ((160, tasks) if shuffled else (160,))
     return float((read == (labels[320:, None] if shuffled else labels[320:])).mean())
 
@@ -81,11 +81,11 @@ def test_scores_of_pictures_of_one_person_add_up(latents):
 
 
 def test_ridge_survives_the_rounding_of_a_singular_kernel():
-    looks = np.random.default_rng(0).integers(0, 7, 2400)
-    greys = (30 * looks + 30).astype(np.uint8)
+    faces = np.random.default_rng(0).integers(0, 7, 2400)
+    greys = (30 * faces + 30).astype(np.uint8)
     images = np.broadcast_to(greys[:, None, None, None], (2400, 32, 32, 3))
-    readings = attackers.train(attackers.PIXEL_RIDGE, images, looks % CLASSES, CLASSES, seed=0)(images)
-    assert all(np.ptp(readings[looks == look]) == 0 for look in range(7))
+    readings = attackers.train(attackers.PIXEL_RIDGE, images, faces % CLASSES, CLASSES, seed=0)(images)
+    assert all(np.ptp(readings[faces == face]) == 0 for face in range(7))
 
 
 @pytest.mark.parametrize("attacker", (attackers.CNN, attackers.PIXEL_RIDGE, attackers.BOOSTING), ids=lambda o: o.name)
@@ -104,6 +104,16 @@ def test_a_label_that_training_lacks_is_never_read(latents):
     for attacker in attackers.LATENT_ATTACKERS:
         read = attackers.train(attacker, features[known], labels[known], CLASSES, 0, True)(features)
         assert (read[known] == labels[known]).mean() > 0.9 and not (read == 2).any()
+
+
+def test_an_attacker_that_is_never_right_on_its_validation_examples_still_predicts(latents):
+    features, labels = latents
+    train, validation = (
+        attackers.Examples(features[rows], labels[rows][:, None]) for rows in (labels < 2, labels == 2)
+    )
+    for attacker in attackers.LATENT_ATTACKERS:
+        score = attacker.fit(train, validation, CLASSES, 0, True)
+        assert (score(features[labels < 2]).argmax(axis=2) == train.labels).mean() > 0.8
 
 
 def test_networks_keep_their_best_weights_and_stop():
@@ -145,5 +155,5 @@ def test_augmentation_keeps_the_picture_about_as_it_was():
 
 def test_held_back_part_is_stratified():
     labels = np.repeat([0, 1, 2], [100, 20, 1])
-    marked = attackers.stratified_part(labels, 0.15, seed=0)
+    marked = attackers.stratified_sample(labels, 0.15, seed=0)
     assert np.bincount(labels[marked], minlength=3).tolist() == [15, 3, 0]

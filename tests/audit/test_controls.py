@@ -1,12 +1,13 @@
 """Controls fail where attackers are blind or see what they should not."""
 
 import dataclasses
+import json
 
 import numpy as np
 import pytest
 
 from vgan_tf.audit import Dump, attackers
-from vgan_tf.audit.controls import controls
+from vgan_tf.audit.controls import negative, positive
 
 PEOPLE, SIZE = 4, 16
 
@@ -18,11 +19,11 @@ def silent(line):
 @pytest.fixture(scope="module")
 def dump():
     random = np.random.default_rng(0)
-    looks = random.integers(60, 190, (PEOPLE, SIZE, SIZE, 3))
+    faces = random.integers(60, 190, (PEOPLE, SIZE, SIZE, 3))
     arrays = {}
     for part, count in (("train", 320), ("test", 320)):
         person = np.arange(count) % PEOPLE
-        images = (looks[person] + random.normal(0, 10, (count, SIZE, SIZE, 3))).astype(np.uint8)
+        images = (faces[person] + random.normal(0, 10, (count, SIZE, SIZE, 3))).astype(np.uint8)
         noise = random.integers(0, 256, images.shape, dtype=np.uint8)
         latents = random.normal(size=(count, 5)).astype(np.float32)
         arrays |= {f"x_{part}": images, f"p_{part}": noise, f"mu_{part}": latents, f"id_{part}": person}
@@ -32,17 +33,18 @@ def dump():
 
 def test_attackers_that_see_pass_and_blind_ones_fail(dump):
     seeing, blind = {"CNN": [dump.id_test]}, {"CNN": [np.zeros(len(dump.id_test), np.int64)]}
-    figures = controls.positive_control(dump, seeing, 0, quick=True, progress=silent)
+    figures = positive.positive_control(dump, seeing, 0, quick=True, progress=silent)
     assert figures["ok"] and figures["required"] == pytest.approx(0.625)
     assert {"originals", "hidden_in_lowest_bits", "components"} < set(figures)
-    assert not controls.positive_control(dump, blind, 0, quick=True, progress=silent)["ok"]
+    assert not positive.positive_control(dump, blind, 0, quick=True, progress=silent)["ok"]
 
 
 def test_what_controls_find_is_less_sure_where_images_of_a_clip_are_right_together(dump):
     clips = np.repeat(np.arange(40), 8)
     by_heart = {"CNN": [np.where(clips % 5 < 4, dump.id_test, (dump.id_test + 1) % PEOPLE)]}
     of_clips = dataclasses.replace(dump, clip_train=np.arange(320), clip_test=clips)
-    found = [controls.positive_control(one, by_heart, 0, quick=True, progress=silent) for one in (dump, of_clips)]
+    found = [positive.positive_control(one, by_heart, 0, quick=True, progress=silent) for one in (dump, of_clips)]
+    json.dumps(found, allow_nan=False)
     for kind in ("originals", "hidden_in_lowest_bits", "components"):
         alone, together = (next(iter(one[kind].values())) for one in found)
         assert together["accuracy"] == alone["accuracy"] and together["interval_over"] == "clips"
@@ -50,13 +52,13 @@ def test_what_controls_find_is_less_sure_where_images_of_a_clip_are_right_togeth
 
 
 def test_hidden_bits_change_the_picture_by_one_level_at_most(dump):
-    hidden = controls.hide_in_lowest_bits(dump.p_test, dump.id_test, PEOPLE, seed=1)
+    hidden = positive.hide_in_lowest_bits(dump.p_test, dump.id_test, PEOPLE, seed=1)
     assert np.abs(hidden.astype(int) - dump.p_test).max() == 1
     assert (hidden[dump.id_test == 0] & 1).std(axis=0).max() == 0, "one pattern for each person"
 
 
 def test_shuffled_labels_are_read_at_chance_and_a_cheat_is_caught(dump, monkeypatch):
-    figures = controls.negative_control(dump, 0, quick=True, progress=silent)
+    figures = negative.negative_control(dump, 0, quick=True, progress=silent)
     assert figures["ok"] and figures["permutations"] == 20
     assert {f"{one.name} on mean" for one in attackers.QUICK_LATENT_ATTACKERS} < set(figures["attackers"])
 
@@ -67,5 +69,5 @@ def test_shuffled_labels_are_read_at_chance_and_a_cheat_is_caught(dump, monkeypa
         )
 
     monkeypatch.setattr(attackers, "QUICK_IMAGE_ATTACKERS", (attackers.Attacker("cheat", cheat),))
-    figures = controls.negative_control(dump, 0, quick=True, progress=silent)
+    figures = negative.negative_control(dump, 0, quick=True, progress=silent)
     assert not figures["ok"] and not figures["attackers"]["cheat"]["ok"]

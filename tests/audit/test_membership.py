@@ -61,8 +61,8 @@ def test_an_encoder_that_memorised_its_people_is_caught(dump):
 
 def test_people_held_out_are_no_members(dump):
     held_out = of_people_held_out(dump)
-    known = dataclasses.replace(held_out.taught, mu=2 * held_out.taught.mu)
-    for one, least in ((held_out, 0.4), (dataclasses.replace(held_out, taught=known), 0.9)):
+    known = dataclasses.replace(held_out.references, mu=2 * held_out.references.mu)
+    for one, least in ((held_out, 0.4), (dataclasses.replace(held_out, references=known), 0.9)):
         people = membership(one, [0], True, silent)["identities"]
         assert people["strongest"]["auc"] > least and people["strongest"]["members"] == people["strongest"]["others"]
         assert least > 0.5 or all(

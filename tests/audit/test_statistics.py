@@ -44,7 +44,7 @@ def test_chance_is_the_commonest_label_and_an_excluded_target_informs():
 
 
 def test_confusion_rows_are_the_truth():
-    assert statistics.confusion([0, 0, 1], [0, 1, 1], 2).tolist() == [[1, 1], [0, 1]]
+    assert statistics.confusion([0, 0, 1], [0, 1, 1], 2) == [[1, 1], [0, 1]]
 
 
 def test_r_squared():

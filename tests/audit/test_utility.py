@@ -1,4 +1,4 @@
-"""Readers of expression, intensity and pose, on images whose contents are known."""
+"""Classifiers of expression, and regressions of intensity and pose, on images whose contents are known."""
 
 import dataclasses
 import json
@@ -8,6 +8,7 @@ import pytest
 from small_dumps import of_people_held_out, silent, small_dump
 
 from vgan_tf.audit.utility import expression as utility
+from vgan_tf.audit.utility.motion import fit_motion
 
 
 def with_truth(dump):
@@ -45,7 +46,7 @@ def test_expressions_are_read_alike_from_both(measured):
     assert figures["target_success"]["accuracy"] > 0.7
     for ceiling in figures["ceiling"].values():
         assert ceiling["accuracy"] > 0.9 and ceiling["interval_over"] == "pictures" and ceiling["clusters"] <= 18
-    assert figures["agreement"]["reader_of_originals"]["accuracy"] > 0.85
+    assert figures["agreement"]["classifier_of_originals"]["accuracy"] > 0.85
     assert figures["expression_from_latent"]["logistic on mean"]["accuracy"] > 0.9
     json.dumps(figures, allow_nan=False)
 
@@ -58,7 +59,7 @@ def test_what_protected_images_keep_is_read_and_what_they_lost_is_not(measured):
     assert pose["roll"]["original"] < 0.1  # not shown: nothing can be said of it
 
 
-def test_readers_for_people_held_out_learn_from_the_targets():
+def test_classifiers_for_held_out_people_learn_from_the_references():
     dump = of_people_held_out(small_dump("rendered", train=600, test=60, others=240))
     assert not dump.people_are_targets
     blank = dataclasses.replace(dump, x_train=dump.x_train * 0, p_train=dump.p_train * 0)
@@ -67,8 +68,8 @@ def test_readers_for_people_held_out_learn_from_the_targets():
         assert figures["target_success"]["accuracy"] > 0.7
         assert figures["original_to_protected"]["accuracy"] > 0.9
         assert figures["protected_to_protected"]["accuracy"] > 0.9
-    untaught, _ = utility.utility_figures(dataclasses.replace(dump, taught=None), [0], quick=True, progress=silent)
-    assert untaught["target_success"] is None, "nobody knows the targets' faces"
+    without, _ = utility.utility_figures(dataclasses.replace(dump, references=None), [0], quick=True, progress=silent)
+    assert without["target_success"] is None, "nobody knows the targets' faces"
 
 
 def test_pictures_from_labels_alone_tell_no_person():
@@ -97,11 +98,11 @@ def test_a_dump_of_images_and_labels_alone():
     assert figures["original_to_original"]["interval_over"] == "images"
 
 
-def test_trait_reader_learns_each_trait_as_strongly_as_suits_it():
+def test_each_value_of_motion_gets_its_own_regularisation():
     random = np.random.default_rng(0)
     features = random.normal(size=(400, 10)).astype(np.float32)
     truth = np.column_stack([features[:, 0] * 3 + 50, random.normal(size=400)])
     held_back = np.arange(400) % 5 == 0
-    read = utility.trait_reader(features[:300], truth[:300], held_back[:300], 0)(features[300:])
-    assert np.corrcoef(read[:, 0], truth[300:, 0])[0, 1] > 0.9 and abs(read[:, 0].mean() - 50) < 1
-    assert read[:, 1].std() < truth[:, 1].std()
+    predicted = fit_motion(features[:300], truth[:300], held_back[:300], 0)(features[300:])
+    assert np.corrcoef(predicted[:, 0], truth[300:, 0])[0, 1] > 0.9 and abs(predicted[:, 0].mean() - 50) < 1
+    assert predicted[:, 1].std() < truth[:, 1].std()

@@ -55,13 +55,14 @@ def measurements(monkeypatch):
     def identity_attacks(dump, seeds, quick, progress):
         seen.append(dump)
         return {
-            name: {"attacker": [dump.id_test]} if name != "scenario_3" else {} for name in frontier.scenarios.SCENARIOS
+            name: {"attacker": [dump.id_test]} if name != "scenario_3" else {}
+            for name in frontier.reidentification.SCENARIOS
         }
 
     def utility_figures(dump, seeds, quick, progress):
         return evaluation(latent=dump.mu_test if dump.mu_test is None else 0.5)["utility"], {}
 
-    monkeypatch.setattr(frontier.scenarios, "identity_attacks", identity_attacks)
+    monkeypatch.setattr(frontier.reidentification, "identity_attacks", identity_attacks)
     monkeypatch.setattr(frontier.utility, "utility_figures", utility_figures)
     return seen
 

@@ -91,17 +91,17 @@ def test_a_split_by_subject_audits_people_never_trained_on():
     assert names_of(dump.x_train).isdisjoint(names_of(dump.x_test))
     assert not dump.trained_train.any() and not dump.people_are_targets
     assert dump.targets == model.identities and set(dump.c_train) == set(range(4))
-    assert names_of(dump.taught.x) == names_of(faces.images) - names_of(test.images)
-    np.testing.assert_array_equal(dump.taught.id[: len(train)], train.identity)
+    assert names_of(dump.references.x) == names_of(faces.images) - names_of(test.images)
+    np.testing.assert_array_equal(dump.references.id[: len(train)], train.identity)
     fewer = evaluation.make_dump(model, faces, most_images=12)
-    assert len(fewer.x_train) == len(fewer.x_test) == len(fewer.taught.x) == 12
-    assert names_of(fewer.taught.x) < names_of(dump.taught.x)
+    assert len(fewer.x_train) == len(fewer.x_test) == len(fewer.references.x) == 12
+    assert names_of(fewer.references.x) < names_of(dump.references.x)
 
 
 def test_people_that_the_model_does_not_know_are_no_targets():
     strangers = dataclasses.replace(noise_faces(per_cell=3), identities=("x", "y", "z"))
     dump = evaluation.make_dump(make_model(tiny_config()), strangers, "exclude-true")
-    assert dump.identities == ("x", "y", "z") and dump.taught is None and not dump.people_are_targets
+    assert dump.identities == ("x", "y", "z") and dump.references is None and not dump.people_are_targets
     assert dump.target_policy == "uniform" and not dump.trained_train.any()
 
 

@@ -9,19 +9,19 @@ from vgan_tf.errors import InputError
 from vgan_tf.files import replacing
 
 PARTS = ("train", "test")
-EXTRAS = ("fresh", "strangers", "taught")
-IMAGES = ("x", "p")
-LABELS = ("id", "ep")
-LATENTS = ("mu", "z")
-COLUMNS = (*IMAGES, *LABELS, "c", *LATENTS)  # of each part and of each `Extra`
-TAUGHT_TEST_SHARE = 5  # one in so many
+EXTRAS = ("fresh", "strangers", "references")
+LATENTS = {"mu": "mean", "z": "sample"}  # of the latent's distribution, as attackers' names have it
+REQUIRED = ("x", "p", "id", "ep")
+TRUTH = ("intensity", "pose", "clip")  # of the train and test parts alone
+COLUMNS = (*REQUIRED, "c", *LATENTS)  # of each part and of each `Extra`
+REFERENCES_TEST_SHARE = 5  # one in so many
 
 
 @dataclasses.dataclass(frozen=True)
 class Extra:
-    """Further images, of the same people or of others; attributes as those of `Dump`.
+    """A set of images and what is known of them; attributes as those of `Dump`.
 
-    `c` counts the dump's targets, `id` this part's own identities.
+    `c` counts the dump's targets, `id` the set's own `identities`.
     """
 
     x: np.ndarray
@@ -32,6 +32,16 @@ class Extra:
     mu: np.ndarray | None = None
     z: np.ndarray | None = None
     identities: tuple = ()
+
+
+def joined(arrays):
+    """Arrays one after another, or None where one of them is None."""
+    return None if any(array is None for array in arrays) else np.concatenate(arrays)
+
+
+def take(columns, rows):
+    """These rows of a NamedTuple of arrays, of which some may be None."""
+    return columns._make(None if column is None else column[rows] for column in columns)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,10 +59,10 @@ class Dump:
         clip_*: int64 `(n,)`, the video clip of each image, the same numbers in both parts, or None.
 
     Further attributes:
-        fresh: `Extra` of the same people that trained nothing (its `id` counts `identities`), or None.
-        strangers: `Extra` of people that are in no other part, and trained nothing, or None.
-        taught: `Extra` of the targets (its `id` counts `targets`), where the people of the other parts are none: what
-            readers of the expression and of the target learn from, or None.
+        fresh: `Extra`, images of the same people that were not trained on (`id` counts `identities`), or None.
+        strangers: `Extra`, images of people who are nowhere else in the dump and were not trained on, or None.
+        references: `Extra`, images of the target identities (`id` counts `targets`), given where the people of the
+            train and test parts were held out from training. Classifiers of expression and target learn from them.
         trained_train: bool `(n,)`, True where a training image trained the generator, or None if unknown.
         identities, expressions: names. targets: likewise; `identities` unless given.
         target_policy: "uniform", "exclude-true", "fixed:NAME", or "unknown".
@@ -80,7 +90,7 @@ class Dump:
     clip_test: np.ndarray | None = None
     fresh: Extra | None = None
     strangers: Extra | None = None
-    taught: Extra | None = None
+    references: Extra | None = None
     trained_train: np.ndarray | None = None
     identities: tuple = ()
     expressions: tuple = ()
@@ -88,36 +98,63 @@ class Dump:
     target_policy: str = "unknown"
 
     def __post_init__(self):
+        values = {"target_policy": str(self.target_policy)}
         for names, kind in (("identities", "id"), ("expressions", "ep")):
-            labels = _integers(getattr(self, f"{kind}_train")), _integers(getattr(self, f"{kind}_test"))
-            given = tuple(str(name) for name in getattr(self, names))
-            if not given and all(part is not None and part.size for part in labels):
-                given = tuple(str(index) for index in range(int(max(part.max() for part in labels)) + 1))
-            object.__setattr__(self, names, given)
-        object.__setattr__(self, "targets", tuple(map(str, self.targets)) or self.identities)
-        object.__setattr__(self, "target_policy", str(self.target_policy))
+            values[names] = tuple(map(str, getattr(self, names)))
+            labels = [np.asarray(getattr(self, f"{kind}_{part}")) for part in PARTS]
+            if not values[names] and all(one.dtype.kind in "iu" and one.size for one in labels):
+                values[names] = tuple(map(str, range(int(max(one.max() for one in labels)) + 1)))
+        values["targets"] = tuple(map(str, self.targets)) or values["identities"]
+        self._set(values)
         for part in PARTS:
-            self._check_part(part)
-        for name in ("c", *LATENTS, "intensity", "pose", "clip"):
-            if (getattr(self, f"{name}_train") is None) != (getattr(self, f"{name}_test") is None):
-                raise InputError(f"dump: {name}_train and {name}_test must be given together; add the other one")
-        for name in LATENTS:
-            if getattr(self, f"{name}_train") is not None:
-                widths = getattr(self, f"{name}_train").shape[1], getattr(self, f"{name}_test").shape[1]
-                if widths[0] != widths[1]:
-                    raise InputError(f"dump: {name}_train and {name}_test differ in width ({widths[0]}, {widths[1]})")
+            arrays = {name: getattr(self, f"{name}_{part}") for name in (*COLUMNS, *TRUTH)}
+            checked = self._checked(part, arrays, self.identities)
+            self._set({f"{name}_{part}": array for name, array in checked.items()})
         for part in EXTRAS:
-            if getattr(self, part) is not None:
-                object.__setattr__(self, part, self._checked_extra(part))
-        if self.x_train.shape[1:] != self.x_test.shape[1:]:
-            raise InputError(
-                f"dump: x_train and x_test differ in size {self.x_train.shape[1:]}, {self.x_test.shape[1:]}"
-            )
+            extra = getattr(self, part)
+            if extra is not None:
+                names = {"fresh": self.identities, "references": self.targets}.get(part)
+                names = names or tuple(map(str, extra.identities))
+                if len(names) < 2:
+                    raise InputError(f"dump: {part} needs identities, two names or more")
+                checked = self._checked(part, {name: getattr(extra, name) for name in COLUMNS}, names)
+                self._set({part: Extra(**checked, identities=names)})
+        trained, count = self.trained_train, len(self.x_train)
+        if trained is not None and (trained.dtype != bool or trained.shape != (count,)):
+            raise InputError(f"dump: trained_train is {trained.dtype} {trained.shape}; give bool ({count},)")
         excluding = self.target_policy == "exclude-true" and self.c_test is not None and self.people_are_targets
         if excluding and (self.c_test == self.id_test).any():
             raise InputError("dump: target_policy is exclude-true but some c_test equal id_test; correct the policy")
         if min(len(np.unique(self.id_train)), len(np.unique(self.id_test))) < 2:
             raise InputError("dump: id_train and id_test must hold at least two identities each; add people")
+
+    def _set(self, values):
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+
+    def _checked(self, part, arrays, identities):
+        """The arrays of a set, {name: array or None}, checked and with the types of the docstring."""
+        checked, count = {}, len(arrays["x"])
+        classes = {"id": len(identities), "ep": len(self.expressions), "c": len(self.targets), "clip": None}
+        other = "test" if part == "train" else "train"
+        for name, array in arrays.items():
+            title, matching = f"{name}_{part}", getattr(self, f"{name}_{other}")
+            if (array is None) != (matching is None) and (part in PARTS or name in LATENTS):
+                raise InputError(f"dump: {title} and {name}_{other} must be given together; add the other one")
+            if array is None and name not in REQUIRED:
+                checked[name] = None
+            elif name in ("x", "p"):
+                expected = (count, *self.x_train.shape[1:3], 3)
+                if array.dtype != np.uint8 or array.shape != expected or not count:
+                    given = f"{array.dtype} {array.shape}"
+                    raise InputError(f"dump: {title} is {given}; give uint8 {expected}, one image or more")
+                checked[name] = array
+            elif name in classes:
+                checked[name] = _labels(title, array, count, classes[name])
+            else:
+                width = 3 if name == "pose" else matching.shape[-1]
+                checked[name] = _floats(title, array, (count,) if name == "intensity" else (count, width))
+        return checked
 
     @property
     def people_are_targets(self):
@@ -125,32 +162,47 @@ class Dump:
         return self.targets == self.identities
 
     @property
-    def lessons(self):
-        """`Extra` that readers of the expression and of the target learn from: `taught`, else the training part."""
-        if self.taught is not None:
-            return self.taught
-        return Extra(**{name: getattr(self, f"{name}_train") for name in COLUMNS})
+    def classifier_images(self):
+        """`Extra` that classifiers of expression and target learn from: `references`, else the train part."""
+        return self.images("train") if self.references is None else self.references
 
     @property
     def shows_targets(self):
-        """Whether originals in `lessons` show the targets, so that a reader can know them."""
-        return self.people_are_targets or self.taught is not None
+        """Whether originals in `classifier_images` show the targets, so that a classifier can learn them."""
+        return self.people_are_targets or self.references is not None
+
+    @property
+    def latents(self):
+        """{"mu": "mean", "z": "sample"}, those that the dump has."""
+        return {key: name for key, name in LATENTS.items() if getattr(self, f"{key}_train") is not None}
+
+    @property
+    def known_policy(self):
+        """`target_policy`, or "unknown" without targets: what nobody sees rules nobody out."""
+        return "unknown" if self.c_test is None else self.target_policy
+
+    def images(self, name):
+        """The part "train" or "test", or one of the further sets, as `Extra`, or None."""
+        if name in EXTRAS:
+            return getattr(self, name)
+        return Extra(**{column: getattr(self, f"{column}_{name}") for column in COLUMNS}, identities=self.identities)
+
+    def sets(self, *names):
+        """Those of the named `images` that the dump has: list."""
+        return [images for images in map(self.images, names) if images is not None]
 
     def of_targets(self):
-        """The dump of one who knows the people of `taught` alone.
+        """The dump of an attacker who knows the target identities alone.
 
         Returns:
-            Dump whose train and test parts are those of `taught`; its strangers are those of this one or, where there
-            are none, the people of its train and test part, who were held out.
+            Dump whose train and test parts are those of `references`. Its strangers are those of this dump or, where
+            there are none, the people of this dump's train and test parts, who were held out.
         """
-        columns = [
-            name
-            for name in COLUMNS
-            if getattr(self, f"{name}_train") is not None and getattr(self.taught, name) is not None
-        ]
-        tested = np.arange(len(self.taught.id)) % TAUGHT_TEST_SHARE == 0
+        both = self.images("train"), self.references
+        columns = [name for name in COLUMNS if all(getattr(one, name) is not None for one in both)]
+        tested = np.arange(len(self.references.id)) % REFERENCES_TEST_SHARE == 0
         known = {
-            f"{name}_{part}": getattr(self.taught, name)[rows]
+            f"{name}_{part}": getattr(self.references, name)[rows]
             for part, rows in (("train", ~tested), ("test", tested))
             for name in columns
         }
@@ -161,81 +213,18 @@ class Dump:
         return Dump(**known, strangers=strangers, identities=self.targets, expressions=self.expressions)
 
     def without(self, *names):
-        """The same without these of "c", "mu" and "z", in all of its parts."""
+        """The same without these of "c", "mu" and "z", in all of its sets."""
         changes = dict.fromkeys(f"{name}_{part}" for name in names for part in PARTS)
         for part in EXTRAS:
             if getattr(self, part) is not None:
                 changes[part] = dataclasses.replace(getattr(self, part), **dict.fromkeys(names))
         return dataclasses.replace(self, **changes)
 
-    def _check_part(self, part):
-        images = getattr(self, f"x_{part}")
-        for name in IMAGES:
-            array = getattr(self, f"{name}_{part}")
-            if array.dtype != np.uint8 or array.ndim != 4 or array.shape[3] != 3:
-                raise InputError(
-                    f"dump: {name}_{part} is {array.dtype} {array.shape}; give uint8 (n, height, width, 3)"
-                )
-            if array.shape != images.shape or not len(array):
-                raise InputError(f"dump: {name}_{part} has shape {array.shape}, x_{part} {images.shape}; give one each")
-        for name, classes in (("id", self.identities), ("ep", self.expressions), ("c", self.targets)):
-            self._check_labels(f"{name}_{part}", len(images), len(classes))
-        for name, dimensions in (("mu", 2), ("z", 2), ("intensity", 1), ("pose", 2)):
-            array = getattr(self, f"{name}_{part}")
-            if array is not None:
-                object.__setattr__(self, f"{name}_{part}", _floats(f"{name}_{part}", array, dimensions, len(images)))
-        pose = getattr(self, f"pose_{part}")
-        if pose is not None and pose.shape[1] != 3:
-            raise InputError(f"dump: pose_{part} has {pose.shape[1]} columns; give yaw, pitch and roll")
-        self._check_labels(f"clip_{part}", len(images), None)
-        trained = self.trained_train
-        if part == "train" and trained is not None and (trained.dtype != bool or trained.shape != (len(images),)):
-            raise InputError(f"dump: trained_train is {trained.dtype} {trained.shape}; give bool ({len(images)},)")
-
-    def _checked_extra(self, part):
-        extra = getattr(self, part)
-        names = {"fresh": self.identities, "taught": self.targets}.get(part) or tuple(map(str, extra.identities))
-        count = len(extra.x)
-        if part == "strangers" and len(names) < 2:
-            raise InputError("dump: strangers needs identities, two names or more")
-        values = {"identities": names}
-        for name in IMAGES:
-            array = getattr(extra, name)
-            if array.dtype != np.uint8 or array.shape != (count, *self.x_train.shape[1:]) or not count:
-                raise InputError(f"dump: {name}_{part} is {array.dtype} {array.shape}; give uint8 images like x_train")
-        for name, classes in (("id", len(names)), ("ep", len(self.expressions)), ("c", len(self.targets))):
-            labels = _integers(getattr(extra, name))
-            if getattr(extra, name) is None and name == "c":
-                continue
-            if labels is None or labels.shape != (count,) or labels.min() < 0 or labels.max() >= classes:
-                raise InputError(f"dump: {name}_{part}: give {count} integers from 0 to {classes - 1}")
-            values[name] = labels
-        for name in LATENTS:
-            array, known = getattr(extra, name), getattr(self, f"{name}_train")
-            if (array is None) != (known is None):
-                raise InputError(f"dump: {name}_{part} and {name}_train must be given together; add the other one")
-            if array is not None:
-                values[name] = _floats(f"{name}_{part}", array, 2, count)
-                if array.shape[1] != known.shape[1]:
-                    raise InputError(f"dump: {name}_{part} is {array.shape[1]} wide, {name}_train {known.shape[1]}")
-        return dataclasses.replace(extra, **values)
-
-    def _check_labels(self, name, count, classes):
-        labels = _integers(getattr(self, name))
-        if getattr(self, name) is None and name.startswith(("c_", "clip_")):
-            return
-        if labels is None or labels.shape != (count,):
-            given = np.asarray(getattr(self, name))
-            raise InputError(f"dump: {name} is {given.dtype} {given.shape}; give integers ({count},)")
-        if classes is not None and (labels.min() < 0 or labels.max() >= classes):
-            raise InputError(
-                f"dump: {name} holds labels {labels.min()} to {labels.max()}; {classes} names allow 0 to {classes - 1}"
-            )
-        object.__setattr__(self, name, labels)
-
     @classmethod
     def load(cls, path):
         """Read an `.npz`; keys as the attributes, `names` also read as `identities`; optional keys may be missing.
+
+        An `Extra` is stored as `x_fresh` and so on.
 
         Raises:
             InputError: no such file, no `.npz`, a required key missing, or arrays that do not fit together.
@@ -249,27 +238,17 @@ class Dump:
             raise InputError(f"{path}: not a readable .npz of plain arrays ({error})") from None
         if "names" in arrays:
             arrays.setdefault("identities", arrays["names"])
-        fields = {field.name: field for field in dataclasses.fields(cls)}
-        missing = [
-            name for name, field in fields.items() if field.default is dataclasses.MISSING and name not in arrays
-        ]
+        columns, extras = [field.name for field in dataclasses.fields(Extra)], {}
+        for part in EXTRAS:
+            found = {name: arrays[f"{name}_{part}"] for name in columns if f"{name}_{part}" in arrays}
+            extras |= {part: found} if found else {}
+        needed = [f"{name}_{part}" for name in REQUIRED for part in (*PARTS, *extras)]
+        missing = [name for name in needed if name not in arrays]
         if missing:
             raise InputError(f"{path}: lacks {', '.join(missing)}; add these arrays")
-        values = {name: array for name, array in arrays.items() if name in fields and name not in EXTRAS}
-        for part in EXTRAS:
-            found = {
-                field.name: arrays[f"{field.name}_{part}"]
-                for field in dataclasses.fields(Extra)
-                if f"{field.name}_{part}" in arrays
-            }
-            if found:
-                lacking = [name for name in ("x", "p", "id", "ep") if name not in found]
-                if lacking:
-                    raise InputError(
-                        f"{path}: lacks {', '.join(f'{name}_{part}' for name in lacking)}; add these arrays"
-                    )
-                values[part] = Extra(**found)
-        return cls(**values)
+        names = {field.name for field in dataclasses.fields(cls)} - set(EXTRAS)
+        values = {name: array for name, array in arrays.items() if name in names}
+        return cls(**values, **{part: Extra(**found) for part, found in extras.items()})
 
     def save(self, path):
         """Write a compressed `.npz` atomically; absent arrays are left out."""
@@ -284,17 +263,22 @@ class Dump:
             )
 
 
-def _floats(name, array, dimensions, count):
+def _floats(name, array, shape):
     """float32 values, checked."""
-    if array.dtype.kind != "f" or array.ndim != dimensions or len(array) != count:
-        raise InputError(f"dump: {name} is {array.dtype} {array.shape}; give {dimensions}-d floats, one row an image")
+    if array.dtype.kind != "f" or array.shape != shape:
+        raise InputError(f"dump: {name} is {array.dtype} {array.shape}; give floats {shape}")
     if not np.isfinite(array).all():
         raise InputError(f"dump: {name} holds NaN or infinity; the model that made it is broken")
     return array.astype(np.float32)
 
 
-def _integers(labels):
-    """int64 labels, or None where `labels` is None or holds no whole numbers."""
-    if labels is None or np.asarray(labels).dtype.kind not in "iu":
-        return None
-    return np.asarray(labels).astype(np.int64)
+def _labels(name, labels, count, classes=None):
+    """int64 labels, checked; `classes`: they count from 0 to one less."""
+    labels = np.asarray(labels)
+    if labels.dtype.kind not in "iu" or labels.shape != (count,):
+        raise InputError(f"dump: {name} is {labels.dtype} {labels.shape}; give integers ({count},)")
+    if classes is not None and (labels.min() < 0 or labels.max() >= classes):
+        raise InputError(
+            f"dump: {name} holds labels {labels.min()} to {labels.max()}; {classes} names allow 0 to {classes - 1}"
+        )
+    return labels.astype(np.int64)

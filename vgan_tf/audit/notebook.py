@@ -1,19 +1,18 @@
 """What an unfinished audit has found, kept on disk, so that an interrupted one goes on where it stopped."""
 
-import dataclasses
-import hashlib
 import json
 import shutil
 import zipfile
 from pathlib import Path
 
+import joblib
 import numpy as np
 
 from vgan_tf.files import replacing, write_json
 
 
 class Notebook:
-    """Results of finished parts of one audit, in a folder of its own.
+    """Results of finished steps of one audit, in a folder of its own.
 
     A result is found again only for the same dump, the same settings and the same code.
 
@@ -25,23 +24,14 @@ class Notebook:
     """
 
     def __init__(self, folder, dump, settings, progress):
-        self.folder = Path(folder)
-        self.progress = progress
-        digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
-        for path in sorted(Path(__file__).parent.rglob("*.py")):
-            digest.update(path.read_bytes())
-        _update(digest, dump)
-        self.key = digest.hexdigest()
+        self.folder, self.progress = Path(folder), progress
+        code = [path.read_bytes() for path in sorted(Path(__file__).parent.rglob("*.py"))]
+        self.key = joblib.hash((code, settings, dump))
 
     def part(self, name, compute):
-        """The result of a part: found, or computed and kept.
+        """The result of the step `name`: found, or computed and kept.
 
-        Args:
-            name: of the part.
-            compute: () -> (dict of JSON types, dict of arrays).
-
-        Returns:
-            what `compute` gives.
+        `compute`: () -> (dict of JSON types, dict of arrays), which is what is given back.
         """
         path, pictures = self.folder / f"{name}.json", self.folder / f"{name}.npz"
         try:
@@ -60,17 +50,5 @@ class Notebook:
         return result, arrays
 
     def close(self):
-        """The audit is finished: forget the parts."""
+        """The audit is finished: forget its steps."""
         shutil.rmtree(self.folder, ignore_errors=True)
-
-
-def _update(digest, record):
-    for field in dataclasses.fields(record):
-        value = getattr(record, field.name)
-        digest.update(field.name.encode())
-        if dataclasses.is_dataclass(value):
-            _update(digest, value)
-        elif isinstance(value, np.ndarray):
-            digest.update(repr((value.shape, value.dtype.str)).encode() + np.ascontiguousarray(value).tobytes())
-        else:
-            digest.update(repr(value).encode())

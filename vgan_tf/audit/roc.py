@@ -2,22 +2,22 @@
 
 import numpy as np
 
+from vgan_tf.audit.statistics import strongest_of
+
 FEWEST_FALSE_ALARMS = 5  # a rate that fewer examples than this define is no rate
 
 
 class Ranking:
-    """Examples sorted by falling score, so that the curve can be drawn for many weightings of the same examples.
+    """Examples sorted by score, so that the curve can be computed for many weightings of the same examples.
 
-    Args:
-        scores: float `(n,)`, higher where the answer is rather yes.
-        positive: bool `(n,)`, where the answer is yes.
+    scores: float `(n,)`, higher where the answer is rather yes. positive: bool `(n,)`, where it is yes.
     """
 
     def __init__(self, scores, positive):
         self.order = np.argsort(-scores, kind="stable")
         self.positive = np.asarray(positive, bool)[self.order]
         fallen = scores[self.order]
-        # Examples of equal score are accepted together: an attacker who sees no difference can make none.
+        # Examples of equal score are accepted together.
         self.ends = np.append(np.flatnonzero(fallen[1:] != fallen[:-1]), len(fallen) - 1)
 
     def curve(self, weights=None):
@@ -34,7 +34,7 @@ class Ranking:
 def area(curve):
     """Area under a curve: the chance that a random yes scores above a random no, ties counted half.
 
-    Rounded, since a sum that ends a hair above one half would be taken for knowledge.
+    Rounded, since a rounding error above one half would be taken for a leak.
     """
     false_alarms, hits = curve
     return round(float(((hits[1:] + hits[:-1]) / 2 * np.diff(false_alarms)).sum()), 9)
@@ -52,8 +52,7 @@ def equal_error_rate(curve):
 def hits_at(curve, rate, negatives):
     """Hit rate at a false-alarm rate, interpolated (an attacker without knowledge hits at `rate`).
 
-    Returns:
-        float, or None where `negatives` examples give fewer than `FEWEST_FALSE_ALARMS` false alarms at this rate.
+    None where `negatives` examples give fewer than `FEWEST_FALSE_ALARMS` false alarms at this rate.
     """
     if negatives * rate < FEWEST_FALSE_ALARMS:
         return None
@@ -63,13 +62,14 @@ def hits_at(curve, rate, negatives):
     return float(np.interp(rate, false_alarms[last], hits[last]))
 
 
+def auc(scores, positive):
+    """Area under the curve of scores `(n,)` for a yes-or-no answer, bool `(n,)`."""
+    return area(Ranking(scores, positive).curve())
+
+
 def table(figures, key):
-    """{"strongest", "attackers"} of {name: figures of each seed}, or None without attackers."""
-    if not figures:
-        return None
-    means = {name: mean_figure(runs) for name, runs in figures.items()}
-    strongest = max(means, key=lambda name: means[name][key])
-    return {"strongest": {"attacker": strongest, **means[strongest]}, "attackers": means}
+    """`strongest_of` the means of {name: figures of each seed}, or None without attackers."""
+    return strongest_of({name: mean_figure(runs) for name, runs in figures.items()}, key)
 
 
 def mean_figure(runs):

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.stats import beta
 from scipy.stats import t as student
+from sklearn.metrics import confusion_matrix
 
 CONFIDENCE = 0.95
 POWER = 0.8
@@ -14,19 +15,18 @@ BOOTSTRAP_DRAWS = 1000
 WIDEST_HALF_WIDTH_AT_CHANCE = 0.05
 
 
+def _quantile(confidence, freedom=None):
+    """How far a two-sided interval reaches: of the normal distribution, or of Student's with `freedom`."""
+    below = 0.5 + confidence / 2
+    return NormalDist().inv_cdf(below) if freedom is None else float(student.ppf(below, freedom))
+
+
 def wilson(correct, total, confidence=CONFIDENCE):
-    """Wilson score interval of a proportion.
+    """Wilson score interval of a proportion: `(low, high)`, both in [0, 1].
 
-    Args:
-        correct: successes, 0..total (a mean over several runs need not be whole).
-        total: trials, at least 1.
-        confidence: two-sided coverage in (0, 1).
-
-    Returns:
-        `(low, high)`, both in [0, 1].
+    `correct` of `total` trials succeeded; a mean over several runs need not be whole.
     """
-    z = NormalDist().inv_cdf(0.5 + confidence / 2)
-    share = correct / total
+    z, share = _quantile(confidence), correct / total
     centre = (share + z * z / (2 * total)) / (1 + z * z / total)
     half_width = z / (1 + z * z / total) * math.sqrt(share * (1 - share) / total + z * z / (4 * total * total))
     return max(0.0, centre - half_width), min(1.0, centre + half_width)
@@ -35,26 +35,23 @@ def wilson(correct, total, confidence=CONFIDENCE):
 def accuracy_figure(truth, predictions, clusters=None, over="clips"):
     """Accuracy of one or several runs on the same examples.
 
-    Without clusters the interval is Wilson's at the mean accuracy with the number of examples, not of examples times
-    runs: more runs on the same examples tell about the attacker, not about other examples. With clusters it is
-    Wilson's with `effective_count` examples and Student's quantile for the number of clusters, and so never narrower:
-    frames of one clip are right or wrong together. (In simulation, with 6 to 60 clusters, it covers the truth at 93 to
-    99.8 %, once at 88 %, where percentiles of the bootstrap do at 60 to 96 %, the worst with few clusters and high
-    accuracies.)
+    The interval is Wilson's at the mean accuracy with the number of examples, not of examples times runs: more runs on
+    the same examples tell nothing about other examples. Examples of one cluster are right or wrong together, so with
+    clusters it takes `effective_count` examples and Student's quantile for the number of clusters, and is never
+    narrower. (In simulation, with 6 to 60 clusters, it covers the truth at 93 to 99.8 %, once at 88 %; percentiles of
+    the bootstrap at 60 to 96 %.)
 
     Args:
         truth: int `(n,)`.
         predictions: int `(n,)`, or a list of such, one for each run.
-        clusters: int `(n,)`, which clip (or person) each example is from, or None for independent images.
-        over: what the clusters are, "clips" or "people": the interval speaks of other clips of these people, or of
-            other people.
+        clusters: int `(n,)`, which clip each example is from, or None for independent images.
+        over: what the clusters are, for "interval_over".
 
     Returns:
         {"accuracy", "interval": [low, high], "interval_over": "images" or `over`}, with several runs "lowest" and
         "highest", and with clusters "clusters" (their number) and "effective_images".
     """
-    runs = np.atleast_2d(predictions)
-    right = runs == np.asarray(truth)
+    right = np.atleast_2d(predictions) == np.asarray(truth)
     accuracies = right.mean(axis=1)
     figure = {"accuracy": float(accuracies.mean())}
     if clusters is not None:
@@ -62,81 +59,74 @@ def accuracy_figure(truth, predictions, clusters=None, over="clips"):
         figure["effective_images"] = effective_count(right.mean(axis=0), clusters)
     figure["interval"] = list(interval(figure, right.shape[1]))
     figure["interval_over"] = "images" if clusters is None else over
-    if len(runs) > 1:
+    if len(right) > 1:
         figure |= {"lowest": float(accuracies.min()), "highest": float(accuracies.max())}
     return figure
 
 
-def interval(figure, test_count, confidence=CONFIDENCE):
-    """Interval of a figure of `accuracy_figure` at any confidence: `(low, high)`.
+def strongest_of(figures, key="accuracy"):
+    """{"strongest": the figure with the highest `key`, and "attacker"; "attackers": figures}, None without any."""
+    if not figures:
+        return None
+    name = max(figures, key=lambda one: figures[one][key])
+    return {"strongest": {"attacker": name, **figures[name]}, "attackers": figures}
 
-    Args:
-        figure: with "accuracy" and, where it is over clusters, "clusters" and "effective_images".
-        test_count: examples, used where the figure is not over clusters.
-        confidence: two-sided coverage in (0, 1).
-    """
+
+def middle(values):
+    """[low, high] of the middle 95 % of the values."""
+    return np.quantile(values, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2]).tolist()
+
+
+def interval(figure, test_count, confidence=CONFIDENCE):
+    """Interval of a figure of `accuracy_figure` over `test_count` examples at any confidence: `(low, high)`."""
     if "effective_images" not in figure:
         return wilson(figure["accuracy"] * test_count, test_count, confidence)
     # Few clusters say little about how much they differ: Student's quantile is to the normal one as a smaller count.
-    freedom = max(1, figure["clusters"] - 1)
-    shrink = NormalDist().inv_cdf(0.5 + confidence / 2) / student.ppf(0.5 + confidence / 2, freedom)
+    shrink = _quantile(confidence) / _quantile(confidence, max(1, figure["clusters"] - 1))
     count = figure["effective_images"] * shrink**2
     return wilson(figure["accuracy"] * count, count, confidence)
 
 
 def interval_over_runs(values, intervals=()):
-    """Interval of the mean over runs that differ in the seed of their training alone.
+    """Interval of the mean over runs that differ in the seed of their training alone: (low, high), not clipped.
 
-    It covers both what the test images and what the seeds leave open. The mean's distance to the ends of the runs'
-    own intervals, on average, is what the test images leave open: it is not divided by the runs, for these are tested
-    on the same images or on others of the same few people. Student's interval of the mean, from the runs' spread, is
-    what the seeds leave open. The two are added in quadrature, below and above apart. (In simulation, with 2 to 5 runs
-    on 600 images, shared or not, it covers the truth at 94 to 100 %.)
+    Two uncertainties are added in quadrature, below and above apart. That of the test images is the mean distance
+    between the mean and the ends of the runs' own intervals; it is not divided by the number of runs, as all are tested
+    on the same images, or on others of the same few people. That of the seeds is Student's interval of the mean, from
+    the runs' spread. (In simulation, with 2 to 5 runs on 600 images, it covers the truth at 94 to 100 %.)
 
-    Args:
-        values: floats, one for each run, two at least.
-        intervals: the `(low, high)` of each; none where they are not known, and then the seeds alone count.
-
-    Returns:
-        (low, high), not clipped.
+    `intervals`: the `(low, high)` of each of the `values`, two at least; without them the seeds alone count.
     """
-    mean, freedom = float(np.mean(values)), len(values) - 1
-    of_seeds = student.ppf(0.5 + CONFIDENCE / 2, freedom) * float(np.std(values, ddof=1)) / math.sqrt(len(values))
+    mean, quantile = float(np.mean(values)), _quantile(CONFIDENCE, len(values) - 1)
+    of_seeds = quantile * float(np.std(values, ddof=1)) / math.sqrt(len(values))
     low, high = np.mean(intervals, axis=0) if len(intervals) else (mean, mean)
     return mean - math.hypot(mean - low, of_seeds), mean + math.hypot(high - mean, of_seeds)
 
 
-def effective_count(scores, clusters, seed=0):
-    """Independent examples that would tell as much as clustered ones, by a bootstrap of whole clusters.
+def effective_count(scores, clusters):
+    """Independent examples whose mean would vary as much as that of clustered ones, by a bootstrap of whole clusters.
 
-    It is the number at which independent examples would vary as much as the mean of `BOOTSTRAP_DRAWS` samples of as
-    many clusters, drawn with replacement. At most the number of examples (a negative correlation within clusters would
-    give more, and is chance or the split's doing) and at least one; where all examples are right, or all wrong, the
-    clusters cannot be seen to differ and each counts once.
-
-    Args:
-        scores: float `(n,)`, each in [0, 1], share of the runs that were right.
-        clusters: int `(n,)`.
-        seed: of the draws.
+    `scores`, float `(n,)` in [0, 1]: the share of the runs that were right. At most the number of examples and at least
+    one; where all are right, or all wrong, clusters cannot be seen to differ and each counts once.
     """
     number, mean = len(np.unique(clusters)), float(np.mean(scores))
     if number == 1 or mean in (0.0, 1.0):
         return float(number)
-    variance, independent = _variance_over_clusters(scores, clusters, seed), mean * (1 - mean)
+    variance, independent = _variance_over_clusters(scores, clusters), mean * (1 - mean)
     return float(max(1.0, min(len(scores), independent / max(variance, independent / len(scores)))))
 
 
-def _variance_over_clusters(scores, clusters, seed):
+def _variance_over_clusters(scores, clusters):
     """Variance of the mean score over samples of as many whole clusters, two or more, drawn with replacement."""
     _, clusters = np.unique(clusters, return_inverse=True)
     counts, sums = np.bincount(clusters), np.bincount(clusters, scores)
     number = len(counts)
-    draws = np.random.default_rng(seed).multinomial(number, np.full(number, 1 / number), BOOTSTRAP_DRAWS)
+    draws = np.random.default_rng(0).multinomial(number, np.full(number, 1 / number), BOOTSTRAP_DRAWS)
     return float((draws @ sums / (draws @ counts)).var()) * number / (number - 1)
 
 
-def paired_difference(first, second, clusters=None, confidence=CONFIDENCE, seed=0):
-    """How much more often the first of two readers is right than the second, on the same examples.
+def paired_difference(first, second, clusters=None):
+    """How much more often the first of two classifiers is right than the second, on the same examples.
 
     The interval is Agresti and Min's (2005, adjusted Wald: half an example added to each of the four outcomes), which
     holds its coverage where the two hardly differ. With clusters it is as much wider as the mean varies more over
@@ -144,10 +134,8 @@ def paired_difference(first, second, clusters=None, confidence=CONFIDENCE, seed=
     where the two never differ, or there is one cluster, each cluster counts as one example.
 
     Args:
-        first, second: bool `(n,)`, whether each reading was right.
+        first, second: bool `(n,)`, whether each prediction was right.
         clusters: int `(n,)`, which clip each example is from, or None for independent examples.
-        confidence: two-sided coverage in (0, 1).
-        seed: of the samples of clusters.
 
     Returns:
         {"difference": share, "interval": [low, high]}, in [-1, 1].
@@ -157,20 +145,17 @@ def paired_difference(first, second, clusters=None, confidence=CONFIDENCE, seed=
     total = len(first) + 2
     centre = (only_first - only_second) / total
     spread = math.sqrt(only_first + only_second - (only_first - only_second) ** 2 / total) / total
-    quantile = NormalDist().inv_cdf(0.5 + confidence / 2)
+    quantile = _quantile(CONFIDENCE)
     if clusters is not None:
         number, differences = len(np.unique(clusters)), first.astype(float) - second
         independent = float(differences.var()) / len(first)
         effect = len(first) / number
         if number > 1 and independent > 0:
-            effect = max(1.0, _variance_over_clusters(differences, clusters, seed) / independent)
+            effect = max(1.0, _variance_over_clusters(differences, clusters) / independent)
         spread *= math.sqrt(effect)
-        quantile = student.ppf(0.5 + confidence / 2, max(1, number - 1))
-    half_width = quantile * spread
-    return {
-        "difference": float(first.mean() - second.mean()),
-        "interval": [max(-1.0, float(centre - half_width)), min(1.0, float(centre + half_width))],
-    }
+        quantile = _quantile(CONFIDENCE, max(1, number - 1))
+    low, high = float(centre - quantile * spread), float(centre + quantile * spread)
+    return {"difference": float(first.mean() - second.mean()), "interval": [max(-1.0, low), min(1.0, high)]}
 
 
 def frequencies(labels, classes):
@@ -179,12 +164,12 @@ def frequencies(labels, classes):
 
 
 def chance(labels, classes):
-    """Accuracy of the best guess without looking: the larger of 1/classes and the commonest label's share."""
+    """Accuracy of the best constant guess: the larger of 1/classes and the commonest label's share."""
     return float(max(1 / classes, frequencies(labels, classes).max()))
 
 
 def informed_chance(labels, classes, target_policy):
-    """Accuracy of the best guess by one who reads the target identity, but nothing else, from a protected image.
+    """Accuracy of the best guess by one who knows the target identity, and nothing else, of a protected image.
 
     Under "exclude-true" the target is never the truth and so rules out one identity: the guess is the commonest
     identity, or the second where the target is the commonest. With equal shares this is 1 / (classes - 1).
@@ -196,10 +181,8 @@ def informed_chance(labels, classes, target_policy):
 
 
 def confusion(truth, predictions, classes):
-    """Counts, int `(classes, classes)`: row the truth, column the prediction."""
-    return np.bincount(np.asarray(truth) * classes + np.asarray(predictions), minlength=classes**2).reshape(
-        classes, classes
-    )
+    """Counts, lists `(classes, classes)`: row the truth, column the prediction."""
+    return confusion_matrix(truth, predictions, labels=range(classes)).tolist()
 
 
 def r_squared(truth, predictions):
@@ -209,18 +192,15 @@ def r_squared(truth, predictions):
     return 1.0 - float(((truth - predictions) ** 2).sum()) / spread if spread > 0 else None
 
 
-def detectable_advantage(test_count, chance_level, comparisons=1, power=POWER):
-    """The smallest advantage over chance that a test of this size would probably have shown.
+def detectable_advantage(test_count, chance_level, comparisons=1):
+    """The smallest advantage over chance that a test of this size would have shown with probability `POWER`.
 
-    Args:
-        test_count: independent test examples; where they are clustered, the effective number of them.
-        chance_level: accuracy that tells nothing, in (0, 1).
-        comparisons: attackers tried; the confidence is corrected for their number (Bonferroni).
-        power: probability of showing it.
+    `test_count` is the effective number of test examples where they are clustered. The confidence is corrected for the
+    number of `comparisons` (Bonferroni).
 
     Returns:
-        float, accuracy minus chance: an attacker with this advantage would, with probability `power`, have had a lower
-        bound above chance; or None where not even an attacker who is always right would.
+        float, accuracy minus chance: the lower bound of such an attacker would have been above chance; or None where
+        that of an attacker who is always right would not.
     """
     count = int(test_count)
     confidence = 1 - (1 - CONFIDENCE) / max(1, comparisons)
@@ -228,8 +208,8 @@ def detectable_advantage(test_count, chance_level, comparisons=1, power=POWER):
     clear = next((number for number in above if wilson(number, count, confidence)[0] > chance_level), None)
     if clear is None:
         return None
-    # The accuracy at which at least `clear` of them are right with probability `power`, exactly.
-    return float(beta.ppf(power, clear, count - clear + 1)) - chance_level
+    # The accuracy at which at least `clear` of them are right with probability `POWER`, exactly.
+    return float(beta.ppf(POWER, clear, count - clear + 1)) - chance_level
 
 
 class Family(NamedTuple):
@@ -246,32 +226,26 @@ class Family(NamedTuple):
 
 
 def lower_bound(value, interval, confidence):
-    """Lower bound at another confidence than the interval's 95 %, its lower half taken as normal in log-odds.
+    """Lower bound of a figure in [0, 1] at another confidence than its interval's 95 %.
 
-    Args:
-        value, interval: a figure in [0, 1] and its `(low, high)` at 95 %, by whatever method.
-        confidence: two-sided coverage in (0, 1).
+    The lower half of the interval, by whatever method it came, is taken as normal in log-odds.
     """
     least = 1e-6
     centre, low = (math.log(share / (1 - share)) for share in np.clip((value, interval[0]), least, 1 - least).tolist())
-    stretch = NormalDist().inv_cdf(0.5 + confidence / 2) / NormalDist().inv_cdf(0.5 + CONFIDENCE / 2)
+    stretch = _quantile(confidence) / _quantile(CONFIDENCE)
     return 1 / (1 + math.exp(-(centre - max(0.0, centre - low) * stretch)))
 
 
 def verdict(figures, chance_level, test_count, controls_ok, families=()):
-    """Judge the identity attacks.
+    """Judge all attacks.
 
-    "inconclusive" where the controls failed or the test set is too small (at chance, the 95 % interval reaches more
-    than 5 points to a side); else "leaks" where any attacker's lower bound lies above chance, at a confidence corrected
-    for the number of attackers of all kinds (Bonferroni), since the best of many is taken; else "no leak found", with
-    the advantage that would have gone unseen. Where figures are over clusters, the test set counts for the middle one
-    of their effective numbers of images.
+    "inconclusive" where a control failed or the test set is too small (at chance, the 95 % interval reaches more than
+    5 points to a side); else "leaks" where any attack's lower bound lies above chance, at a confidence corrected for
+    the number of attacks of all kinds (Bonferroni); else "no leak found", with the advantage that would have gone
+    unseen. Where figures are over clusters, the median of their effective numbers of images counts.
 
     Args:
-        figures: accuracy figures of all attackers over all scenarios.
-        chance_level: accuracy that tells nothing.
-        test_count: test images.
-        controls_ok: whether the controls came out as they must.
+        figures: accuracy figures of all attackers over all scenarios; `chance_level`: accuracy that tells nothing.
         families: `Family` of other attacks, such as linking.
 
     Returns:

@@ -13,10 +13,10 @@ from typing import NamedTuple
 from threadpoolctl import threadpool_limits
 
 from vgan_tf.audit import Dump
-from vgan_tf.audit.attacks import scenarios
+from vgan_tf.audit.attacks import reidentification
 from vgan_tf.audit.notebook import Notebook
 from vgan_tf.audit.statistics import chance
-from vgan_tf.audit.utility import expression as utility
+from vgan_tf.audit.utility.expression import utility_figures
 from vgan_tf.comparison.baselines import LADDERS, baseline_dump, baseline_names
 from vgan_tf.comparison.plot import frontier_svg
 from vgan_tf.comparison.table import markdown_table, point, write_table
@@ -197,12 +197,12 @@ def measured(dump, folder, settings, progress):
     seeds, quick = settings["seeds"], settings["quick"]
 
     def measure():
-        attacks = scenarios.identity_attacks(dump, seeds, quick, progress)
+        attacks = reidentification.identity_attacks(dump, seeds, quick, progress)
         privacy = {
-            name: scenarios.scenario_figures(dump.id_test, attacks[name], dump.clip_test)
-            for name in scenarios.SCENARIOS
+            name: reidentification.scenario_figures(dump.id_test, attacks[name], dump.clip_test)
+            for name in reidentification.SCENARIOS
         }
-        return {"privacy": privacy, "utility": utility.utility_figures(dump, seeds, quick, progress)[0]}, {}
+        return {"privacy": privacy, "utility": utility_figures(dump, seeds, quick, progress)[0]}, {}
 
     with threadpool_limits(1, "blas"):
         return Notebook(folder, dump, settings, progress).part("figures", measure)[0]

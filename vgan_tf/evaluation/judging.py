@@ -118,7 +118,7 @@ def make_dump(model, faces, target_policy="uniform", most_images=None, fresh=Non
 
     Returns:
         Dump. Its train part is everything but the test part; `trained_train` marks what trained the generator. In a
-        split by subject both parts are of the people held out, and its part `taught` is of the others, the targets.
+        split by subject both parts are of the held-out people, and its `references` are of the others, the targets.
     """
     config = model.config
     _check_labels(model, faces)
@@ -143,11 +143,11 @@ def make_dump(model, faces, target_policy="uniform", most_images=None, fresh=Non
         if clip_names.size > 1:
             truth["clip"] = np.searchsorted(clip_names, subset.clip)
         arrays |= {f"{name}_{part}": values for name, values in {**seen, **truth}.items()}
-    teaches = held_out_people and train.identities == model.identities
+    known_targets = held_out_people and train.identities == model.identities
     extras = {
         "fresh": fresh if known else None,
         "strangers": strangers,
-        "taught": train.concatenate(validation) if teaches else None,
+        "references": train.concatenate(validation) if known_targets else None,
     }
     for number, (part, subset) in enumerate(extras.items()):
         if subset is not None:

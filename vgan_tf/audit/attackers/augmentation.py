@@ -10,12 +10,7 @@ COVERED_SHARE = 0.5  # of the images
 def shift_light_and_cover(images, random):
     """Shift each image by up to 1/16 of its side, change its light a little, and cover a patch of every second one.
 
-    Args:
-        images: uint8 `(n, height, width, 3)`.
-        random: `numpy.random.Generator`.
-
-    Returns:
-        float32, same shape, about [-1, 1].
+    uint8 images `(n, height, width, 3)` -> float32, same shape, about [-1, 1].
     """
     count, height, width, _ = images.shape
     most_down, most_right = height // 16, width // 16

@@ -6,7 +6,6 @@ from typing import NamedTuple
 import numpy as np
 
 VALIDATION_SHARE = 0.15
-LATENT_NAMES = {"mu": "mean", "z": "sample"}  # of the arrays of a dump
 
 
 class Examples(NamedTuple):
@@ -19,7 +18,7 @@ class Examples(NamedTuple):
 class Attacker(NamedTuple):
     """A name for the tables; the function described in `vgan_tf.audit.attackers`; and labellings it learns at once.
 
-    `permutations` is how many shuffled labellings the negative control gives it: fewer where each is paid for.
+    `permutations` is how many shuffled labellings the negative control gives it: fewer where each costs a training.
     """
 
     name: str
@@ -28,24 +27,21 @@ class Attacker(NamedTuple):
 
 
 def train_scores(attacker, features, labels, classes, seed, quick=False):
-    """Fit an attacker, part of the examples held back for its choices.
+    """Fit an attacker, some of the examples held back for its choices.
 
     Args:
-        attacker: `Attacker`.
         features: uint8 images or float32 latents, `n` of them.
-        labels: int `(n,)` or `(n, tasks)`.
-        classes: number of classes.
+        labels: int `(n,)` or `(n, tasks)`, from 0 to `classes - 1`.
         seed: decides the split and everything random in the attacker.
-        quick: cheaper training.
 
     Returns:
-        score: features -> `(m, classes)`, or `(m, tasks, classes)` where `labels` had tasks; the highest is the
-        reading, and sums over pictures of one person are that person's scores.
+        score: features -> `(m, classes)`, or `(m, tasks, classes)` where `labels` had tasks. The highest score is the
+        prediction, and the scores of several pictures of one person may be added up.
     """
     columns = labels.reshape(len(labels), -1)
-    held_back = stratified_part(columns[:, 0], VALIDATION_SHARE, seed)
-    fit_part = Examples(features[~held_back], columns[~held_back])
-    score = attacker.fit(fit_part, Examples(features[held_back], columns[held_back]), classes, seed, quick)
+    held_back = stratified_sample(columns[:, 0], VALIDATION_SHARE, seed)
+    parts = (Examples(features[rows], columns[rows]) for rows in (~held_back, held_back))
+    score = attacker.fit(*parts, classes, seed, quick)
     return lambda others: score(others).reshape(len(others), *labels.shape[1:], classes)
 
 
@@ -56,31 +52,16 @@ def train(attacker, features, labels, classes, seed, quick=False):
 
 
 def attack_scores(attacker, features, labels, tests, classes, seeds, quick):
-    """Train an attacker once for each seed and let it read several test sets.
-
-    Args:
-        attacker, features, labels, classes, quick: as for `train_scores`.
-        tests: name of test set -> features.
-        seeds: ints.
-
-    Returns:
-        name of test set -> list of scores `(m, classes)`, one for each seed.
-    """
-    scores = {name: [] for name in tests}
-    for seed in seeds:
-        score = train_scores(attacker, features, labels, classes, seed, quick)
-        for name, test_features in tests.items():
-            scores[name].append(score(test_features))
-    return scores
+    """Train an attacker once for each of `seeds`: list of its scores `(m, classes)` for the features `tests`."""
+    return [train_scores(attacker, features, labels, classes, seed, quick)(tests) for seed in seeds]
 
 
 def attack(attacker, features, labels, tests, classes, seeds, quick):
     """As `attack_scores`, but int64 predictions `(m,)`."""
-    scores = attack_scores(attacker, features, labels, tests, classes, seeds, quick)
-    return {name: [one.argmax(axis=-1) for one in runs] for name, runs in scores.items()}
+    return [one.argmax(axis=1) for one in attack_scores(attacker, features, labels, tests, classes, seeds, quick)]
 
 
-def stratified_part(labels, share, seed):
+def stratified_sample(labels, share, seed):
     """Mark about `share` of each class, at random and at least one of every class of two or more: bool `(n,)`."""
     random = np.random.default_rng(seed)
     marked = np.zeros(len(labels), bool)

@@ -1,5 +1,7 @@
 """Attackers in closed form or nearly so: ridge regression, with and without a kernel, and logistic regression."""
 
+import functools
+
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 from scipy.optimize import minimize
@@ -12,18 +14,9 @@ from vgan_tf.images import to_float
 MOST_RIDGE_EXAMPLES = 8000  # its kernel matrix grows with the square of this
 
 
-def fit_pixel_ridge(train, validation, classes, seed, quick):
-    """Ridge regression from pixels to one-hot labels: linear, and a different kind of attacker from any network."""
-    return _fit_pixels(to_float, train, validation, classes, seed, quick)
-
-
-def fit_lowest_bit_ridge(train, validation, classes, seed, quick):
-    """Ridge regression on the lowest bit of each pixel, where a label may hide from all who look at the picture."""
-    return _fit_pixels(lambda images: (images & 1) * np.float32(2) - 1, train, validation, classes, seed, quick)
-
-
 def _fit_pixels(transform, train, validation, classes, seed, quick):
-    train = _at_most(train, seed)
+    """Ridge regression from pixels to one-hot labels: linear, and a different kind of attacker from any network."""
+    train = _limited(train, seed)
 
     def flat(images):
         return transform(images[:, ::2, ::2] if quick else images).reshape(len(images), -1)
@@ -32,16 +25,24 @@ def _fit_pixels(transform, train, validation, classes, seed, quick):
     mean = features.mean(axis=0)
     features -= mean
     validation_kernel = (flat(validation.features) - mean) @ features.T
-    # A weaker damping is lost in the rounding of a singular kernel.
+    # Weaker regularisation would be lost in the rounding of a singular kernel.
     strengths = (3e-6, 3e-5, 3e-4, 3e-3)
     weights, offsets, _ = _ridge(features @ features.T, train, validation_kernel, validation, classes, strengths)
     pixel_weights = features.T @ weights  # (pixels, tasks * classes)
     return lambda others: ((flat(others) - mean) @ pixel_weights + offsets).reshape(len(others), -1, classes)
 
 
+def _lowest_bits(images):
+    return (images & 1) * np.float32(2) - 1
+
+
+fit_pixel_ridge = functools.partial(_fit_pixels, to_float)
+fit_lowest_bit_ridge = functools.partial(_fit_pixels, _lowest_bits)  # where a label may hide that no eye sees
+
+
 def fit_kernel_ridge(train, validation, classes, seed, quick):
     """Ridge regression in the space of a Gaussian kernel on standardised features, the kernel's width chosen too."""
-    train = _at_most(train, seed)
+    train = _limited(train, seed)
     scaler = StandardScaler().fit(train.features)
     features = scaler.transform(train.features)
 
@@ -50,19 +51,16 @@ def fit_kernel_ridge(train, validation, classes, seed, quick):
         distances = (others**2).sum(axis=1)[:, None] + (features**2).sum(axis=1) - 2 * others @ features.T
         return np.exp(-distances / (width * features.shape[1]), dtype=np.float32)
 
-    best = 0.0, None, None, None  # accuracy, width, weights, offsets
+    fitted, strengths = [], (1e-6, 1e-5, 1e-4, 1e-3)
     for width in (2.0,) if quick else (1.0, 4.0):
         kernels = kernel(train.features, width), kernel(validation.features, width)
-        weights, offsets, accuracy = _ridge(
-            kernels[0], train, kernels[1], validation, classes, (1e-6, 1e-5, 1e-4, 1e-3)
-        )
-        best = max(best, (accuracy, width, weights, offsets), key=lambda one: one[0])
-    _, width, weights, offsets = best
+        fitted.append((width, *_ridge(kernels[0], train, kernels[1], validation, classes, strengths)))
+    width, weights, offsets, _ = max(fitted, key=lambda one: one[3])  # the validation accuracy
     return lambda others: (kernel(others, width) @ weights + offsets).reshape(len(others), -1, classes)
 
 
-def _at_most(examples, seed, most=MOST_RIDGE_EXAMPLES):
-    rows = np.sort(np.random.default_rng(seed).permutation(len(examples.features))[:most])
+def _limited(examples, seed):
+    rows = np.sort(np.random.default_rng(seed).permutation(len(examples.features))[:MOST_RIDGE_EXAMPLES])
     return Examples(examples.features[rows], examples.labels[rows])
 
 
@@ -90,7 +88,7 @@ def _ridge(gram, train, validation_kernel, validation, classes, strengths):
 def fit_logistic(train, validation, classes, seed, quick):
     """Multinomial logistic regression on standardised features, its strength chosen for each task.
 
-    All tasks are minimised together: their losses share no weight, and one pass over the features serves them all.
+    All tasks are fitted together: their losses share no weight, and one pass over the features serves them all.
     """
     scaler = StandardScaler().fit(train.features)
 

@@ -1,4 +1,4 @@
-"""Attackers that look for the most similar examples, and the principal components on which some of images work."""
+"""Attackers that look for the most similar examples, and the principal components of images that some work on."""
 
 import numpy as np
 from sklearn.decomposition import PCA

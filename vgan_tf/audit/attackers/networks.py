@@ -1,5 +1,6 @@
 """Attackers that are networks: on pixels at three capacities, on bit planes, and on latents."""
 
+import functools
 import itertools
 
 import keras
@@ -10,40 +11,35 @@ from sklearn.preprocessing import StandardScaler
 from vgan_tf.audit.attackers.augmentation import shift_light_and_cover
 from vgan_tf.images import to_float
 
-# Filters, kernel and stride of each convolution.
+# Filters, kernel and stride of each convolution, for images of up to 64 pixels; `for_size` adds to them.
 SMALL_LAYERS = ((16, 5, 4), (32, 3, 2), (64, 3, 2))
 MEDIUM_LAYERS = ((32, 5, 4), (64, 3, 2), (128, 3, 2))
 LARGE_LAYERS = ((64, 5, 4), (128, 3, 2), (192, 3, 2))
 BIT_LAYERS = ((32, 4, 4), (64, 3, 2), (64, 3, 2))
-READER_LAYERS = ((24, 3, 2), (48, 3, 2), (96, 3, 2), (128, 3, 2))
+CLASSIFIER_LAYERS = ((24, 3, 2), (48, 3, 2), (96, 3, 2), (128, 3, 2))
+LAST_SIDE = 4
 LEARNING_RATE = 2e-3
+BATCH_SIZE = 64
 RESTARTS = 2  # from the best weights, each at a quarter of the learning rate
 
 
-def fit_small_cnn(train, validation, classes, seed, quick):
-    """Three convolutions on the pixels, half as wide as those of `fit_cnn`."""
-    return _fit_cnn(train, validation, classes, seed, quick, SMALL_LAYERS)[1]
+def for_size(layers, shape):
+    """The layers, the last one repeated until at most `LAST_SIDE` rows and columns of the image are left."""
+    side = max(shape[:2])
+    for _, _, stride in layers:
+        side = -(-side // stride)
+    while side > LAST_SIDE:
+        layers, side = (*layers, layers[-1]), -(-side // layers[-1][2])
+    return layers
 
 
-def fit_cnn(train, validation, classes, seed, quick):
-    """Three convolutions on the pixels."""
-    return _fit_cnn(train, validation, classes, seed, quick, MEDIUM_LAYERS)[1]
-
-
-def fit_large_cnn(train, validation, classes, seed, quick):
-    """Three convolutions on the pixels, up to twice as wide as those of `fit_cnn`."""
-    return _fit_cnn(train, validation, classes, seed, quick, LARGE_LAYERS)[1]
-
-
-def train_reader_cnn(train, validation, classes, seed, quick):
-    """Train a reader: a network with finer first layers than the attackers', and its hidden layer.
-
-    It reads expressions better than theirs, and forgives a protected image less.
+def train_classifier(train, validation, classes, seed, quick):
+    """Train a classifier with finer first layers than the attackers'; it generalises worse to protected images.
 
     Returns:
-        (predict: uint8 images -> int64 `(n, tasks)`, describe: uint8 images -> the hidden layer, float32 `(n, d)`).
+        (predict: uint8 images -> int64 `(n, tasks)`, features_of: uint8 images -> the hidden layer, float32 `(n, d)`).
     """
-    network = cnn(train.features.shape[1:], train.labels.shape[1] * classes, seed, READER_LAYERS)
+    network = cnn(train.features.shape[1:], train.labels.shape[1] * classes, seed, CLASSIFIER_LAYERS)
     epochs, patience = (5, 1) if quick else (20, 3)
     score = fit_network(network, train, validation, seed, epochs, patience, augment=shift_light_and_cover)
     last_hidden = tf.function(keras.Model(network.input, network.layers[-3].output), reduce_retracing=True)
@@ -54,17 +50,22 @@ def train_reader_cnn(train, validation, classes, seed, quick):
 
 
 def _fit_cnn(train, validation, classes, seed, quick, layers):
+    """Three convolutions on the pixels."""
     network = cnn(train.features.shape[1:], train.labels.shape[1] * classes, seed, layers)
     epochs, patience = (5, 1) if quick else (14, 2)
-    return network, fit_network(network, train, validation, seed, epochs, patience, augment=shift_light_and_cover)
+    return fit_network(network, train, validation, seed, epochs, patience, augment=shift_light_and_cover)
+
+
+fit_small_cnn = functools.partial(_fit_cnn, layers=SMALL_LAYERS)
+fit_medium_cnn = functools.partial(_fit_cnn, layers=MEDIUM_LAYERS)
+fit_large_cnn = functools.partial(_fit_cnn, layers=LARGE_LAYERS)
 
 
 def fit_bit_cnn(train, validation, classes, seed, quick):
-    """Three convolutions on the eight bits of each channel, where a label may hide from all who look at the picture."""
+    """Three convolutions on the eight bits of each channel, where a label may hide that no eye sees."""
     shape = (*train.features.shape[1:3], 8 * train.features.shape[3])
     network = cnn(shape, train.labels.shape[1] * classes, seed, BIT_LAYERS)
-    epochs = 5 if quick else 10
-    return fit_network(network, train, validation, seed, epochs, patience=1, prepare=bit_planes)
+    return fit_network(network, train, validation, seed, 5 if quick else 10, patience=1, prepare=bit_planes)
 
 
 def bit_planes(images):
@@ -73,15 +74,13 @@ def bit_planes(images):
 
 
 def cnn(shape, outputs, seed, layers):
-    """Float32 images in [-1, 1] -> logits `(batch, outputs)`; `layers`: filters, kernel and stride of each."""
+    """Float32 images in [-1, 1] -> logits `(batch, outputs)`; `layers` as above."""
     seeds = itertools.count(seed * 1000)
     image = hidden = keras.Input(shape)
-    for filters, kernel, stride in layers:
+    for filters, kernel, stride in for_size(layers, shape):
         start = keras.initializers.HeNormal(next(seeds))
-        hidden = keras.layers.Conv2D(filters, kernel, stride, padding="same", use_bias=False, kernel_initializer=start)(
-            hidden
-        )
-        hidden = keras.layers.BatchNormalization(momentum=0.9)(hidden)
+        convolution = keras.layers.Conv2D(filters, kernel, stride, "same", use_bias=False, kernel_initializer=start)
+        hidden = keras.layers.BatchNormalization(momentum=0.9)(convolution(hidden))
         hidden = keras.layers.ReLU()(hidden)
     hidden = keras.layers.Flatten()(hidden)
     hidden = keras.layers.Dropout(0.3, seed=next(seeds))(hidden)
@@ -99,32 +98,28 @@ def fit_mlp(train, validation, classes, seed, quick):
         hidden = keras.layers.Dense(256, activation="relu", kernel_initializer=start)(hidden)
         hidden = keras.layers.Dropout(0.3, seed=next(seeds))(hidden)
     start = keras.initializers.GlorotUniform(next(seeds))
-    network = keras.Model(
-        features, keras.layers.Dense(train.labels.shape[1] * classes, kernel_initializer=start)(hidden)
-    )
+    logits = keras.layers.Dense(train.labels.shape[1] * classes, kernel_initializer=start)(hidden)
     epochs, patience = (15, 2) if quick else (50, 3)
+    network = keras.Model(features, logits)
     return fit_network(network, train, validation, seed, epochs, patience, prepare=scaler.transform)
 
 
-def fit_network(network, train, validation, seed, epochs, patience, augment=None, prepare=None, batch_size=64):
+def fit_network(network, train, validation, seed, epochs, patience, augment=None, prepare=None):
     """Train a network until its validation loss falls no more, also not from the best weights in smaller steps.
 
     Args:
         network: `keras.Model`, float32 features -> logits `(batch, tasks * classes)`.
         train, validation: `Examples`.
-        seed: of the order of the examples and of the augmentation.
         epochs: at most so many.
         patience: epochs without a lower validation loss before starting again from the best weights, or stopping.
         augment: (features, Generator) -> float32 inputs to learn from, or None for `prepare`.
         prepare: features -> float32 inputs of the network, or None: images to [-1, 1], others as they are.
-        batch_size: examples a step.
 
     Returns:
         score: features -> float32 log-probabilities `(n, tasks, classes)`.
     """
     random = np.random.default_rng(seed)
     tasks = train.labels.shape[1]
-    steps = max(1, len(train.features) // batch_size)
     optimizer = keras.optimizers.Adam(LEARNING_RATE)
     optimizer.build(network.trainable_variables)
     prepare = prepare or _as_float
@@ -151,7 +146,7 @@ def fit_network(network, train, validation, seed, epochs, patience, augment=None
     best_loss, best_weights, waited, restarts = np.inf, network.get_weights(), 0, RESTARTS
     for _ in range(epochs):
         order = random.permutation(len(train.features))
-        for rows in np.array_split(order, steps):
+        for rows in np.array_split(order, max(1, len(order) // BATCH_SIZE)):
             step(tf.constant(augment(train.features[rows], random)), tf.constant(train.labels[rows]))
         scores = score(validation.features)
         loss = -float(np.take_along_axis(scores, validation.labels[:, :, None], axis=2).mean())

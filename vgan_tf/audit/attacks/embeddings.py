@@ -1,9 +1,8 @@
-"""Vectors whose likeness tells people apart: learnt from images of known people, used on any.
+"""Embeddings: vectors that are alike for two images of one person, learnt on known people and used on any.
 
-A pipeline of two steps. *Features* are what is looked at: principal components of pixels or of lowest bits, latents,
-the hidden layer of a network. An *embedding* of features is learnt from known people. The attacker sees the target of
-a protected image and can read its expression, so the mean of the target is taken away, and likeness is measured within
-the expression read: neither hides the person any longer.
+Two steps: *features* (principal components of pixels or of lowest bits, latents), and an *embedding* of the features,
+learnt from known people. The attacker sees the target of a protected image and can predict its expression. So the mean
+of the target is subtracted, and images are compared within the predicted expression: neither hides the person any more.
 """
 
 import warnings
@@ -20,7 +19,10 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from vgan_tf.audit.dump import joined, take
+
 COMPONENTS = 64
+MOST_SIDE = 64  # a larger picture is reduced to 64 to 127 pixels
 MOST_RIDGE_EXAMPLES = 2500
 
 
@@ -33,38 +35,75 @@ class People(NamedTuple):
     c: np.ndarray | None
 
 
-def joined(parts):
-    """Arrays one after another, or None where one of them is None."""
-    return None if any(part is None for part in parts) else np.concatenate(parts)
+class Gathered(NamedTuple):
+    """What an attacker sees: features of known people, and of the people of each test.
+
+    tests: name -> `People`, "test" and, where there are strangers, "strangers".
+    """
+
+    known: People
+    tests: dict
+
+    def described(self, features_of):
+        """The same with other features; `features_of`: array -> float32 `(n, d)`."""
+        known = self.known._replace(features=features_of(self.known.features))
+        return Gathered(known, {n: one._replace(features=features_of(one.features)) for n, one in self.tests.items()})
+
+
+def gather(dump, key, most=None):
+    """The array `key` ("x", "p", "mu", "z") of known people (train part and fresh images) and of those tested.
+
+    At most `most` of the known images are taken, evenly spaced and the same for every key. Targets are left out where
+    some are unknown.
+
+    Returns:
+        `Gathered`, or None where the dump lacks the array.
+    """
+    if getattr(dump, f"{key}_train") is None:
+        return None
+    columns, known = (key, "id", "ep", "c"), dump.sets("train", "fresh")
+    people = People(*(joined([getattr(images, name) for images in known]) for name in columns))
+    if most is not None and len(people.id) > most:
+        people = take(people, np.linspace(0, len(people.id) - 1, most).astype(int))
+    names = ("test",) if dump.strangers is None else ("test", "strangers")
+    tests = {name: People(*(getattr(dump.images(name), column) for column in columns)) for name in names}
+    if any(one.c is None for one in tests.values()):
+        people = people._replace(c=None)
+    return Gathered(people, tests)
 
 
 def pixels(images, quick=False):
-    """uint8 images -> float32 `(n, values)` in [0, 255]; `quick` averages blocks of 2 x 2."""
-    values = images.astype(np.float32)
-    if quick and min(images.shape[1:3]) >= 32:
-        count, height, width, _ = images.shape
-        values = values[:, : height // 2 * 2, : width // 2 * 2]
-        values = values.reshape(count, height // 2, 2, width // 2, 2, 3).mean(axis=(2, 4))
-    return values.reshape(len(images), -1)
+    """uint8 images -> float32 `(n, values)` in [0, 255], of at most `MOST_SIDE` pixels a side; `quick` halves it."""
+    size = _step(images, quick)
+    count, height, width, _ = images.shape
+    values = images[:, : height // size * size, : width // size * size].astype(np.float32)
+    if size > 1:
+        values = values.reshape(count, height // size, size, width // size, size, 3).mean(axis=(2, 4))
+    return values.reshape(count, -1)
 
 
 def lowest_bits(images, quick=False):
-    """uint8 images -> float32 `(n, values)`, each -1 or 1; `quick` takes every second row and column."""
-    values = images[:, ::2, ::2] if quick and min(images.shape[1:3]) >= 32 else images
-    return ((values & 1) * np.float32(2) - 1).reshape(len(images), -1)
+    """uint8 images -> float32 `(n, values)`, each -1 or 1, of as many rows and columns as `pixels`, evenly spaced."""
+    step = _step(images, quick)
+    return ((images[:, ::step, ::step] & 1) * np.float32(2) - 1).reshape(len(images), -1)
+
+
+def _step(images, quick):
+    side = min(images.shape[1:3])
+    return max(1, side // MOST_SIDE) * (2 if quick and side >= 32 else 1)
 
 
 def fit_components(values, seed, count=COMPONENTS):
     """Fit the leading principal components of float `(n, values)`: PCA model."""
     model = PCA(min(count, *values.shape), svd_solver="randomized", random_state=seed, iterated_power=3)
-    with np.errstate(invalid="ignore"):  # images that are all alike have no variance to share out
+    with np.errstate(invalid="ignore"):  # images that are all the same have no variance
         return model.fit(values)
 
 
 def without_targets(known, strength=20):
-    """Learn the mean of each target: move, (features, c) -> features less what their target explains.
+    """Learn the mean of each target: move, (features, c) -> features less the mean of their target.
 
-    Targets of few images are drawn to the mean of all, as if `strength` images of it were added to each.
+    Means of targets with few images are shrunk to the mean of all, as if `strength` images of it were added to each.
     """
     if known.c is None:
         return lambda features, c: features
@@ -80,24 +119,24 @@ def without_targets(known, strength=20):
     return move
 
 
-def read_expressions(features, labels):
-    """Linear reader of the expression: features -> int64 `(n,)`."""
+def fit_expressions(features, labels):
+    """Linear classifier of the expression: features -> int64 `(n,)`."""
     if len(np.unique(labels)) == 1:
         return lambda others: np.full(len(others), labels[0])
     return LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto").fit(features, labels).predict
 
 
 def fit_plain(known, seed):
-    """The features themselves, centred and scaled together: what likeness tells without learning."""
+    """The features themselves, centred and scaled together: similarity without learning."""
     centre = known.features.mean(axis=0)
     return lambda features: unit(features - centre)
 
 
 def fit_whitened(known, seed):
-    """Within the expression read, directions in which one person's images differ count little, the others much."""
+    """Features scaled, within the predicted expression, so that what varies in one person's images counts little."""
     scaler = StandardScaler().fit(known.features)
     scaled = scaler.transform(known.features)
-    read = read_expressions(scaled, known.ep)
+    predict = fit_expressions(scaled, known.ep)
     expressions = np.unique(known.ep)
     groups = [known.ep == expression for expression in expressions]
     means = np.stack([scaled[rows].mean(axis=0) for rows in groups])
@@ -115,7 +154,7 @@ def fit_whitened(known, seed):
 
     def embed(features):
         others = scaler.transform(features)
-        kind = np.searchsorted(expressions, read(others))
+        kind = np.searchsorted(expressions, predict(others))
         embedded = np.empty_like(others)
         for index in np.unique(kind):
             rows = kind == index
@@ -134,19 +173,19 @@ def group_means(features, labels):
 
 
 def whitened(deviations):
-    """Deviations from a mean, of equal spread in all directions: same shape."""
+    """Deviations from a mean, scaled to equal spread in all directions: same shape."""
     return deviations @ _whitening(deviations)
 
 
 def _whitening(deviations):
-    """Symmetric matrix that makes deviations round, `(d, d)`; it turns nothing, so that kinds stay comparable."""
+    """Symmetric whitening matrix `(d, d)`; it rotates nothing, so that expressions stay comparable."""
     covariance = ledoit_wolf(deviations, assume_centered=True)[0]
     values, vectors = np.linalg.eigh(covariance)
     return (vectors / np.sqrt(values.clip(1e-6 * max(values[-1], 1e-12))) @ vectors.T).astype(np.float32)
 
 
 def fit_network(known, seed):
-    """Posteriors of a network of one hidden layer over the known people: alike where it takes both for the same."""
+    """Posteriors over the known people of a network with one hidden layer."""
     scaler = StandardScaler().fit(known.features)
     network = MLPClassifier(
         hidden_layer_sizes=(128,),
@@ -164,7 +203,7 @@ def fit_network(known, seed):
 
 
 def fit_ridge(known, seed):
-    """Scores of ridge regression on all values, centred: linear, sees what no leading component shows."""
+    """Scores of ridge regression on all values, centred: linear, sees what leading components leave out."""
     rows = np.random.default_rng(seed).permutation(len(known.id))[:MOST_RIDGE_EXAMPLES]
     features, centre = known.features[rows], known.features[rows].mean(axis=0)
     features = features - centre
@@ -181,7 +220,7 @@ def fit_ridge(known, seed):
 
 
 def fit_regression(features, targets, seed, strength, landmarks):
-    """Ridge regression with a Gaussian kernel spanned by some examples: predict, float32 `(n, d)` -> like `targets`."""
+    """Ridge regression with a Nyström-approximated Gaussian kernel: predict, float32 `(n, d)` -> like `targets`."""
     scaler = StandardScaler().fit(features)
     count = min(landmarks, len(features))
     kernel = Nystroem(gamma=0.3 / features.shape[1], n_components=count, random_state=seed)
@@ -190,6 +229,6 @@ def fit_regression(features, targets, seed, strength, landmarks):
 
 
 def unit(vectors):
-    """Vectors of length 1, and those of no length left as they are: float32, same shape."""
+    """Vectors scaled to length 1, zero vectors left as they are: float32, same shape."""
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     return (vectors / np.where(lengths > 1e-9, lengths, 1)).astype(np.float32)

@@ -1,9 +1,7 @@
-"""Inversion: paint the original from the latent or from the protected image, and recognise who was painted.
+"""Inversion: reconstruct the original from the latent or from the protected image, and recognise who it shows.
 
-Measured on drawn faces, from latents: kernel regression onto the principal components of originals painted closer, and
-was recognised more often, than a small convolutional decoder stopped at fifty times the cost. From protected images no
-convolutional network was tried. A regression paints the mean of what may have been: where the identity is unknown, the
-mean face of the expression.
+By kernel regression onto the principal components of originals (docs/audit.md says how it compares to a network). A
+regression predicts the mean of what is possible: where the identity is unknown, the mean face of the expression.
 """
 
 import numpy as np
@@ -13,8 +11,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from vgan_tf.audit.attacks import embeddings
-from vgan_tf.audit.attacks.linkage import gather
-from vgan_tf.audit.statistics import accuracy_figure, chance, informed_chance
+from vgan_tf.audit.attacks.embeddings import gather
+from vgan_tf.audit.statistics import accuracy_figure, chance, informed_chance, strongest_of
 
 COMPONENTS = 128
 LANDMARKS = 1500  # examples that span the kernel
@@ -24,93 +22,83 @@ PICTURES = 8
 
 
 def inversion(dump, seeds, quick=False, progress=print):
-    """Reconstruct test originals and let readers of originals name them.
-
-    Args:
-        dump: `Dump`.
-        seeds: ints, one training of each regression for each; accuracies are means over them.
-        quick: smaller regressions at half the resolution.
-        progress: called with one line of text at each step.
+    """Reconstruct test originals and let classifiers trained on originals name them.
 
     Returns:
-        `(figures, pictures)`. Figures: {"chance", "originals" (the readers on originals: what they could do),
+        `(figures, pictures)`. Figures: {"chance", "originals" (the classifiers on originals: what they could do),
         "class_mean" (the mean original of the true expression: what the expression alone gives), "from_protected",
         "from_latent" (None without latents)}, each {"recognised": {"attacker", "accuracy", "interval"} of the best
-        reader, "attackers": {name: figure}, "error_levels": mean absolute error in levels of 0..255, "chance"}.
+        classifier, "attackers": {name: figure}, "error_levels": mean absolute error in levels of 0..255, "chance"}.
         Pictures: {"originals", "protected", "class_mean", "from_protected", "from_latent" where there is one}, uint8
         `(k, height, width, 3)`, the same test images, of different people and expressions.
     """
-    progress("inversion: components of originals, and readers of them")
+    progress("inversion: components of originals, and classifiers of them")
     known = gather(dump, "x").known
-    shape = dump.x_test.shape
-    model = embeddings.fit_components(embeddings.pixels(known.features), seeds[0], COMPONENTS)
-    painted = model.transform(embeddings.pixels(known.features))
-    readers = _readers(painted, known.id)
+    model = embeddings.fit_components(_flat(known.features), seeds[0], COMPONENTS)
+    originals = model.transform(_flat(known.features))
+    classifiers = _classifiers(originals, known.id)
     shown = _shown(dump)
-    policy = "unknown" if dump.c_test is None else dump.target_policy
     level = chance(dump.id_test, len(dump.identities))
-    informed = informed_chance(dump.id_test, len(dump.identities), policy)
+    informed = informed_chance(dump.id_test, len(dump.identities), dump.known_policy)
     pictures = {"originals": dump.x_test[shown], "protected": dump.p_test[shown]}
 
     def figure(name, runs, chance_level):
-        images = [model.inverse_transform(components).clip(0, 255).reshape(shape) for components in runs]
-        pictures[name] = np.rint(images[0][shown]).astype(np.uint8)
-        figures = {
-            reader: accuracy_figure(dump.id_test, [read(components) for components in runs], dump.clip_test)
-            for reader, read in readers.items()
-        }
-        best = max(figures, key=lambda reader: figures[reader]["accuracy"])
+        images = [model.inverse_transform(one).clip(0, 255).reshape(dump.x_test.shape) for one in runs]
+        if name not in pictures:
+            pictures[name] = np.rint(images[0][shown]).astype(np.uint8)
+        found = strongest_of(
+            {
+                classifier: accuracy_figure(dump.id_test, [predict(one) for one in runs], dump.clip_test)
+                for classifier, predict in classifiers.items()
+            }
+        )
         return {
-            "recognised": {"attacker": best, **figures[best]},
-            "attackers": figures,
+            "recognised": found["strongest"],
+            "attackers": found["attackers"],
             "error_levels": float(np.mean([np.abs(one - dump.x_test).mean() for one in images])),
             "chance": chance_level,
         }
 
-    tests = model.transform(embeddings.pixels(dump.x_test))
-    result = {"chance": informed, "originals": figure("originals_by_components", [tests], level)}
-    del pictures["originals_by_components"]
-    means = np.zeros((len(dump.expressions), painted.shape[1]), np.float32)
+    result = {"chance": informed, "originals": figure("originals", [model.transform(_flat(dump.x_test))], level)}
+    means = np.zeros((len(dump.expressions), originals.shape[1]), np.float32)
     for expression in range(len(means)):
         rows = known.ep == expression
-        means[expression] = painted[rows if rows.any() else slice(None)].mean(axis=0)
+        means[expression] = originals[rows if rows.any() else slice(None)].mean(axis=0)
     result["class_mean"] = figure("class_mean", [means[dump.ep_test]], level)
 
     progress("inversion: from protected images")
-    runs = [_regress(_protected_features(dump, seed, quick), painted, seed, quick) for seed in seeds]
+    runs = [_reconstructed(*_protected_features(dump, seed, quick), originals, seed, quick) for seed in seeds]
     result["from_protected"] = figure("from_protected", runs, informed)
     result["from_latent"] = None
-    latents = gather(dump, "mu") or gather(dump, "z")
-    if latents is not None:
+    if dump.latents:
         progress("inversion: from latents")
+        latents = gather(dump, next(iter(dump.latents)))
         features = latents.known.features, latents.tests["test"].features
-        runs = [_regress(features, painted, seed, quick) for seed in seeds]
+        runs = [_reconstructed(*features, originals, seed, quick) for seed in seeds]
         result["from_latent"] = figure("from_latent", runs, level)
     return result, pictures
 
 
+def _flat(images):
+    return images.astype(np.float32).reshape(len(images), -1)
+
+
 def _protected_features(dump, seed, quick):
     """Components of protected images less the mean of their targets: of the known, and of the test images."""
-    gathered = gather(dump, "p")
-    known = gathered.known
-    model = embeddings.fit_components(embeddings.pixels(known.features, quick), seed)
-    move = embeddings.without_targets(
-        known._replace(features=model.transform(embeddings.pixels(known.features, quick)))
-    )
-    return tuple(
-        move(model.transform(embeddings.pixels(people.features, quick)), people.c)
-        for people in (known, gathered.tests["test"])
-    )
+    values = gather(dump, "p").described(lambda images: embeddings.pixels(images, quick))
+    known, tests = values.described(embeddings.fit_components(values.known.features, seed).transform)
+    move = embeddings.without_targets(known)
+    return tuple(move(people.features, people.c) for people in (known, tests["test"]))
 
 
-def _regress(features, targets, seed, quick):
-    """Learn targets from the features of known people, and give those of the test people."""
-    count = QUICK_LANDMARKS if quick else LANDMARKS
-    return embeddings.fit_regression(features[0], targets, seed, RIDGE, count)(features[1])
+def _reconstructed(known, tests, originals, seed, quick):
+    """Components of the test originals, from features of theirs: learnt from known people."""
+    landmarks = QUICK_LANDMARKS if quick else LANDMARKS
+    return embeddings.fit_regression(known, originals, seed, RIDGE, landmarks)(tests)
 
 
-def _readers(components, people):
-    """Readers of the identity, taught on components of originals: {name: components -> int64 `(n,)`}."""
+def _classifiers(components, people):
+    """Classifiers of the identity, trained on components of originals: {name: components -> int64 `(n,)`}."""
     linear = LinearDiscriminantAnalysis().fit(components, people)
     logistic = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=300)).fit(components, people)
     return {"discriminant on components": linear.predict, "logistic on components": logistic.predict}
@@ -120,8 +108,8 @@ def _shown(dump):
     """Rows of a few test images, of people and expressions in turn."""
     chosen = []
     for number in range(min(PICTURES, len(dump.id_test))):
-        wanted = number % len(dump.identities), number % len(dump.expressions)
-        misses = (dump.id_test != wanted[0]).astype(int) + (dump.ep_test != wanted[1])
+        person, expression = number % len(dump.identities), number % len(dump.expressions)
+        misses = (dump.id_test != person).astype(int) + (dump.ep_test != expression)
         misses[chosen] = 3
         chosen.append(int(np.argmin(misses)))
     return np.array(chosen)

@@ -1,8 +1,8 @@
-"""Membership: did this image, or this person, train the generator?
+"""Membership inference: did this image, or this person, train the generator?
 
-The attacker holds a candidate's original, its protected image and, where there is one, its latent; half of the members
-and of the others teach it what gives members away, the other half tests it. Out of reach here: attacks that train many
-generators to compare with (LiRA) or that ask the generator for further outputs.
+The attacker holds a candidate's original, its protected image and, where there is one, its latent. It learns what gives
+members away on half of the candidates and is tested on the other half. Not tried: attacks that train many generators to
+compare with (LiRA) or that ask the generator for further outputs.
 """
 
 import dataclasses
@@ -20,20 +20,19 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 from vgan_tf.audit.attacks import embeddings
-from vgan_tf.audit.dump import PARTS
-from vgan_tf.audit.roc import Ranking, area, hits_at, table
-from vgan_tf.audit.statistics import effective_count, wilson
+from vgan_tf.audit.attacks.pairs import FEWEST_PEOPLE as FEWEST_RESAMPLED_PEOPLE
+from vgan_tf.audit.dump import PARTS, joined, take
+from vgan_tf.audit.roc import Ranking, area, auc, hits_at, table
+from vgan_tf.audit.statistics import CONFIDENCE, effective_count, middle, wilson
 
 CHANCE = 0.5
-CONFIDENCE = 0.95
 REPLICATES = 200
-READER_FOLDS = 3
+CONFIDENCE_FOLDS = 3
 PEOPLE_SPLITS = 6
 FEWEST_IMAGES = 40  # members, and others
 FEWEST_PEOPLE = 4
 MOST_IMAGES = 4000  # members, and others
 QUICK_MOST_IMAGES = 1200
-STANDING_PEOPLE = 20  # fewer stand for no others by being resampled
 
 
 class Candidates(NamedTuple):
@@ -44,7 +43,7 @@ class Candidates(NamedTuple):
     id: np.ndarray
     ep: np.ndarray
     c: np.ndarray | None
-    mu: np.ndarray | None
+    latent: np.ndarray | None
     clip: np.ndarray | None
     member: np.ndarray
 
@@ -53,112 +52,85 @@ def membership(dump, seeds, quick=False, progress=print):
     """Attack the membership of images and of people.
 
     Members among images are those that `trained_train` marks; the others are the rest of the train part, the test part
-    and fresh images. Members among people are the known people, by images that trained nothing; the others are
+    and fresh images. Members among people are the known people, by images that were not trained on; the others are
     strangers, and the attacker is tested on people other than those it learnt from. Where the known people were held
-    out, members are those of `taught`, by images that trained too, and the others are the known people.
-
-    Args:
-        dump: `Dump`.
-        seeds: ints; figures are means over them.
-        quick: cheaper attackers at half the resolution.
-        progress: called with one line of text at each step.
+    out, members are those of `references`, by images that were trained on too, and the others are the known people.
 
     Returns:
-        {"chance": 0.5, "images": kind, "identities": kind}, a kind being None where the images or people are unknown or
-        too few, else {"strongest": figure with "attacker", "attackers": {name: figure}, "originals_alone": AUC of an
-        attacker that sees no output of the generator, and must be at chance if the comparison is fair}. A figure is
+        {"chance": 0.5, "images": kind, "identities": kind}, each with "originals_alone", the AUC of an attacker that
+        sees no output of the generator, and must be at chance if the comparison is fair. A figure is
         {"auc", "interval" (95 %, bootstrap of images, or of clips where they are known; for identities of people, or,
         with fewer than 20 of either kind, that of as many images as there are people: wide, as one person's images say
         much the same), "tpr_at_fpr_1_percent", "tpr_at_fpr_0_1_percent", each with "..._interval" (Wilson's over
         images, or over clips, the threshold taken as given; all None where the others are too few to define the rate),
-        "members", "others"}; for
-        identities also "people_auc", the AUC of mean scores of people, "member_people", "other_people".
+        "members", "others"}; for identities also "people_auc", the AUC of mean scores of people, "member_people",
+        "other_people".
     """
     result = {"chance": CHANCE, "images": None, "identities": None}
-    candidates = _image_candidates(dump, seeds[0], quick)
-    if candidates is None:
-        progress("membership: of images left out, too few are known to have trained the generator or not")
-    else:
-        result["images"] = _attack(candidates, seeds, quick, progress, by_person=False)
-    candidates = _person_candidates(dump, seeds[0], quick)
-    if candidates is None:
-        progress("membership: of people left out, nobody known trained the generator, or too few strangers")
-    else:
-        result["identities"] = _attack(candidates, seeds, quick, progress, by_person=True)
+    for what, by_person in (("images", False), ("people", True)):
+        candidates = (_person_candidates if by_person else _image_candidates)(dump, seeds[0], quick)
+        if candidates is None:
+            progress(f"membership: of {what} left out, too few members or others are known")
+        else:
+            result["identities" if by_person else what] = _attack(candidates, seeds, quick, progress, by_person)
     return result
 
 
 def _image_candidates(dump, seed, quick):
     if dump.trained_train is None:
         return None
-    parts = [_of_part(dump, "train", dump.trained_train), _of_part(dump, "test", False)]
+    sets = [
+        _candidates(dump.images("train"), dump.trained_train, dump.clip_train),
+        _candidates(dump.images("test"), False, dump.clip_test),
+    ]
     if dump.fresh is not None:
-        fresh = _of_extra(dump.fresh, False)
-        if dump.clip_train is not None:  # Further images come from no clip: each is one of its own.
-            first = 1 + max(dump.clip_train.max(), dump.clip_test.max())
-            fresh = fresh._replace(clip=first + np.arange(len(fresh.id)))
-        parts.append(fresh)
-    return _joined(parts, seed, quick)
+        clip = None
+        if dump.clip_train is not None:  # Fresh images come from no clip: each is one of its own.
+            clip = 1 + max(dump.clip_train.max(), dump.clip_test.max()) + np.arange(len(dump.fresh.id))
+        sets.append(_candidates(dump.fresh, False, clip))
+    return _joined(sets, seed, quick)
 
 
 def _person_candidates(dump, seed, quick):
-    if dump.taught is not None:
+    known_people_trained = dump.people_are_targets and (dump.trained_train is None or dump.trained_train.any())
+    if dump.references is not None:
         dump = dataclasses.replace(dump, strangers=None).of_targets()
-        members = [_of_part(dump, part, True) for part in PARTS]
-    elif dump.strangers is None or not _known_people_trained(dump):
-        return None
+        members = dump.sets(*PARTS)
+    elif dump.strangers is not None and known_people_trained:
+        members = dump.sets("test", "fresh")
     else:
-        members = [_of_part(dump, "test", True)._replace(clip=None)]
-        if dump.fresh is not None:
-            members.append(_of_extra(dump.fresh, True))
-    others = _of_extra(dump.strangers, False)
+        return None
+    members = [_candidates(images, True) for images in members]
+    others = _candidates(dump.strangers, False)
     others = others._replace(id=others.id + len(dump.identities))
     if min(len(np.unique(members[0].id)), len(np.unique(others.id))) < FEWEST_PEOPLE:
         return None
-    return _evenly(_joined([*members, others], seed, quick), seed)
+    return _balanced(_joined([*members, others], seed, quick), seed)
 
 
-def _known_people_trained(dump):
-    return dump.people_are_targets and (dump.trained_train is None or dump.trained_train.any())
+def _candidates(images, member, clip=None):
+    latent = images.z if images.mu is None else images.mu
+    member = np.broadcast_to(member, images.id.shape)
+    return Candidates(images.x, images.p, images.id, images.ep, images.c, latent, clip, member)
 
 
-def _evenly(candidates, seed):
-    """As many images of each person: the rare would be found for being few."""
+def _joined(sets, seed, quick):
+    """All sets as one, a limited number of members and others each; None with too few of either."""
+    everything = Candidates(*(joined(column) for column in zip(*sets, strict=True)))
+    order = np.random.default_rng(seed).permutation(len(everything.id))
+    most = QUICK_MOST_IMAGES if quick else MOST_IMAGES
+    kept = [order[everything.member[order] == kind][:most] for kind in (True, False)]
+    return None if min(map(len, kept)) < FEWEST_IMAGES else take(everything, np.sort(np.concatenate(kept)))
+
+
+def _balanced(candidates, seed):
+    """As many images of each person: otherwise those of whom there are few would be recognised by that."""
     if candidates is None:
         return None
     order = np.random.default_rng(seed).permutation(len(candidates.id))
     rows = [order[candidates.id[order] == person] for person in np.unique(candidates.id)]
     fewest = min(map(len, rows))
-    kept = np.sort(np.concatenate([one[:fewest] for one in rows]))
-    return Candidates(*(None if column is None else column[kept] for column in candidates))
-
-
-def _of_part(dump, part, member):
-    arrays = {name: getattr(dump, f"{name}_{part}") for name in ("x", "p", "id", "ep", "c")}
-    latents = dump.mu_train is None
-    return Candidates(
-        **arrays,
-        mu=getattr(dump, f"z_{part}") if latents else getattr(dump, f"mu_{part}"),
-        clip=getattr(dump, f"clip_{part}"),
-        member=np.broadcast_to(member, arrays["id"].shape),
-    )
-
-
-def _of_extra(extra, member):
-    latents = extra.z if extra.mu is None else extra.mu
-    return Candidates(extra.x, extra.p, extra.id, extra.ep, extra.c, latents, None, np.full(len(extra.id), member))
-
-
-def _joined(parts, seed, quick):
-    """All parts as one, at most so many members and others each, or None with too few of either."""
-    joined = Candidates(*(embeddings.joined(column) for column in zip(*parts, strict=True)))
-    order = np.random.default_rng(seed).permutation(len(joined.id))
-    most = QUICK_MOST_IMAGES if quick else MOST_IMAGES
-    kept = [order[joined.member[order] == kind][:most] for kind in (True, False)]
-    if min(map(len, kept)) < FEWEST_IMAGES:
-        return None
-    rows = np.sort(np.concatenate(kept))
-    return Candidates(*(None if column is None else column[rows] for column in joined))
+    return take(candidates, np.sort(np.concatenate([one[:fewest] for one in rows])))
 
 
 def _attack(candidates, seeds, quick, progress, by_person):
@@ -170,19 +142,22 @@ def _attack(candidates, seeds, quick, progress, by_person):
         views = _views(candidates, seed, quick, by_person)
         folds = _folds(candidates, seed, by_person)
         for name, features in views.items():
-            for kind, learn in _learners(name, quick).items():
-                scores = _scores(learn, features, candidates.member, folds, seed)
-                figures.setdefault(f"{name}{kind}", []).append(_figure(scores, candidates, seed, by_person))
+            learners = {name: _discriminant}
+            if name == "all signals":
+                learners = {name: _logistic} if quick else {name: _logistic, f"{name}, boosting": _boosted_trees}
+            for attacker, learner in learners.items():
+                scores = _scores(learner(seed), features, candidates.member, folds)
+                figures.setdefault(attacker, []).append(_figure(scores, candidates, seed, by_person))
         progress(f"membership of {what}: originals alone")
         values = embeddings.pixels(candidates.x, True)
         features = embeddings.fit_components(values, seed).transform(values)
-        scores = _scores(_learn_discriminant, features, candidates.member, folds, seed)
-        originals.append(area(Ranking(scores, candidates.member).curve()))
+        scores = _scores(_discriminant(seed), features, candidates.member, folds)
+        originals.append(auc(scores, candidates.member))
     return {**table(figures, "auc"), "originals_alone": float(np.mean(originals))}
 
 
 def _views(candidates, seed, quick, by_person):
-    """What attackers look at: {name: float `(n, d)`}."""
+    """What attackers learn from: {name: float `(n, d)`}."""
     protected = {}
     for name, values_of in (("protected image", embeddings.pixels), ("lowest bits", embeddings.lowest_bits)):
         values = values_of(candidates.p, quick)
@@ -191,8 +166,8 @@ def _views(candidates, seed, quick, by_person):
     views = {name: signal[:, None] for name, signal in signals.items()}
     views["all signals"] = np.column_stack(list(signals.values()))
     views |= protected
-    if candidates.mu is not None:
-        views["latent"] = np.column_stack([candidates.mu, np.square(candidates.mu)])
+    if candidates.latent is not None:
+        views["latent"] = np.column_stack([candidates.latent, np.square(candidates.latent)])
     return views
 
 
@@ -208,9 +183,9 @@ def _signals(candidates, components, seed, by_person):
         if own.any() and not own.all():
             signals["distance where the target is the person"] = np.where(own, distance, distance[own].mean())
     sources = {"protected image": components}
-    if candidates.mu is not None:
-        sources["latent"] = candidates.mu
-        signals["length of latent"] = np.linalg.norm(candidates.mu, axis=1)
+    if candidates.latent is not None:
+        sources["latent"] = candidates.latent
+        signals["length of latent"] = np.linalg.norm(candidates.latent, axis=1)
     for name, features in sources.items():
         scaled = StandardScaler().fit_transform(features)
         signals[f"expression read from {name}"] = _confidence(scaled, candidates.ep, candidates.id, seed, by_person)
@@ -226,23 +201,23 @@ def _signals(candidates, components, seed, by_person):
 
 
 def _confidence(features, labels, people, seed, by_person):
-    """How sure a reader that never saw the image (nor, `by_person`, its person) is of its true label: float `(n,)`."""
+    """Margin of the true label under a classifier that never saw the image (nor, `by_person`, its person): `(n,)`."""
     if by_person:
-        folds = GroupKFold(min(READER_FOLDS, len(np.unique(people)))).split(features, labels, people)
+        folds = GroupKFold(min(CONFIDENCE_FOLDS, len(np.unique(people)))).split(features, labels, people)
     else:
-        folds = StratifiedKFold(READER_FOLDS, shuffle=True, random_state=seed).split(features, labels)
+        folds = StratifiedKFold(CONFIDENCE_FOLDS, shuffle=True, random_state=seed).split(features, labels)
     margins = np.zeros(len(labels))
-    for taught, asked in folds:
-        known = np.unique(labels[taught])
+    for learnt, tested in folds:
+        known = np.unique(labels[learnt])
         if len(known) < 2:
             continue
-        reader = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto").fit(features[taught], labels[taught])
-        scores = reader.decision_function(features[asked])
+        classifier = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto").fit(features[learnt], labels[learnt])
+        scores = classifier.decision_function(features[tested])
         if scores.ndim == 1:
             scores = np.stack([-scores, scores], axis=1)
-        truth = known == labels[asked, None]
+        truth = known == labels[tested, None]
         best_other = np.where(truth, -np.inf, scores).max(axis=1)
-        margins[asked] = np.where(truth.any(axis=1), np.where(truth, scores, 0).sum(axis=1) - best_other, 0)
+        margins[tested] = np.where(truth.any(axis=1), np.where(truth, scores, 0).sum(axis=1) - best_other, 0)
     return margins
 
 
@@ -257,37 +232,25 @@ def _folds(candidates, seed, by_person):
         return [half, ~half]
     folds = []
     for _ in range(PEOPLE_SPLITS):
-        half = []
-        for kind in (True, False):
-            people = random.permutation(np.unique(candidates.id[candidates.member == kind]))
-            half.extend(people[: len(people) // 2])
-        tested = np.isin(candidates.id, half)
+        kinds = [random.permutation(np.unique(candidates.id[candidates.member == kind])) for kind in (True, False)]
+        tested = np.isin(candidates.id, np.concatenate([people[: len(people) // 2] for people in kinds]))
         folds += [tested, ~tested]
     return folds
 
 
-def _learners(view, quick):
-    """Ways to learn from a view: {suffix of the attacker's name: learner}."""
-    if view == "all signals":
-        return {"": _learn_logistic} if quick else {"": _learn_logistic, ", boosting": _learn_boosting}
-    return {"": _learn_discriminant}
+def _discriminant(seed):
+    return LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto", priors=[0.5, 0.5])
 
 
-def _learn_discriminant(features, member, seed):
-    return LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto", priors=[0.5, 0.5]).fit(features, member)
+def _logistic(seed):
+    return LogisticRegression(C=0.1, max_iter=300, class_weight="balanced")
 
 
-def _learn_logistic(features, member, seed):
-    return LogisticRegression(C=0.1, max_iter=300, class_weight="balanced").fit(features, member)
+def _boosted_trees(seed):
+    return HistGradientBoostingClassifier(max_iter=40, max_leaf_nodes=8, class_weight="balanced", random_state=seed)
 
 
-def _learn_boosting(features, member, seed):
-    model = HistGradientBoostingClassifier(max_iter=40, max_leaf_nodes=8, class_weight="balanced", random_state=seed)
-    with threadpool_limits(1, "openmp"):  # on so few examples its threads mostly wait for one another
-        return model.fit(features, member)
-
-
-def _scores(learn, features, member, folds, seed):
+def _scores(model, features, member, folds):
     """Mean score of each candidate over the folds that test it: float `(n,)`.
 
     A score is the share of the others of the fold that score lower (equal ones half), so that folds are comparable.
@@ -295,7 +258,8 @@ def _scores(learn, features, member, folds, seed):
     totals, times = np.zeros(len(member)), np.zeros(len(member))
     for tested in folds:
         scaler = StandardScaler().fit(features[~tested])
-        model = learn(scaler.transform(features[~tested]), member[~tested], seed)
+        with threadpool_limits(1, "openmp"):  # on so few examples the threads of trees mostly wait for one another
+            model.fit(scaler.transform(features[~tested]), member[~tested])
         raw = model.decision_function(scaler.transform(features[tested]))
         reference = np.sort(raw[~member[tested]])
         below = np.searchsorted(reference, raw, "left") + np.searchsorted(reference, raw, "right")
@@ -308,47 +272,41 @@ def _figure(scores, candidates, seed, by_person):
     member, clips = candidates.member, candidates.clip
     ranking = Ranking(scores, member)
     curve = ranking.curve()
-    random = np.random.default_rng(seed)
     units = candidates.id if by_person else np.arange(len(member)) if clips is None else clips
     names, units = np.unique(units, return_inverse=True)
     of_unit = np.zeros(len(names), bool)
     of_unit[units] = member
     counts = int(of_unit.sum()), int((~of_unit).sum())
-    # A clip may hold images of both kinds.
-    strata = [np.flatnonzero(of_unit == kind) for kind in (True, False)] if clips is None else [np.arange(len(names))]
-    areas = []
-    for _ in range(0 if by_person and min(counts) < STANDING_PEOPLE else REPLICATES):
-        times = np.zeros(len(names))
-        for rows in strata:
-            times[rows] = np.bincount(random.integers(0, len(rows), len(rows)), minlength=len(rows))
-        drawn = times[units]
-        if drawn[member].any() and drawn[~member].any():
-            areas.append(area(ranking.curve(drawn)))
-    figure = {
-        "auc": area(curve),
-        "interval": (
-            np.quantile(areas, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2]).tolist()
-            if areas
-            else auc_interval(area(curve), *counts)
-        ),
-    }
+    if by_person and min(counts) < FEWEST_RESAMPLED_PEOPLE:
+        interval = auc_interval(area(curve), *counts)
+    else:
+        # A clip may hold images of both kinds.
+        strata = [np.flatnonzero(of_unit == k) for k in (True, False)] if clips is None else [np.arange(len(names))]
+        drawn = (times[units] for times in _resampled(strata, len(names), seed))
+        interval = middle([area(ranking.curve(one)) for one in drawn if one[member].any() and one[~member].any()])
+    figure = {"auc": area(curve), "interval": interval}
     for name, rate in (("1_percent", 0.01), ("0_1_percent", 0.001)):
-        hits = hits_at(curve, rate, int((~member).sum()))
-        figure[f"tpr_at_fpr_{name}"] = hits
-        total = float(member.sum())
+        hits, total = hits_at(curve, rate, int((~member).sum())), float(member.sum())
         if hits is not None and clips is not None:
             found = scores[member] > np.quantile(scores[~member], 1 - rate)
             total = effective_count(found.astype(float), clips[member])
+        figure[f"tpr_at_fpr_{name}"] = hits
         figure[f"tpr_at_fpr_{name}_interval"] = None if hits is None else list(wilson(hits * total, total))
     figure |= {"members": int(member.sum()), "others": int((~member).sum())}
     if by_person:
         means = np.bincount(units, scores) / np.bincount(units)
-        figure |= {
-            "people_auc": area(Ranking(means, of_unit).curve()),
-            "member_people": counts[0],
-            "other_people": counts[1],
-        }
+        figure |= {"people_auc": auc(means, of_unit), "member_people": counts[0], "other_people": counts[1]}
     return figure
+
+
+def _resampled(strata, count, seed):
+    """How often each of `count` units is drawn, each stratum with replacement, `REPLICATES` times: float `(count,)`."""
+    random = np.random.default_rng(seed)
+    for _ in range(REPLICATES):
+        times = np.zeros(count)
+        for rows in strata:
+            times[rows] = np.bincount(random.integers(0, len(rows), len(rows)), minlength=len(rows))
+        yield times
 
 
 def auc_interval(auc, positives, negatives):

@@ -4,15 +4,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vgan_tf.audit.roc import Ranking, area, equal_error_rate, hits_at
+from vgan_tf.audit.roc import Ranking, area, auc, equal_error_rate, hits_at
+from vgan_tf.audit.statistics import middle
 
-CONFIDENCE = 0.95
 MOST_IMAGES = 1500  # their pairs grow with the square of this
-FEWEST_PEOPLE = 20  # fewer stand for no others: their images are resampled, not they
+FEWEST_PEOPLE = 20  # with fewer, their images are resampled instead, as they cannot stand for other people
 
 
 class Pairs(NamedTuple):
-    """Pairs of images of one part.
+    """Pairs of images of one test.
 
     rows: int64 `(m,)` of the images used; people, clips: `(m,)` their persons and clips, one each where clips are not
     known. first, second: int64 `(pairs,)` into rows; same: bool, whether of one person; stratum: int64, which pair of
@@ -65,11 +65,10 @@ def pair_figure(embedded, pairs, seed, replicates):
     ranking = Ranking(scores, pairs.same)
     curve = ranking.curve(_matched(pairs, np.ones(len(scores))))
     areas = [area(ranking.curve(_matched(pairs, weights))) for weights in _resampled(pairs, seed, replicates)]
-    low, high = np.quantile(areas, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
     strangers = int((~pairs.same).sum())
     figure = {
         "auc": area(curve),
-        "interval": [float(low), float(high)],
+        "interval": middle(areas),
         "eer": equal_error_rate(curve),
         "tar_at_far_1_percent": hits_at(curve, 0.01, strangers),
         "tar_at_far_0_1_percent": hits_at(curve, 0.001, strangers),
@@ -85,7 +84,7 @@ def pair_figure(embedded, pairs, seed, replicates):
     first, second, same = pairs.across
     different = len(np.unique(same)) == 2
     across = np.einsum("ij,ij->i", vectors[first], vectors[second])
-    return figure | {"auc_across_expressions": area(Ranking(across, same).curve()) if different else None}
+    return figure | {"auc_across_expressions": auc(across, same) if different else None}
 
 
 def _matched(pairs, weights):
@@ -101,21 +100,24 @@ def _resampled(pairs, seed, replicates):
     """Weights of the pairs in each bootstrap replicate."""
     random = np.random.default_rng(seed)
     _, people = np.unique(pairs.people, return_inverse=True)
-    count = people.max() + 1
     for _ in range(replicates):
-        if count >= FEWEST_PEOPLE:
-            times = np.bincount(random.integers(0, count, count), minlength=count)[people]
-            # A person drawn twice is two people with the same pictures, whose mutual pairs say nothing.
-            yield np.where(pairs.same, times[pairs.first], times[pairs.first] * times[pairs.second]).astype(float)
-        else:
-            times = drawn_within(people, pairs.clips, random)
-            yield (times[pairs.first] * times[pairs.second]).astype(float)
+        times = times_drawn(people, pairs.clips, random)
+        both = times[pairs.first] * times[pairs.second]
+        # A person drawn twice is two people with the same pictures; pairs between the two say nothing.
+        drawn = both if people.max() + 1 < FEWEST_PEOPLE else np.where(pairs.same, times[pairs.first], both)
+        yield drawn.astype(float)
 
 
-def drawn_within(people, clips, random):
-    """How often each image is drawn when every person's clips are drawn anew: int64 `(n,)`."""
+def times_drawn(people, clips, random):
+    """How often each image is drawn in a bootstrap replicate: int64 `(n,)`.
+
+    People (int `(n,)`, from 0 on) are drawn where there are `FEWEST_PEOPLE` of them, else the clips of each person.
+    """
+    count = people.max() + 1
+    if count >= FEWEST_PEOPLE:
+        return np.bincount(random.integers(0, count, count), minlength=count)[people]
     times = np.zeros(len(people), np.int64)
-    for person in np.unique(people):
+    for person in range(count):
         rows = np.flatnonzero(people == person)
         names, clip_of = np.unique(clips[rows], return_inverse=True)
         times[rows] = np.bincount(random.integers(0, len(names), len(names)), minlength=len(names))[clip_of]

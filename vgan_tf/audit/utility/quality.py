@@ -2,10 +2,12 @@
 
 import numpy as np
 
+from vgan_tf.audit.dump import joined
 from vgan_tf.audit.processing import blur
+from vgan_tf.audit.statistics import middle
 
 EXTRACTOR = (
-    "a network trained here to read identity and expression from originals, last hidden layer; not Inception: not "
+    "last hidden layer of a network trained here to classify identity and expression of originals; not Inception: not "
     "comparable with other papers' figures"
 )
 BLURS = (0.5, 1, 2, 4)  # pixels
@@ -14,22 +16,16 @@ QUICK_MOST_IMAGES = 600
 FEWEST_IMAGES = 80  # below, a subset of a half would hold fewer than 20
 SUBSETS = 100
 BOOTSTRAP_DRAWS = 200
-CONFIDENCE = 0.95
 
 
-def quality_figures(dump, describe, seed, quick=False, progress=print):
+def quality_figures(dump, features_of, seed, quick=False, progress=print):
     """Kernel inception distance (Binkowski et al. 2018), but from a network trained on these faces; and diversity.
 
-    Only images that trained neither generator nor network are looked at: the test part and, where there are any, fresh
-    images. They are halved at random. Originals of the second half are what everything is compared with: originals of
-    the first half, which are the floor; protected versions of the first half; and blurred ones, to compare with.
+    Only images that trained neither generator nor network are used: the test part and, where there are any, fresh
+    images. They are halved at random. Originals of the second half are the reference. Compared with it are originals of
+    the first half (the floor), their protected versions, and blurred ones.
 
-    Args:
-        dump: `Dump`.
-        describe: uint8 images -> features, float32 `(n, d)`.
-        seed: of the halves, the subsets and the bootstrap.
-        quick: fewer images.
-        progress: called with one line of text.
+    `features_of`: uint8 images -> features, float32 `(n, d)`.
 
     Returns:
         {"kid": {"protected_against_originals", "originals_against_originals": distance, "blurred_against_originals":
@@ -37,7 +33,10 @@ def quality_figures(dump, describe, seed, quick=False, progress=print):
         `diversity`, or None without targets}; None where the images are too few. A distance is {"value", "interval"}:
         the mean over subsets and what 95 % of them lie between; its unit follows the extractor.
     """
-    originals, protected, people, targets = _unseen(dump)
+    sets = dump.sets("test", "fresh")
+    originals, protected, people, targets = (
+        joined([getattr(one, name) for one in sets]) for name in ("x", "p", "id", "c")
+    )
     random = np.random.default_rng(seed)
     rows = random.permutation(len(people))[: QUICK_MOST_IMAGES if quick else MOST_IMAGES]
     if len(rows) < FEWEST_IMAGES:
@@ -45,12 +44,12 @@ def quality_figures(dump, describe, seed, quick=False, progress=print):
     progress("quality: distances of features")
     half = len(rows) // 2
     first, second = rows[:half], rows[half : 2 * half]
-    reference = describe(originals[second])
+    reference = features_of(originals[second])
     centre = reference.mean(axis=0)
     scale = float(np.sqrt(np.square(reference - centre).mean())) or 1.0
 
     def features(images):
-        return (describe(images) - centre) / scale
+        return (features_of(images) - centre) / scale
 
     subset = half // 2
     subsets = [[random.permutation(half)[:subset] for _ in range(2)] for _ in range(SUBSETS)]
@@ -77,17 +76,6 @@ def quality_figures(dump, describe, seed, quick=False, progress=print):
     }
 
 
-def _unseen(dump):
-    """Images that trained nothing: originals, protected, their people, and their targets or None."""
-    parts = [(dump.x_test, dump.p_test, dump.id_test, dump.c_test)]
-    if dump.fresh is not None:
-        parts.append((dump.fresh.x, dump.fresh.p, dump.fresh.id, dump.fresh.c))
-    return [
-        None if any(array is None for array in arrays) else np.concatenate(arrays)
-        for arrays in zip(*parts, strict=True)
-    ]
-
-
 def kernel_distance(some, others, subsets):
     """Unbiased squared maximum mean discrepancy under the kernel (x . y / d + 1)^3.
 
@@ -96,8 +84,8 @@ def kernel_distance(some, others, subsets):
         subsets: pairs of rows `(m,)` of `some` and of `others`.
 
     Returns:
-        {"value": mean over the subsets, "interval": [low, high] of the middle 95 % of them}. Of the same pictures'
-        like it is 0 on average, so that single values may be negative.
+        {"value": mean over the subsets, "interval": [low, high] of the middle 95 % of them}. It is 0 on average for
+        pictures of the same distribution, so that single values may be negative.
     """
     kernels = [_kernel(one, other) for one, other in ((some, some), (others, others), (some, others))]
     values = [
@@ -106,7 +94,7 @@ def kernel_distance(some, others, subsets):
         - 2 * kernels[2][np.ix_(one, other)].mean()
         for one, other in subsets
     ]
-    return {"value": float(np.mean(values)), "interval": _middle(values)}
+    return {"value": float(np.mean(values)), "interval": middle(values)}
 
 
 def _kernel(some, others):
@@ -121,15 +109,12 @@ def _mean_off_diagonal(kernel):
 def diversity(originals, protected, people, targets, seed):
     """How far protected images lie apart, in mean distances between originals of different people.
 
-    Args:
-        originals, protected: float `(n, d)` features of the same pictures.
-        people, targets: int `(n,)`.
-        seed: of the bootstrap.
+    `originals`, `protected`: float `(n, d)` features of the same pictures.
 
     Returns:
-        {"between_targets": of different faces under different targets (1 where the targets look as different as
-        people), "within_one_target": of different faces under one target, "originals_of_one_person": what the latter
-        compares with; each {"value", "interval" (95 %, bootstrap of the pictures)}, None without such pairs}.
+        {"between_targets": of different people under different targets (1 where the targets look as different as
+        people), "within_one_target": of different people under one target, "originals_of_one_person": to compare with
+        the latter; each {"value", "interval" (95 %, bootstrap of the pictures)}, None without such pairs}.
     """
     strangers, same_target = people[:, None] != people, targets[:, None] == targets
     distances = _distances(originals), _distances(protected)
@@ -146,7 +131,7 @@ def diversity(originals, protected, people, targets, seed):
     for name, (distance, pairs) in kinds.items():
         values = _weighted_means(distance, pairs, weights) / unit
         known = np.isfinite(values)
-        figures[name] = {"value": float(values[0]), "interval": _middle(values[1:][known[1:]])} if known[0] else None
+        figures[name] = {"value": float(values[0]), "interval": middle(values[1:][known[1:]])} if known[0] else None
     return figures
 
 
@@ -161,7 +146,3 @@ def _weighted_means(distances, pairs, weights):
         np.einsum("kn,kn->k", weights @ one.astype(np.float32), weights) for one in (distances * pairs, pairs)
     )
     return np.divide(sums, counts, out=np.full(len(sums), np.nan, np.float32), where=counts > 0)
-
-
-def _middle(values):
-    return np.quantile(values, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2]).tolist()

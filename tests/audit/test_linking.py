@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from small_dumps import PEOPLE, of_people_held_out, silent, small_dump
 
-from vgan_tf.audit.attacks import embeddings, linkage
+from vgan_tf.audit.attacks import embeddings, linking
 from vgan_tf.audit.attacks.pairs import make_pairs, pair_figure
 from vgan_tf.audit.roc import Ranking, area, equal_error_rate, hits_at
 
@@ -14,21 +14,15 @@ from vgan_tf.audit.roc import Ranking, area, equal_error_rate, hits_at
 @pytest.fixture(scope="module")
 def same():
     dump = small_dump("same")
-    embedded = linkage.embed(dump, [0], True, silent)
-    return (
-        linkage.linkability(dump, [0], True, silent, embedded),
-        linkage.open_set(dump, [0], True, silent, embedded),
-    )
+    found = linking.linking(dump, [0], True, silent)
+    return found["linkability"], found["open_set"]
 
 
 @pytest.fixture(scope="module")
 def rendered():
     dump = small_dump("rendered")
-    embedded = linkage.embed(dump, [0], True, silent)
-    return (
-        linkage.linkability(dump, [0], True, silent, embedded),
-        linkage.open_set(dump, [0], True, silent, embedded),
-    )
+    found = linking.linking(dump, [0], True, silent)
+    return found["linkability"], found["open_set"]
 
 
 def replace_images(dump, images_of):
@@ -75,11 +69,11 @@ def test_a_rendering_of_target_and_expression_cannot_be_linked_or_named(rendered
 def test_images_that_are_all_alike_tell_nothing():
     dump = replace_images(small_dump("rendered", 120, 90, 90), lambda images, targets: np.full_like(images, 7))
     dump = dataclasses.replace(dump, clip_train=np.arange(120), clip_test=np.arange(90) // 2)
-    links = linkage.linkability(dump, [0], True, silent)
-    for one in links["test"]["images"]["attackers"].values():
+    found = linking.linking(dump, [0], True, silent)
+    for one in found["linkability"]["test"]["images"]["attackers"].values():
         assert one["auc"] == pytest.approx(0.5) and one["eer"] == pytest.approx(0.5)
         assert one["tar_at_far_1_percent"] == pytest.approx(0.01) and one["tar_at_far_0_1_percent"] is None
-    for name, one in linkage.open_set(dump, [0], True, silent)["images"]["attackers"].items():
+    for name, one in found["open_set"]["images"]["attackers"].items():
         assert "original" in name or one["accuracy"] == pytest.approx(1 / PEOPLE)
         assert "original" in name or one["interval"][0] <= 1 / PEOPLE
 
@@ -123,15 +117,18 @@ def test_many_people_are_resampled_themselves():
 
 
 def test_people_held_out_are_strangers_to_one_who_knows_the_targets():
-    dump = of_people_held_out(small_dump("same")).of_targets()
-    assert len(dump.id_train) + len(dump.id_test) == 360 and len(dump.strangers.id) == 180
-    assert dump.identities == tuple("abcdef") and dump.strangers.identities == tuple("ghijkl")
-    embedded = linkage.embed(dump, [0], True, silent)
-    found = linkage.linkability(dump, [0], True, silent, embedded)["strangers"]
-    assert min(found[kind]["strongest"]["auc"] for kind in ("images", "latents")) > 0.97
-    assert linkage.open_set(dump, [0], True, silent, embedded)["latents"]["strongest"]["accuracy"] > 0.95
+    dump = of_people_held_out(small_dump("same"))
+    known = dump.of_targets()
+    assert len(known.id_train) + len(known.id_test) == 360 and len(known.strangers.id) == 180
+    assert known.identities == tuple("abcdef") and known.strangers.identities == tuple("ghijkl")
+    found = linking.linking(dump, [0], True, silent)
+    strangers = found["linkability"]["strangers"]
+    assert min(strangers[kind]["strongest"]["auc"] for kind in ("images", "latents")) > 0.97
+    assert found["open_set"]["latents"]["strongest"]["accuracy"] > 0.95
     untargeted = of_people_held_out(small_dump("same", 24, 12, 24))
-    untargeted = dataclasses.replace(untargeted, taught=dataclasses.replace(untargeted.taught, c=None)).of_targets()
+    untargeted = dataclasses.replace(
+        untargeted, references=dataclasses.replace(untargeted.references, c=None)
+    ).of_targets()
     assert untargeted.c_train is untargeted.strangers.c is None and untargeted.mu_train is not None
 
 
@@ -142,9 +139,10 @@ def test_without_strangers_or_latents_their_parts_are_left_out():
         fresh=None,
         **dict.fromkeys(("mu_train", "mu_test", "z_train", "z_test", "c_train", "c_test")),
     )
-    links = linkage.linkability(dump, [0], True, silent)
+    found = linking.linking(dump, [0], True, silent)
+    links = found["linkability"]
     assert links["strangers"] is None and links["test"]["latents"] is None and links["test"]["images"]
-    assert linkage.open_set(dump, [0], True, silent) is None
+    assert found["open_set"] is None
 
 
 def test_curves_computed_by_hand():

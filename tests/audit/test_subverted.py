@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from vgan_tf.audit import Dump, attackers
-from vgan_tf.audit.controls import steganography
+from vgan_tf.audit.controls import positive, subverted
 
 PEOPLE, EXPRESSIONS, SIZE = 4, 3, 32
 
@@ -40,29 +40,29 @@ def clean():
 
 
 @pytest.fixture(scope="module")
-def subverted(clean):
-    return steganography.subvert(clean, seed=0, quick=True, progress=silent)
+def changed(clean):
+    return subverted.subvert(clean, seed=0, quick=True, progress=silent)
 
 
-def test_the_hidden_identity_is_invisible_and_passes_the_usual_checks(clean, subverted):
-    change = np.abs(subverted.p_test.astype(int) - clean.p_test)
-    assert 0 < change.max() <= steganography.MOST_LEVELS
-    assert subverted.p_test.dtype == np.uint8 and subverted.mu_test is None and subverted.strangers is None
-    np.testing.assert_array_equal(subverted.x_train, clean.x_train)
-    checks = steganography.usual_checks(clean, subverted, attackers.attack)
+def test_the_hidden_identity_is_invisible_and_passes_the_usual_checks(clean, changed):
+    change = np.abs(changed.p_test.astype(int) - clean.p_test)
+    assert 0 < change.max() <= subverted.MOST_LEVELS
+    assert changed.p_test.dtype == np.uint8 and changed.mu_test is None and changed.strangers is None
+    np.testing.assert_array_equal(changed.x_train, clean.x_train)
+    checks = subverted.usual_checks(clean, changed)
     for title in ("identity, learnt from originals", "expression, learnt from originals"):
         assert abs(checks[title]["after"]["accuracy"] - checks[title]["before"]["accuracy"]) < 0.05
     assert checks["expression, learnt from originals"]["after"]["accuracy"] > 0.9
     assert checks["largest_change"] == change.max() and checks["mean_change"] == pytest.approx(change.mean())
 
 
-def test_hiding_is_repeatable(clean, subverted):
-    again = steganography.subvert(clean, seed=0, quick=True, progress=silent)
-    np.testing.assert_array_equal(again.p_test, subverted.p_test)
+def test_hiding_is_repeatable(clean, changed):
+    again = subverted.subvert(clean, seed=0, quick=True, progress=silent)
+    np.testing.assert_array_equal(again.p_test, changed.p_test)
 
 
 def test_attackers_catch_the_hidden_identity(clean):
-    figures = steganography.controls(clean, attackers.attack, quick=True, progress=silent)
+    figures = positive.subverted_controls(clean, quick=True, progress=silent)
     assert figures.pop("usual_checks") is None, "a first look leaves them out"
     read = {kind: {name: one["accuracy"] for name, one in found.items()} for kind, found in figures.items()}
     assert read["subverted_generator"]["ridge on pixels"] > 0.9
@@ -73,8 +73,8 @@ def test_attackers_catch_the_hidden_identity(clean):
 
 
 def test_hidden_latents_have_the_same_mean_whatever_the_identity(clean):
-    hidden = steganography.hide_in_latent(clean)
-    assert hidden.mu_train.shape == (400, steganography.LATENT_WIDTH) and hidden.z_train is None
+    hidden = positive.hide_in_latent(clean)
+    assert hidden.mu_train.shape == (400, positive.LATENT_WIDTH) and hidden.z_train is None
     for person in range(PEOPLE):
         values = hidden.mu_train[hidden.id_train == person]
         assert np.abs(values.mean(axis=0)).max() < 0.6 and values.var() == pytest.approx(1, abs=0.3)
