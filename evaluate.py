@@ -41,7 +41,7 @@ def main():
 
 
 def evaluate(arguments):
-    from vgan_tf.evaluation.judging import evaluate_external, evaluate_run, summary
+    from vgan_tf.evaluation.audits import evaluate_external, evaluate_run, summary
 
     kind = "cheapest attacker of each kind" if arguments.quick else "all attackers"
     print(f"auditing {arguments.run or ' '.join(arguments.external)}: {kind}, seeds={arguments.seeds}")

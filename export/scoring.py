@@ -7,7 +7,7 @@ import numpy as np
 from vgan_tf.audit import attackers
 from vgan_tf.audit.dump import PARTS
 from vgan_tf.audit.statistics import accuracy_figure, chance, paired_difference
-from vgan_tf.evaluation.judging import make_dump
+from vgan_tf.evaluation.dumps import make_dump
 from vgan_tf.images import to_float
 from vgan_tf.protection import DeviceModel
 from vgan_tf.targets import target_codes

@@ -3,7 +3,7 @@
 import pytest
 from helpers import run_script
 
-from vgan_tf.evaluation import judging
+from vgan_tf.evaluation import audits
 
 
 @pytest.mark.parametrize(
@@ -34,9 +34,9 @@ def test_flags_reach_the_audit_and_its_table_is_printed(tmp_path, monkeypatch, c
         calls.append((paths, out, options))
         return {}, tmp_path
 
-    monkeypatch.setattr(judging, "evaluate_run", evaluate_run)
-    monkeypatch.setattr(judging, "evaluate_external", evaluate_external)
-    monkeypatch.setattr(judging, "summary", lambda result: "identity 20 %")
+    monkeypatch.setattr(audits, "evaluate_run", evaluate_run)
+    monkeypatch.setattr(audits, "evaluate_external", evaluate_external)
+    monkeypatch.setattr(audits, "summary", lambda result: "identity 20 %")
     assert run_script("evaluate.py", "run", "--quick", "--release", "noise:1", "--dump", "dump.npz") == 0
     table = f"identity 20 %\nreport: {tmp_path / 'report.html'}\n"
     printed = capsys.readouterr().out

@@ -17,7 +17,7 @@ def test_reading_crops_the_centre_scales_and_turns_upright(tmp_path):
     picture[:, 32:160] = (200, 100, 50)
     picture[:64, 32:160] = (10, 20, 30)
     Image.fromarray(picture).save(tmp_path / "wide.png")
-    image = read_image(tmp_path / "wide.png")
+    image = read_image(tmp_path / "wide.png", 64)
     assert image.shape == (64, 64, 3) and image.dtype == np.uint8
     assert (abs(image[:28, 4:60] - np.float32([10, 20, 30])) <= 1).all()
     assert (abs(image[36:, 4:60] - np.float32([200, 100, 50])) <= 1).all()
@@ -25,7 +25,7 @@ def test_reading_crops_the_centre_scales_and_turns_upright(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 3  # Upside down.
     Image.fromarray(picture).save(tmp_path / "turned.png", exif=exif)
-    np.testing.assert_array_equal(read_image(tmp_path / "turned.png"), image[::-1])
+    np.testing.assert_array_equal(read_image(tmp_path / "turned.png", 64), image[::-1])
 
 
 @pytest.mark.parametrize("mode", ["L", "LA", "RGBA", "P", "1", "CMYK", "I;16"])
@@ -38,7 +38,7 @@ def test_every_kind_of_picture_becomes_rgb(tmp_path, mode):
         picture = Image.fromarray(grey).convert("RGB" if mode == "CMYK" else mode)
     path = tmp_path / ("picture.tif" if mode == "CMYK" else "picture.png")
     (picture.convert("CMYK") if mode == "CMYK" else picture).save(path)
-    image = read_image(path)
+    image = read_image(path, 64)
     assert image.shape == (64, 64, 3) and image.dtype == np.uint8
     white = 127 if mode == "I;16" else 255
     assert (image[:, :32] == 0).all() and (abs(image[:, 32:].astype(int) - white) <= 1).all()
@@ -52,7 +52,7 @@ def test_what_is_no_picture_is_refused_with_its_path(tmp_path):
     text.write_text("no picture")
     for path in (cut, text, tmp_path, tmp_path / "missing.png"):
         with pytest.raises(InputError, match=path.name):
-            read_image(path)
+            read_image(path, 64)
 
 
 def test_no_metadata_survives_reading_and_writing(tmp_path):
@@ -65,7 +65,7 @@ def test_no_metadata_survives_reading_and_writing(tmp_path):
     Image.new("RGB", (64, 64), (90, 120, 60)).save(photo, exif=exif, comment=b"taken at home", icc_profile=b"profile")
     assert b"taken at home" in photo.read_bytes() and Image.open(photo).getexif().get_ifd(0x8825)
     for name in ("out.png", "out.jpg"):
-        write_image(tmp_path / name, read_image(photo))
+        write_image(tmp_path / name, read_image(photo, 64))
         with Image.open(tmp_path / name) as written:
             assert not dict(written.getexif())
             assert not set(written.info) & {"exif", "comment", "icc_profile", "XML:com.adobe.xmp", "photoshop"}

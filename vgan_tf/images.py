@@ -11,10 +11,8 @@ from PIL import Image, ImageOps
 from vgan_tf.errors import InputError
 from vgan_tf.files import replacing
 
-IMAGE_SIZE = 64
 
-
-def read_image(path, size=IMAGE_SIZE):
+def read_image(path, size):
     """Read a picture, turn it upright, cut out its central square and scale it.
 
     Args:
@@ -43,7 +41,7 @@ def open_upright(path):
         raise InputError(f"{path}: not a readable image ({error}); replace or remove it") from None
 
 
-def square(picture, size=IMAGE_SIZE):
+def square(picture, size):
     """Return the central square of a PIL picture, scaled: uint8 `(size, size, 3)`, RGB."""
     picture = to_eight_bits(picture).convert("RGB")
     if picture.size != (size, size):

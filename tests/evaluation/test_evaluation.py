@@ -11,7 +11,7 @@ from vgan_tf import PPRLVGAN
 from vgan_tf.audit import Dump
 from vgan_tf.data import partition
 from vgan_tf.errors import InputError
-from vgan_tf.evaluation import judging as evaluation
+from vgan_tf.evaluation import audits, dumps
 from vgan_tf.ondevice import open_export
 from vgan_tf.protection import DeviceModel
 
@@ -22,7 +22,7 @@ def names_of(images):
 
 @pytest.fixture(scope="module")
 def dump(trained_model, faces):
-    return evaluation.make_dump(trained_model, faces)
+    return dumps.make_dump(trained_model, faces)
 
 
 def test_a_dump_has_the_arrays_of_the_interface(dump, trained_model, tmp_path):
@@ -55,7 +55,7 @@ def test_the_test_part_is_the_runs_own_and_trained_nothing(dump, trained_model, 
 
 
 def test_target_policies(trained_model, faces):
-    draw = lambda policy, seed=0: evaluation.draw_targets(trained_model, faces, policy, seed)  # noqa: E731
+    draw = lambda policy, seed=0: dumps.draw_targets(trained_model, faces, policy, seed)  # noqa: E731
     uniform, excluding = draw("uniform"), draw("exclude-true")
     assert (np.bincount(uniform) > 45).all() and (uniform == faces.identity).any()
     assert not (excluding == faces.identity).any() and (np.bincount(excluding) > 45).all()
@@ -65,12 +65,12 @@ def test_target_policies(trained_model, faces):
     for policy in ("fixed:nobody", "random"):
         with pytest.raises(InputError):
             draw(policy)
-    assert evaluation.make_dump(trained_model, faces, "exclude-true").target_policy == "exclude-true"
+    assert dumps.make_dump(trained_model, faces, "exclude-true").target_policy == "exclude-true"
 
 
 def test_a_dump_holds_what_protecting_and_encoding_give(trained_model, faces):
     for model in (trained_model, DeviceModel.of_keras(trained_model), DeviceModel.of_keras(trained_model, 2.0)):
-        dump = evaluation.make_dump(model, faces)
+        dump = dumps.make_dump(model, faces)
         for part, seed in (("train", model.config.seed + 1), ("test", model.config.seed + 2)):
             images, targets = getattr(dump, f"x_{part}"), getattr(dump, f"c_{part}")
             np.testing.assert_array_equal(getattr(dump, f"p_{part}"), model.protect(images, targets, seed=seed))
@@ -85,7 +85,7 @@ def test_a_split_by_subject_audits_people_never_trained_on():
     faces = noise_faces(identities=6, per_cell=3)
     train, _, test = partition(faces, config)
     model = PPRLVGAN(config, train.identities, train.expressions)
-    dump = evaluation.make_dump(model, faces)
+    dump = dumps.make_dump(model, faces)
     assert dump.identities == test.identities and set(dump.identities).isdisjoint(model.identities)
     assert names_of(dump.x_train) | names_of(dump.x_test) == names_of(test.images)
     assert names_of(dump.x_train).isdisjoint(names_of(dump.x_test))
@@ -93,14 +93,14 @@ def test_a_split_by_subject_audits_people_never_trained_on():
     assert dump.targets == model.identities and set(dump.c_train) == set(range(4))
     assert names_of(dump.references.x) == names_of(faces.images) - names_of(test.images)
     np.testing.assert_array_equal(dump.references.id[: len(train)], train.identity)
-    fewer = evaluation.make_dump(model, faces, most_images=12)
+    fewer = dumps.make_dump(model, faces, most_images=12)
     assert len(fewer.x_train) == len(fewer.x_test) == len(fewer.references.x) == 12
     assert names_of(fewer.references.x) < names_of(dump.references.x)
 
 
 def test_people_that_the_model_does_not_know_are_no_targets():
     strangers = dataclasses.replace(noise_faces(per_cell=3), identities=("x", "y", "z"))
-    dump = evaluation.make_dump(make_model(tiny_config()), strangers, "exclude-true")
+    dump = dumps.make_dump(make_model(tiny_config()), strangers, "exclude-true")
     assert dump.identities == ("x", "y", "z") and dump.references is None and not dump.people_are_targets
     assert dump.target_policy == "uniform" and not dump.trained_train.any()
 
@@ -108,7 +108,7 @@ def test_people_that_the_model_does_not_know_are_no_targets():
 def test_expressions_that_the_model_does_not_know_are_refused():
     faces = dataclasses.replace(noise_faces(), expressions=tuple("abcdefg"))
     with pytest.raises(InputError, match="expressions"):
-        evaluation.make_dump(make_model(tiny_config()), faces)
+        dumps.make_dump(make_model(tiny_config()), faces)
 
 
 def test_a_run_is_audited_on_its_own_data_with_its_dump_and_pictures(trained_folder, tmp_path, monkeypatch):
@@ -118,9 +118,9 @@ def test_a_run_is_audited_on_its_own_data_with_its_dump_and_pictures(trained_fol
         audited.update(dump=dump, out=out, options=options)
         return {}
 
-    monkeypatch.setattr(evaluation, "audit", audit)
-    monkeypatch.setattr(evaluation, "summary", lambda result: "the table")
-    result, out = evaluation.evaluate_run(
+    monkeypatch.setattr(audits, "audit", audit)
+    monkeypatch.setattr(audits, "summary", lambda result: "the table")
+    result, out = audits.evaluate_run(
         trained_folder, out=tmp_path / "out", dump_path=tmp_path / "dump.npz", target_policy="fixed:ada", quick=True
     )
     assert result == {} and out == audited["out"] == tmp_path / "out" and audited["options"]["quick"] is True
@@ -129,16 +129,16 @@ def test_a_run_is_audited_on_its_own_data_with_its_dump_and_pictures(trained_fol
     assert written.target_policy == "fixed:ada" and not written.c_test.any()
     assert (out / "summary.txt").read_text(encoding="utf-8") == "the table\n"
     assert len(list((out / "inputs").glob("*.png"))) == 7
-    evaluation.evaluate_run(trained_folder, out=tmp_path / "two", release="prototypes:2")
+    audits.evaluate_run(trained_folder, out=tmp_path / "two", release="prototypes:2")
     assert 1 < len(np.unique(audited["dump"].mu_train, axis=0)) <= 14
-    evaluation.evaluate_run(trained_folder, out=tmp_path / "three", release="noise:2")
+    audits.evaluate_run(trained_folder, out=tmp_path / "three", release="noise:2")
     assert audited["dump"].mu_test is None and audited["dump"].z_test is not None
-    assert evaluation.results_folder("run", release="prototypes:2").name == "evaluation_prototypes_2"
+    assert audits.results_folder("run", release="prototypes:2").name == "evaluation_prototypes_2"
     with pytest.raises(InputError, match="--release with --on-device"):
-        evaluation.evaluate_run(trained_folder, on_device=tmp_path, release="prototypes:1")
+        audits.evaluate_run(trained_folder, on_device=tmp_path, release="prototypes:1")
     with pytest.raises(InputError, match="not the data"):
-        monkeypatch.setattr(evaluation, "load_faces", lambda source, size: noise_faces())
-        evaluation.evaluate_run(trained_folder, out=tmp_path / "out")
+        monkeypatch.setattr(audits, "load_faces", lambda source, size: noise_faces())
+        audits.evaluate_run(trained_folder, out=tmp_path / "out")
 
 
 def test_two_folders_are_paired_by_name():
@@ -147,7 +147,7 @@ def test_two_folders_are_paired_by_name():
     order = np.random.default_rng(0).permutation(count)
     paths = tuple(path.replace(".png", ".jpg") for path in originals.paths)
     protected = dataclasses.replace(originals, images=255 - originals.images, paths=paths).subset(order)
-    dump = evaluation.pair_dump(originals, protected)
+    dump = dumps.pair_dump(originals, protected)
     assert len(dump.x_train) + len(dump.x_test) == count and dump.mu_test is None and dump.c_test is None
     np.testing.assert_array_equal(dump.p_train, 255 - dump.x_train)
     np.testing.assert_array_equal(dump.p_test, 255 - dump.x_test)
@@ -155,15 +155,15 @@ def test_two_folders_are_paired_by_name():
 
     missing = protected.paths[5].removesuffix(".jpg")
     with pytest.raises(InputError, match=f"1 originals have no protected version, first: {missing}"):
-        evaluation.pair_dump(originals, protected.subset(np.arange(count) != 5))
+        dumps.pair_dump(originals, protected.subset(np.arange(count) != 5))
     with pytest.raises(InputError, match="3 paths"):
-        evaluation.evaluate_external(["a", "b", "c"], "out")
+        audits.evaluate_external(["a", "b", "c"], "out")
 
 
 def test_on_the_device_the_arrays_come_from_the_files(trained_folder, exported, tmp_path, monkeypatch):
     audited = {}
-    monkeypatch.setattr(evaluation, "audit", lambda dump, out, **options: audited.update(dump=dump) or {})
-    _, out = evaluation.evaluate_run(trained_folder, on_device=exported[0])
+    monkeypatch.setattr(audits, "audit", lambda dump, out, **options: audited.update(dump=dump) or {})
+    _, out = audits.evaluate_run(trained_folder, on_device=exported[0])
     dump, export = audited["dump"], open_export(exported[0])
     assert out == trained_folder / "evaluation_on_device"
     codes = np.eye(3, dtype=np.float32)[dump.c_test]
@@ -176,4 +176,4 @@ def test_on_the_device_the_arrays_come_from_the_files(trained_folder, exported, 
     other = shutil.copytree(trained_folder, tmp_path / "other")
     (other / "model.weights.h5").write_bytes(b"another training")
     with pytest.raises(InputError, match="not exported from .*other"):
-        evaluation.evaluate_run(other, on_device=exported[0])
+        audits.evaluate_run(other, on_device=exported[0])

@@ -22,7 +22,8 @@ from vgan_tf.comparison.plot import frontier_svg
 from vgan_tf.comparison.table import markdown_table, point, write_table
 from vgan_tf.data import load_faces
 from vgan_tf.errors import InputError
-from vgan_tf.evaluation.judging import drawn_companions, make_dump, results_folder
+from vgan_tf.evaluation.audits import results_folder
+from vgan_tf.evaluation.dumps import drawn_companions, make_dump
 from vgan_tf.files import write_json, write_text
 from vgan_tf.protection import parse_release, with_release
 from vgan_tf.run import load_run, open_run

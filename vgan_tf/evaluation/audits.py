@@ -1,0 +1,163 @@
+"""Audits of a run, of its exported files, and of anyone's anonymizer."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from vgan_tf.audit import Dump, audit
+from vgan_tf.audit.report import headline
+from vgan_tf.data import load_faces
+from vgan_tf.data.readers.layouts import list_images
+from vgan_tf.errors import InputError
+from vgan_tf.evaluation.dumps import drawn_companions, make_dump, pair_dump
+from vgan_tf.files import write_text
+from vgan_tf.images import write_image
+from vgan_tf.protection import DeviceModel, parse_release, with_release
+from vgan_tf.run import load_run, open_run
+
+GALLERY_IMAGES = 8
+GALLERY_TARGETS = 8
+EXTERNAL_SIZES = (128, 64, 32)  # of pictures in folders: the largest that they fill
+
+
+def evaluate_run(
+    folder,
+    data=None,
+    out=None,
+    dump_path=None,
+    target_policy="uniform",
+    on_device=None,
+    fresh=None,
+    strangers=None,
+    release=None,
+    **options,
+):
+    """Audit a run on the test part of its data.
+
+    Args:
+        folder: run folder.
+        data: SOURCE to use instead of the run's own; the run's split settings apply to it.
+        out: folder for the results; `folder/evaluation` without it.
+        dump_path: also write the audited arrays there (.npz).
+        target_policy: "uniform", "exclude-true" or "fixed:NAME": how target identities are chosen.
+        on_device: export folder whose files are audited in place of the Keras model.
+        fresh: SOURCE of further images of the same people; strangers: SOURCE of other people. Without them the attacks
+            that need such images are left out, but for drawn faces, of which more are drawn.
+        release: what leaves the device, as text for `protection.parse_release`; None as the run is configured. Not
+            together with `on_device`, whose files release what they were exported with.
+        options: passed to `vgan_tf.audit.audit` (seeds, quick, progress).
+
+    Returns:
+        (dict as in evaluation.json, Path of the results).
+
+    Raises:
+        InputError: no such run or data, or labels that the model does not know.
+    """
+    run = open_run(folder)
+    if on_device and release:
+        raise InputError("--release with --on-device: the files release what they were exported with; leave one out")
+    model = DeviceModel.of_files(run, on_device) if on_device else load_run(folder)
+    faces = load_faces(data or run.config.data, run.config.image_size)
+    trained_on_these = faces.fingerprint() == run.fingerprint
+    if data is None and not trained_on_these:
+        raise InputError(f"{run.config.data}: not the data that {folder} was trained on; name the data with --data")
+    if release:
+        trained_on = faces if trained_on_these else load_faces(run.config.data, run.config.image_size)
+        model = with_release(model, release, trained_on)
+    out = Path(out) if out else results_folder(folder, on_device, release)
+    drawn = drawn_companions(run.config) if data is None else (None, None)
+    fresh, strangers = (
+        load_faces(given, run.config.image_size) if given else more
+        for given, more in zip((fresh, strangers), drawn, strict=True)
+    )
+    dump = make_dump(model, faces, target_policy, fresh=fresh, strangers=strangers)
+    if not trained_on_these:
+        dump = dataclasses.replace(dump, trained_train=None)
+    if dump_path:
+        dump.save(dump_path)
+    if release and parse_release(release).kind == "noise":
+        dump = dump.without("mu")  # Attackers get the latent with its noise; the mean stays on the device.
+    inputs = _one_of_each_expression(dump)
+    for index in inputs:
+        name = f"{dump.identities[dump.id_test[index]]}_{dump.expressions[dump.ep_test[index]]}.png"
+        write_image(out / "inputs" / name, dump.x_test[index])
+    shown = model.identities[:GALLERY_TARGETS]
+    gallery = np.stack([dump.x_test[inputs], *(model.protect(dump.x_test[inputs], name, seed=0) for name in shown)])
+    result = audit(dump, out, pictures={"gallery": gallery, "gallery_targets": shown}, **options)
+    write_text(out / "summary.txt", summary(result) + "\n")
+    return result, out
+
+
+def results_folder(run_folder, on_device=None, release=None):
+    """Where the results of a run go that names no other folder."""
+    if release:
+        return Path(run_folder) / f"evaluation_{str(parse_release(release)).replace(':', '_')}"
+    return Path(run_folder) / ("evaluation_on_device" if on_device else "evaluation")
+
+
+def evaluate_external(sources, out, **options):
+    """Audit any anonymizer: a dump, or a folder of originals and one of their protected versions.
+
+    Args:
+        sources: one path of a dump, or two SOURCEs whose images match by path.
+        out: folder for the results.
+        options: passed to `vgan_tf.audit.audit`.
+
+    Returns:
+        (dict as in evaluation.json, Path of the results).
+    """
+    if len(sources) == 1:
+        dump = Dump.load(sources[0])
+    elif len(sources) == 2:
+        size = _size_of(sources[1])
+        dump = pair_dump(*(load_faces(source, size) for source in sources))
+    else:
+        raise InputError(f"--external takes a dump, or originals and protected images; {len(sources)} paths were given")
+    shown = _one_of_each_expression(dump)
+    pictures = {"gallery": np.stack([dump.x_test[shown], dump.p_test[shown]])}
+    result = audit(dump, Path(out), pictures=pictures, **options)
+    write_text(Path(out) / "summary.txt", summary(result) + "\n")
+    return result, Path(out)
+
+
+def _size_of(source):
+    """The side at which pictures of a folder are read: by the first of them. For other sources the middle one."""
+    if not Path(source).is_dir():
+        return EXTERNAL_SIZES[1]
+    with Image.open(Path(source) / list_images(source)[0][0]) as picture:
+        return next((size for size in EXTERNAL_SIZES if size <= min(picture.size)), EXTERNAL_SIZES[-1])
+
+
+def _one_of_each_expression(dump):
+    """Indices of up to GALLERY_IMAGES test images: one of each expression, of different people where possible."""
+    chosen = []
+    for expression in range(len(dump.expressions)):
+        candidates = np.flatnonzero(dump.ep_test == expression)
+        if len(candidates):
+            people = [int(dump.id_test[i]) for i in chosen]
+            chosen.append(min(candidates, key=lambda i: (people.count(int(dump.id_test[i])), i)))
+    return np.array(chosen[:GALLERY_IMAGES])
+
+
+def summary(result):
+    """The figures that matter as a few lines of text."""
+    rows = []
+    for number, name in (("I", "scenario_1"), ("II", "scenario_2"), ("III", "scenario_3")):
+        if result["privacy"].get(name):
+            strongest = result["privacy"][name]["strongest"]
+            rows.append((f"identity named, scenario {number} ({strongest['attacker']})", strongest))
+    for label, name in (
+        ("target identity reached", "target_success"),
+        ("expression, originals", "original_to_original"),
+        ("expression, protected; trained on originals", "original_to_protected"),
+        ("expression, protected; trained on protected", "protected_to_protected"),
+    ):
+        if result["utility"].get(name):
+            rows.append((label, result["utility"][name]))
+    lines = [headline(result), f"  {'chance of naming the right person':<58} {result['chance']:6.1%}"]
+    for label, figure in rows:
+        low, high = figure["interval"]
+        lines.append(f"  {label:<58} {figure['accuracy']:6.1%}  [{low:.1%}, {high:.1%}]")
+    return "\n".join(lines)
