@@ -63,7 +63,7 @@ def measurements(monkeypatch):
         return evaluation(latent=dump.mu_test if dump.mu_test is None else 0.5)["utility"], {}
 
     monkeypatch.setattr(frontier.reidentification, "identity_attacks", identity_attacks)
-    monkeypatch.setattr(frontier.utility, "utility_figures", utility_figures)
+    monkeypatch.setattr(frontier, "utility_figures", utility_figures)
     return seen
 
 

@@ -163,6 +163,7 @@ def test_two_folders_are_paired_by_name():
 def test_on_the_device_the_arrays_come_from_the_files(trained_folder, exported, tmp_path, monkeypatch):
     audited = {}
     monkeypatch.setattr(audits, "audit", lambda dump, out, **options: audited.update(dump=dump) or {})
+    monkeypatch.setattr(audits, "summary", lambda result: "the table")
     _, out = audits.evaluate_run(trained_folder, on_device=exported[0])
     dump, export = audited["dump"], open_export(exported[0])
     assert out == trained_folder / "evaluation_on_device"
