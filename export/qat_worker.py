@@ -4,8 +4,8 @@ tensorflow-model-optimization switches the whole process to tf_keras, so this sc
 reads what `quantization_aware.convert_qat` wrote to FOLDER, and writes `model.tflite` there. It ends with its stdin.
 """
 
+import json
 import os
-import pickle
 import shutil
 import sys
 import threading
@@ -260,8 +260,12 @@ def convert(task, student, folder):
 
 
 def main(folder):
-    """Read FOLDER/task.pickle, train, write FOLDER/model.tflite."""
-    task = pickle.loads((folder / "task.pickle").read_bytes())
+    """Read FOLDER/task.json and arrays.npz, train, write FOLDER/model.tflite."""
+    task = json.loads((folder / "task.json").read_text(encoding="utf-8"))
+    with np.load(folder / "arrays.npz", allow_pickle=False) as arrays:
+        task["examples"] = {name: arrays[f"example/{name}"] for name in task["inputs"]}
+        for layer in task["layers"]:
+            layer["weights"] = [arrays[f"{layer['name']}/{number}"] for number in range(layer["weights"])]
     tf_keras.utils.set_random_seed(task["seed"])
     tf.config.experimental.enable_op_determinism()
     clone = build_clone(task)

@@ -1,6 +1,6 @@
 """Quantization-aware training: a part as an 8-bit file that was trained to be one."""
 
-import pickle
+import json
 import subprocess
 import sys
 import tempfile
@@ -41,16 +41,14 @@ def convert_qat(part, examples, steps=100, seed=0):
         if name not in examples or examples[name].shape[1:] != shape or not len(examples[name]):
             given = examples[name].shape if name in examples else "none"
             raise InputError(f"examples of {name}: {given}; expected (n, {', '.join(map(str, shape))})")
-    task = {
-        **flat._asdict(),
-        "layers": [layer._asdict() for layer in flat.layers],
-        "examples": {name: np.asarray(examples[name], np.float32) for name in flat.inputs},
-        "steps": steps,
-        "seed": seed,
-    }
+    layers = [{**layer._asdict(), "weights": len(layer.weights)} for layer in flat.layers]
+    task = {**flat._asdict(), "layers": layers, "steps": steps, "seed": seed}
+    arrays = {f"example/{name}": np.asarray(examples[name], np.float32) for name in flat.inputs}
+    arrays |= {f"{layer.name}/{number}": w for layer in flat.layers for number, w in enumerate(layer.weights)}
     with tempfile.TemporaryDirectory(prefix="qat-") as temporary:
         folder = Path(temporary)
-        (folder / "task.pickle").write_bytes(pickle.dumps(task))
+        (folder / "task.json").write_text(json.dumps(task), encoding="utf-8")
+        np.savez(folder / "arrays.npz", **arrays)
         _run_worker(folder, part.name)
         return (folder / "model.tflite").read_bytes()
 

@@ -1,11 +1,12 @@
 """What an unfinished audit has found, kept on disk, so that an interrupted one goes on where it stopped."""
 
+import dataclasses
+import hashlib
 import json
 import shutil
 import zipfile
 from pathlib import Path
 
-import joblib
 import numpy as np
 
 from vgan_tf.files import replacing, write_json
@@ -25,8 +26,11 @@ class Notebook:
 
     def __init__(self, folder, dump, settings, progress):
         self.folder, self.progress = Path(folder), progress
-        code = [path.read_bytes() for path in sorted(Path(__file__).parent.rglob("*.py"))]
-        self.key = joblib.hash((code, settings, dump))
+        digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
+        for path in sorted(Path(__file__).parent.rglob("*.py")):
+            digest.update(path.read_bytes())
+        _update(digest, dump)
+        self.key = digest.hexdigest()
 
     def part(self, name, compute):
         """The result of the step `name`: found, or computed and kept.
@@ -52,3 +56,15 @@ class Notebook:
     def close(self):
         """The audit is finished: forget its steps."""
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _update(digest, record):
+    for field in dataclasses.fields(record):
+        value = getattr(record, field.name)
+        digest.update(field.name.encode())
+        if dataclasses.is_dataclass(value):
+            _update(digest, value)
+        elif isinstance(value, np.ndarray):
+            digest.update(repr((value.shape, value.dtype.str)).encode() + np.ascontiguousarray(value).tobytes())
+        else:
+            digest.update(repr(value).encode())
