@@ -108,6 +108,13 @@ def test_intervals_of_linking_are_wider_where_images_of_a_clip_are_alike():
     assert np.ptp(together["interval"]) > 1.3 * np.ptp(alone["interval"])
 
 
+def test_replicates_without_any_pair_of_one_person_do_not_count():
+    # Of two images a person, every fourth replicate draws one image of each twice, and so has no such pair.
+    pairs = make_pairs(embeddings.People(None, np.array([0, 0, 1, 1]), np.zeros(4, int), None), None, 0)
+    vectors = embeddings.unit(np.random.default_rng(0).normal(size=(4, 3)))
+    assert np.isfinite(pair_figure(vectors, pairs, 0, 60)["interval"]).all()
+
+
 def test_many_people_are_resampled_themselves():
     people = np.repeat(np.arange(30), 4)
     pairs = make_pairs(embeddings.People(None, people, np.zeros(120, int), None), None, 0)

@@ -64,7 +64,8 @@ def pair_figure(embedded, pairs, seed, replicates):
     scores = np.einsum("ij,ij->i", vectors[pairs.first], vectors[pairs.second])
     ranking = Ranking(scores, pairs.same)
     curve = ranking.curve(_matched(pairs, np.ones(len(scores))))
-    areas = [area(ranking.curve(_matched(pairs, weights))) for weights in _resampled(pairs, seed, replicates)]
+    resampled = (_matched(pairs, weights) for weights in _resampled(pairs, seed, replicates))
+    areas = [area(ranking.curve(weights)) for weights in resampled if weights.any()]
     strangers = int((~pairs.same).sum())
     figure = {
         "auc": area(curve),
@@ -78,8 +79,8 @@ def pair_figure(embedded, pairs, seed, replicates):
     }
     if pairs.same_target is not None:
         for name, chosen in (("across_targets", ~pairs.same_target), ("same_target", pairs.same_target)):
-            if len(np.unique(pairs.same[chosen])) == 2:
-                weights = _matched(pairs, chosen.astype(float))
+            weights = _matched(pairs, chosen.astype(float))
+            if weights.any():
                 figure[f"auc_{name}"] = area(ranking.curve(weights))
     first, second, same = pairs.across
     different = len(np.unique(same)) == 2
