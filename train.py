@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import textwrap
 
 from vgan_tf.commands import run_command
 
@@ -54,7 +55,8 @@ def train(arguments):
         changes = {key: value for key, value in flags.items() if value is not None}
         config = preset(arguments.preset or "edge").replace(**{**changes, **parse_assignments(arguments.set)})
         run, faces = training.plan(config, arguments.out, arguments.steps)
-    print(json.dumps(run.config.to_dict()))
+    settings = ", ".join(f"{name}={json.dumps(value)}" for name, value in run.config.to_dict().items())
+    print(textwrap.fill(settings, 100, break_long_words=False))
     print(f"{len(faces)} images, {len(run.identities)} target identities, {len(run.expressions)} expressions")
     for line in faces.skipped:
         print(f"skipped: {line}")
