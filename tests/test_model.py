@@ -103,6 +103,21 @@ def test_further_images_are_encoded_and_no_more(monkeypatch):
     assert logs["discriminator_loss"] == again["discriminator_loss"] and logs["kl"] == again["kl"]
 
 
+def test_outputs_are_compared_with_their_counterparts_for_every_target():
+    quiet = {name: 0.0 for name in vars(tiny_config()) if name.endswith("_weight")}
+    model = make_model(tiny_config(**{**quiet, "counterpart_weight": 2.0}))
+    images, labels = noise_batch()
+    labels["target"] = (labels["identity"] + 1) % 3
+    protected = model.synthesize(images, labels, seed=0, training=False).protected
+    losses = {}
+    for name, counterpart in {"equal": protected, "off by a half": protected - 0.5, "absent": None}.items():
+        batch = labels if counterpart is None else {**labels, "counterpart": counterpart}
+        logs = model.evaluate(tf.data.Dataset.from_tensors((images, batch)), return_dict=True, verbose=0)
+        losses[name] = logs["generator_loss"], logs["counterpart"]
+    assert losses["equal"] == pytest.approx((0.0, 0.0), abs=1e-6) and losses["absent"] == (0.0, 0.0)
+    assert losses["off by a half"] == pytest.approx((1.0, 0.5), rel=1e-5)
+
+
 def test_the_penalty_on_the_identity_compares_people_within_one_expression():
     model = make_model(tiny_config())
     images, labels = noise_batch(6)
