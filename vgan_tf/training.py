@@ -231,6 +231,7 @@ class Progress(keras.callbacks.Callback):
             disable=not sys.stdout.isatty(),
             file=sys.stdout,
             dynamic_ncols=True,
+            bar_format="{bar:10} {n_fmt}/{total_fmt} [{remaining} left, {rate_fmt}{postfix}]",
         )
 
     def on_epoch_begin(self, epoch, logs=None):
