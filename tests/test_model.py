@@ -116,6 +116,8 @@ def test_outputs_are_compared_with_their_counterparts_for_every_target():
         losses[name] = logs["generator_loss"], logs["counterpart"]
     assert losses["equal"] == pytest.approx((0.0, 0.0), abs=1e-6) and losses["absent"] == (0.0, 0.0)
     assert losses["off by a half"] == pytest.approx((1.0, 0.5), rel=1e-5)
+    with pytest.raises(InputError, match="no 'target'"):
+        model.test_step((images, {name: labels[name] for name in ("identity", "expression")} | {"counterpart": images}))
 
 
 def test_the_penalty_on_the_identity_compares_people_within_one_expression():

@@ -207,6 +207,8 @@ class PPRLVGAN(keras.Model, Protection):
         """Images and labels of a batch, with target identities drawn where the batch brings none."""
         images, labels = data
         if "target" not in labels:
+            if "counterpart" in labels:
+                raise InputError("the batch has 'counterpart' but no 'target'; add the target identities that it shows")
             labels = {**labels, "target": self.draw_targets(labels["identity"], seed)}
         return images, labels
 
