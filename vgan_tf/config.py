@@ -297,7 +297,8 @@ def demo():
     """`edge`, sized for `make demo`.
 
     `make demo`, on drawn faces (630 test images): expression 85.4 % by a classifier trained on originals, target
-    identity 100 %; identity 15.7 % in scenario I, 20.2 % in II, 17.8 % in III; chance is 16.7 %. See docs/results/demo.md.
+    identity 100 %; identity 15.7 % in scenario I, 20.2 % in II, 17.8 % in III; chance is 16.7 %.
+    See docs/results/demo.md.
     """
     data = "avatars:identities=6,images=4200,seed=1"
     return edge().replace(preset="demo", data=data, dependence_images=96, epochs=26)
