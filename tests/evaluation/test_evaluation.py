@@ -6,12 +6,14 @@ import shutil
 import numpy as np
 import pytest
 from helpers import make_model, noise_faces, tiny_config
+from PIL import Image
 
 from vgan_tf import PPRLVGAN
 from vgan_tf.audit import Dump
 from vgan_tf.data import partition
 from vgan_tf.errors import InputError
 from vgan_tf.evaluation import audits, dumps
+from vgan_tf.images import write_image
 from vgan_tf.ondevice import open_export
 from vgan_tf.protection import DeviceModel
 
@@ -158,6 +160,21 @@ def test_two_folders_are_paired_by_name():
         dumps.pair_dump(originals, protected.subset(np.arange(count) != 5))
     with pytest.raises(InputError, match="3 paths"):
         audits.evaluate_external(["a", "b", "c"], "out")
+
+
+@pytest.mark.parametrize(("side", "size"), [(128, 128), (100, 64), (20, 32)])
+def test_folders_are_audited_at_the_size_of_their_pictures(side, size, tmp_path, monkeypatch):
+    audited = {}
+    monkeypatch.setattr(audits, "audit", lambda dump, out, **options: audited.update(dump=dump) or {})
+    monkeypatch.setattr(audits, "summary", lambda result: "the table")
+    faces = noise_faces(per_cell=3)
+    for folder in ("originals", "protected"):
+        for path, image in zip(faces.paths, faces.images, strict=True):
+            write_image(tmp_path / folder / path, np.asarray(Image.fromarray(image).resize((side, side))))
+    (tmp_path / "protected" / faces.paths[0]).write_bytes(b"no picture")
+    (tmp_path / "originals" / faces.paths[0]).unlink()
+    audits.evaluate_external([tmp_path / "originals", tmp_path / "protected"], tmp_path / "out")
+    assert audited["dump"].p_test.shape[1:] == (size, size, 3)
 
 
 def test_on_the_device_the_arrays_come_from_the_files(trained_folder, exported, tmp_path, monkeypatch):

@@ -1,6 +1,6 @@
 """Labelled faces: drawn or read from any source, splitting them, and feeding them to training.
 
-NumPy and Pillow only; `pipeline.py`, which builds tf.data, is imported by its own name.
+NumPy and Pillow only; `pipeline.py`, which needs Keras, is imported by its own name.
 """
 
 from vgan_tf.data.faces import FaceSet

@@ -4,7 +4,6 @@ import dataclasses
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from vgan_tf.audit import Dump, audit
 from vgan_tf.audit.report import headline
@@ -13,7 +12,7 @@ from vgan_tf.data.readers.layouts import list_images
 from vgan_tf.errors import InputError
 from vgan_tf.evaluation.dumps import drawn_companions, make_dump, pair_dump
 from vgan_tf.files import write_text
-from vgan_tf.images import write_image
+from vgan_tf.images import open_upright, write_image
 from vgan_tf.protection import DeviceModel, parse_release, with_release
 from vgan_tf.run import load_run, open_run
 
@@ -123,11 +122,15 @@ def evaluate_external(sources, out, **options):
 
 
 def _size_of(source):
-    """The side at which pictures of a folder are read: by the first of them. For other sources the middle one."""
-    if not Path(source).is_dir():
-        return EXTERNAL_SIZES[1]
-    with Image.open(Path(source) / list_images(source)[0][0]) as picture:
-        return next((size for size in EXTERNAL_SIZES if size <= min(picture.size)), EXTERNAL_SIZES[-1])
+    """The side at which a folder's pictures are read: by the first readable one. Other sources: the middle one."""
+    if Path(source).is_dir():
+        for path in list_images(source)[0]:
+            try:
+                shorter = min(open_upright(Path(source) / path).size)
+            except InputError:
+                continue  # Reading the folder reports it.
+            return next((size for size in EXTERNAL_SIZES if size <= shorter), EXTERNAL_SIZES[-1])
+    return EXTERNAL_SIZES[1]
 
 
 def _one_of_each_expression(dump):
