@@ -49,8 +49,8 @@ class Trial:
         }
         self.reference = {part: self._figures(predictions) for part, predictions in self.in_keras.items()}
         self.chance = {
-            "identity": chance(dump.id_test, len(dump.identities)),
-            "expression": chance(dump.ep_test, len(dump.expressions)),
+            "identity": chance(dump.test.id, len(dump.identities)),
+            "expression": chance(dump.test.ep, len(dump.expressions)),
         }
 
     def score(self, part, file):
@@ -90,13 +90,13 @@ class Trial:
         for name, (truth, predicted, _) in predictions.items():
             right, right_in_keras = predicted == truth, self.in_keras[part][name][1] == truth
             pair = (right, right_in_keras) if "scenario" in name else (right_in_keras, right)
-            worse[name] = paired_difference(*pair, self.dump.clip_test)
+            worse[name] = paired_difference(*pair, self.dump.test.clip)
         return {**self._figures(predictions), "worse_than_keras": worse}
 
     def _figures(self, predictions):
         """Figures of {name: (labels, predicted labels, {"attacker": name} or nothing)}."""
         return {
-            name: {**attacker, **accuracy_figure(truth, predicted, self.dump.clip_test)}
+            name: {**attacker, **accuracy_figure(truth, predicted, self.dump.test.clip)}
             for name, (truth, predicted, attacker) in predictions.items()
         }
 
@@ -104,30 +104,30 @@ class Trial:
         return attackers.train(attackers.CNN, images, labels, classes, self.seed)
 
     def _anonymizer(self, dump):
-        predictions = {"expression_accuracy": (dump.ep_test, self.expression_of(dump.p_test), {})}
+        predictions = {"expression_accuracy": (dump.test.ep, self.expression_of(dump.test.p), {})}
         if self.target_of:
-            predictions["target_success"] = (dump.c_test, self.target_of(dump.p_test), {})
-        predictions["scenario_2"] = self._strongest(attackers.QUICK_IMAGE_ATTACKERS, dump, dump.p_train, dump.p_test)
+            predictions["target_success"] = (dump.test.c, self.target_of(dump.test.p), {})
+        predictions["scenario_2"] = self._strongest(attackers.QUICK_IMAGE_ATTACKERS, dump, dump.train.p, dump.test.p)
         return predictions
 
     def _encoder(self, dump):
-        return {"scenario_3": self._strongest(attackers.QUICK_LATENT_ATTACKERS, dump, dump.mu_train, dump.mu_test)}
+        return {"scenario_3": self._strongest(attackers.QUICK_LATENT_ATTACKERS, dump, dump.train.mu, dump.test.mu)}
 
     def _expression(self, probabilities):
         return {
-            name: (self.dump.ep_test, probabilities(images).argmax(axis=1), {})
-            for name, images in (("originals", self.dump.x_test), ("protected", self.dump.p_test))
+            name: (self.dump.test.ep, probabilities(images).argmax(axis=1), {})
+            for name, images in (("originals", self.dump.test.x), ("protected", self.dump.test.p))
         }
 
     def _strongest(self, kinds, dump, train, test):
         """Labels, predicted labels and name of the attacker with the highest test accuracy."""
         classes = len(dump.identities)
         predicted = {
-            kind.name: attackers.attack(kind, train, dump.id_train, test, classes, [self.seed], True)[0]
+            kind.name: attackers.attack(kind, train, dump.train.id, test, classes, [self.seed], True)[0]
             for kind in kinds
         }
-        name = max(predicted, key=lambda one: (predicted[one] == dump.id_test).mean())
-        return dump.id_test, predicted[name], {"attacker": name}
+        name = max(predicted, key=lambda one: (predicted[one] == dump.test.id).mean())
+        return dump.test.id, predicted[name], {"attacker": name}
 
 
 def failures(figures):

@@ -67,7 +67,7 @@ def small_dump(kind, train=360, test=180, others=180, size=SIZE):
         **arrays,
         **latent_samples,
         **extras,
-        trained_train=np.arange(train) // PEOPLE % 2 == 0,
+        trained=np.arange(train) // PEOPLE % 2 == 0,
         identities=names[:PEOPLE],
         expressions=("joy", "fear", "anger"),
         target_policy="uniform",
@@ -80,7 +80,7 @@ def of_people_held_out(dump):
     for part, rows in (("train", slice(half)), ("test", slice(half, None))):
         changes |= {f"{name}_{part}": getattr(people, name)[rows] for name in ("x", "p", "id", "ep", "c", "mu", "z")}
     changes |= {"references": dump.classifier_images, "targets": dump.identities, "identities": people.identities}
-    return dataclasses.replace(dump, **changes, fresh=None, strangers=None, trained_train=None)
+    return dataclasses.replace(dump, **changes, fresh=None, strangers=None, trained=None)
 
 
 def silent(line):

@@ -81,7 +81,7 @@ def test_an_anonymizer_that_does_nothing_leaks_in_every_attack(tmp_path):
 
 def test_a_rendering_of_target_and_expression_does_not_leak_and_is_reported(tmp_path):
     dump = make_dump("rendered")
-    pictures = {"gallery": np.stack([dump.x_test[:3], dump.p_test[:3]]), "gallery_targets": ["Bea"]}
+    pictures = {"gallery": np.stack([dump.test.x[:3], dump.test.p[:3]]), "gallery_targets": ["Bea"]}
     evaluation = audit(dump, tmp_path, quick=True, progress=silent, pictures=pictures)
     assert evaluation["verdict"] == "no leak found", evaluation["reason"]
     assert evaluation["controls"]["ok"]
@@ -181,7 +181,7 @@ def test_when_one_part_of_an_audit_fails_the_others_end(tmp_path, monkeypatch):
 
 def test_attackers_that_cannot_read_originals_fail_the_positive_control():
     dump = make_dump("same")
-    blind = {"medium CNN": [np.zeros(len(dump.id_test), np.int64)]}
+    blind = {"medium CNN": [np.zeros(len(dump.test.id), np.int64)]}
     assert not positive.positive_control(dump, blind, 0, quick=True, progress=silent)["ok"]
 
 
@@ -189,7 +189,7 @@ def test_dump_round_trip_keeps_what_is_there_and_leaves_out_what_is_not(tmp_path
     dump = make_dump("same", 24, 12)
     dump.save(tmp_path / "dump.npz")
     loaded = Dump.load(tmp_path / "dump.npz")
-    assert loaded.z_train is None and loaded.trained_train is None
+    assert loaded.train.z is None and loaded.trained is None
     assert (loaded.identities, loaded.target_policy) == (dump.identities, "uniform")
     for name in ("x_train", "p_test", "id_test", "mu_test", "intensity_train"):
         np.testing.assert_array_equal(getattr(loaded, name), getattr(dump, name))
@@ -207,15 +207,15 @@ def test_further_images_and_truth_come_through_a_file(tmp_path):
     assert loaded.strangers.identities == ("Eve", "Flo", "Gus", "Hal") and loaded.fresh.identities == dump.identities
     for name in ("x", "p", "id", "ep", "c", "mu"):
         np.testing.assert_array_equal(getattr(loaded.strangers, name), getattr(dump.strangers, name))
-    assert loaded.fresh.z is None and list(loaded.clip_test) == list(dump.clip_test)
+    assert loaded.fresh.z is None and list(loaded.test.clip) == list(dump.test.clip)
     assert loaded.targets == loaded.references.identities == dump.targets and loaded.references.id.max() == 4
-    assert list(loaded.c_test) == [4] * 12 and not loaded.people_are_targets
+    assert list(loaded.test.c) == [4] * 12 and not loaded.people_are_targets
 
 
 def test_a_dump_without_some_arrays_lacks_them_in_every_part():
     dump = of_people_held_out(small_dump("rendered", 24, 12, 24))
     bare = dump.without("c", "mu")
-    assert bare.c_train is bare.mu_test is None and bare.z_test is not None and bare.references.z is not None
+    assert bare.train.c is bare.test.mu is None and bare.test.z is not None and bare.references.z is not None
     assert bare.references.c is bare.references.mu is None and bare.strangers is None
 
 

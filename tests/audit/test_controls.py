@@ -32,7 +32,7 @@ def dump():
 
 
 def test_attackers_that_see_pass_and_blind_ones_fail(dump):
-    seeing, blind = {"CNN": [dump.id_test]}, {"CNN": [np.zeros(len(dump.id_test), np.int64)]}
+    seeing, blind = {"CNN": [dump.test.id]}, {"CNN": [np.zeros(len(dump.test.id), np.int64)]}
     figures = positive.positive_control(dump, seeing, 0, quick=True, progress=silent)
     assert figures["ok"] and figures["required"] == pytest.approx(0.625)
     assert {"originals", "hidden_in_lowest_bits", "components"} < set(figures)
@@ -41,7 +41,7 @@ def test_attackers_that_see_pass_and_blind_ones_fail(dump):
 
 def test_what_controls_find_is_less_sure_where_images_of_a_clip_are_right_together(dump):
     clips = np.repeat(np.arange(40), 8)
-    by_heart = {"CNN": [np.where(clips % 5 < 4, dump.id_test, (dump.id_test + 1) % PEOPLE)]}
+    by_heart = {"CNN": [np.where(clips % 5 < 4, dump.test.id, (dump.test.id + 1) % PEOPLE)]}
     of_clips = dataclasses.replace(dump, clip_train=np.arange(320), clip_test=clips)
     found = [positive.positive_control(one, by_heart, 0, quick=True, progress=silent) for one in (dump, of_clips)]
     json.dumps(found, allow_nan=False)
@@ -52,9 +52,9 @@ def test_what_controls_find_is_less_sure_where_images_of_a_clip_are_right_togeth
 
 
 def test_hidden_bits_change_the_picture_by_one_level_at_most(dump):
-    hidden = positive.hide_in_lowest_bits(dump.p_test, dump.id_test, PEOPLE, seed=1)
-    assert np.abs(hidden.astype(int) - dump.p_test).max() == 1
-    assert (hidden[dump.id_test == 0] & 1).std(axis=0).max() == 0, "one pattern for each person"
+    hidden = positive.hide_in_lowest_bits(dump.test.p, dump.test.id, PEOPLE, seed=1)
+    assert np.abs(hidden.astype(int) - dump.test.p).max() == 1
+    assert (hidden[dump.test.id == 0] & 1).std(axis=0).max() == 0, "one pattern for each person"
 
 
 def test_shuffled_labels_are_read_at_chance_and_a_cheat_is_caught(dump, monkeypatch):
@@ -63,7 +63,7 @@ def test_shuffled_labels_are_read_at_chance_and_a_cheat_is_caught(dump, monkeypa
     assert {f"{one.name} on mean" for one in attackers.QUICK_LATENT_ATTACKERS} < set(figures["attackers"])
 
     def cheat(train, validation, classes, seed, quick):
-        truth = dict(zip((one.tobytes() for one in dump.p_test), dump.id_test, strict=True))
+        truth = dict(zip((one.tobytes() for one in dump.test.p), dump.test.id, strict=True))
         return lambda others: np.tile(
             np.eye(classes)[[truth[one.tobytes()] for one in others]][:, None], (1, train.labels.shape[1], 1)
         )

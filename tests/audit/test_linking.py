@@ -81,8 +81,8 @@ def test_images_that_are_all_alike_tell_nothing():
 def test_a_target_that_is_never_the_person_does_not_inform():
     dump = small_dump("rendered")
     random = np.random.default_rng(0)
-    targets = (dump.id_test + random.choice([1, 1, 1, 2, 5], len(dump.id_test))) % PEOPLE
-    people = embeddings.People(None, dump.id_test, dump.ep_test, targets)
+    targets = (dump.test.id + random.choice([1, 1, 1, 2, 5], len(dump.test.id))) % PEOPLE
+    people = embeddings.People(None, dump.test.id, dump.test.ep, targets)
     pairs = make_pairs(people, None, 0)
     embedded = np.eye(PEOPLE, dtype=np.float32)[targets]  # an attacker who reads the target and nothing else
     scores = (embedded[pairs.first] * embedded[pairs.second]).sum(axis=1)
@@ -126,7 +126,7 @@ def test_many_people_are_resampled_themselves():
 def test_people_held_out_are_strangers_to_one_who_knows_the_targets():
     dump = of_people_held_out(small_dump("same"))
     known = dump.of_targets()
-    assert len(known.id_train) + len(known.id_test) == 360 and len(known.strangers.id) == 180
+    assert len(known.train.id) + len(known.test.id) == 360 and len(known.strangers.id) == 180
     assert known.identities == tuple("abcdef") and known.strangers.identities == tuple("ghijkl")
     found = linking.linking(dump, [0], True, silent)
     strangers = found["linkability"]["strangers"]
@@ -136,7 +136,7 @@ def test_people_held_out_are_strangers_to_one_who_knows_the_targets():
     untargeted = dataclasses.replace(
         untargeted, references=dataclasses.replace(untargeted.references, c=None)
     ).of_targets()
-    assert untargeted.c_train is untargeted.strangers.c is None and untargeted.mu_train is not None
+    assert untargeted.train.c is untargeted.strangers.c is None and untargeted.train.mu is not None
 
 
 def test_without_strangers_or_latents_their_parts_are_left_out():

@@ -26,8 +26,8 @@ def test_nothing_is_found_where_nothing_is_marked(dump):
 
 
 def test_a_generator_that_marks_training_images_is_caught(dump):
-    mark = np.random.default_rng(1).integers(-5, 6, dump.p_train.shape[1:])
-    marked = (dump.p_train + mark * dump.trained_train[:, None, None, None]).clip(0, 255).astype(np.uint8)
+    mark = np.random.default_rng(1).integers(-5, 6, dump.train.p.shape[1:])
+    marked = (dump.train.p + mark * dump.trained[:, None, None, None]).clip(0, 255).astype(np.uint8)
     images = membership(dataclasses.replace(dump, p_train=marked), [0], True, silent)["images"]
     strongest = images["strongest"]
     assert strongest["auc"] > 0.95 and strongest["interval"][0] > 0.9
@@ -37,10 +37,10 @@ def test_a_generator_that_marks_training_images_is_caught(dump):
 
 
 def test_images_of_one_clip_count_together(dump):
-    train, test = (np.arange(len(labels)) * 30 // len(labels) for labels in (dump.id_train, dump.id_test))
+    train, test = (np.arange(len(labels)) * 30 // len(labels) for labels in (dump.train.id, dump.test.id))
     clips = {"clip_train": train, "clip_test": 30 + test}
-    bright = 12 * (dump.trained_train & (train % 3 == 0))  # every third clip with members gives them away
-    marked = (dump.p_train + bright[:, None, None, None]).clip(0, 255).astype(np.uint8)
+    bright = 12 * (dump.trained & (train % 3 == 0))  # every third clip with members gives them away
+    marked = (dump.train.p + bright[:, None, None, None]).clip(0, 255).astype(np.uint8)
     marked = dataclasses.replace(dump, p_train=marked, fresh=None)
     alone, together = (
         membership(one, [0], True, silent)["images"]["attackers"]["components of protected image"]
@@ -54,7 +54,7 @@ def test_images_of_one_clip_count_together(dump):
 
 def test_an_encoder_that_memorised_its_people_is_caught(dump):
     known = {name: dataclasses.replace(dump.fresh, mu=2 * dump.fresh.mu) for name in ("fresh",)}
-    people = membership(dataclasses.replace(dump, mu_test=2 * dump.mu_test, **known), [0], True, silent)["identities"]
+    people = membership(dataclasses.replace(dump, mu_test=2 * dump.test.mu, **known), [0], True, silent)["identities"]
     strongest = people["strongest"]
     assert strongest["auc"] > 0.9 and strongest["interval"][0] > 0.5 and strongest["people_auc"] == 1
 
@@ -68,9 +68,9 @@ def test_people_held_out_are_no_members(dump):
         assert least > 0.5 or all(
             low < 0.5 < high for low, high in (x["interval"] for x in people["attackers"].values())
         )
-    untrained = dataclasses.replace(dump, trained_train=np.zeros(len(dump.id_train), bool))
+    untrained = dataclasses.replace(dump, trained=np.zeros(len(dump.train.id), bool))
     assert membership(untrained, [0], True, silent)["identities"] is None, "nobody trained it"
-    others = dataclasses.replace(dump, targets=("v", "w", "x", "y", "z", "zz"), trained_train=None)
+    others = dataclasses.replace(dump, targets=("v", "w", "x", "y", "z", "zz"), trained=None)
     assert membership(others, [0], True, silent)["identities"] is None, "others than the targets"
 
 
@@ -83,5 +83,5 @@ def test_interval_of_an_area_by_its_counts():
 
 def test_unknown_training_images_and_missing_strangers_are_left_out(dump):
     lines = []
-    found = membership(dataclasses.replace(dump, trained_train=None, strangers=None), [0], True, lines.append)
+    found = membership(dataclasses.replace(dump, trained=None, strangers=None), [0], True, lines.append)
     assert found["images"] is None and found["identities"] is None and len(lines) == 2

@@ -44,7 +44,7 @@ def test_quality_of_originals_is_the_floor_and_of_other_faces_is_far():
 
 def test_faces_that_are_all_one_have_no_diversity_and_are_far_from_originals():
     dump = small_dump("rendered")
-    for images in (dump.p_test, dump.fresh.p):
+    for images in (dump.test.p, dump.fresh.p):
         images[:] = 128
     figures = quality.quality_figures(dump, describe, 0, quick=True, progress=silent)
     assert figures["diversity_over_targets"]["between_targets"]["value"] < 0.01

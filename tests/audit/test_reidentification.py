@@ -57,11 +57,11 @@ def attacks(leaking):
 
 
 def accuracy(dump, scores):
-    return float((scores[0].argmax(axis=1) == dump.id_test).mean())
+    return float((scores[0].argmax(axis=1) == dump.test.id).mean())
 
 
 def test_attackers_from_fresh_images_learn_from_nothing_else(leaking):
-    spoilt = dataclasses.replace(leaking, p_train=np.zeros_like(leaking.p_train), mu_train=leaking.mu_train * 0)
+    spoilt = dataclasses.replace(leaking, p_train=np.zeros_like(leaking.train.p), mu_train=leaking.train.mu * 0)
     for key, attacker in (("p", attackers.PIXEL_RIDGE), ("mu", attackers.LOGISTIC)):
         first, second = (reidentification.attack_from_fresh(attacker, key, one, *SETTINGS) for one in (leaking, spoilt))
         np.testing.assert_array_equal(first[0], second[0])
@@ -99,9 +99,9 @@ def test_all_scenarios_and_what_is_left_out(leaking, attacks):
         f"{attackers.PIXEL_RIDGE.name}, from fresh images",
         f"{attackers.PIXEL_RIDGE.name}, across targets",
     } <= names
-    figures = reidentification.scenario_figures(leaking.id_test, attacks["scenario_2"])
+    figures = reidentification.scenario_figures(leaking.test.id, attacks["scenario_2"])
     assert figures["strongest"]["accuracy"] > 0.8
-    figures = reidentification.scenario_figures(leaking.id_test, attacks["original"])
+    figures = reidentification.scenario_figures(leaking.test.id, attacks["original"])
     assert figures["strongest"]["accuracy"] > 0.95
     assert any("sample" in name for name in attacks["scenario_3"]) and not reidentification.left_out(leaking)
     bare = dataclasses.replace(
@@ -120,7 +120,7 @@ def test_four_pictures_of_one_person_tell_more_than_one():
     figures = averaging.averaging_attacks(dump, attacks, [0], quick=True, progress=silent)
     for kind, test in (("latents", "scenario_3"), ("images", "scenario_2")):
         figure = figures[f"{kind} of 4 pictures"]
-        alone = reidentification.scenario_figures(dump.id_test, attacks[test])["strongest"]["accuracy"]
+        alone = reidentification.scenario_figures(dump.test.id, attacks[test])["strongest"]["accuracy"]
         assert figure["accuracy"] > alone + 0.05 and figure["groups"] == 40 and figure["chance"] == 0.25
         assert figure["attacker"] in figure["attackers"]
 

@@ -15,12 +15,12 @@ from vgan_tf.audit.controls import subverted
 def test_networks_reconstructions_and_controls_at_other_sizes(size):
     dump = small_dump("same", 120, 36, 60, size=size)
     changed = subverted.subvert(dump, 0, True, silent)
-    assert 0 < np.abs(changed.p_test.astype(int) - dump.p_test).max() <= subverted.MOST_LEVELS
+    assert 0 < np.abs(changed.test.p.astype(int) - dump.test.p).max() <= subverted.MOST_LEVELS
     figures, pictures = inversion(dump, [0], True, silent)
     assert figures["from_protected"]["recognised"]["accuracy"] > 0.9
     assert pictures["from_protected"].shape[1:] == (size, size, 3)
-    predict = attackers.train(attackers.SMALL_CNN, dump.x_train, dump.ep_train, 3, 0, True)
-    assert (predict(dump.x_test) == dump.ep_test).mean() > 0.6
+    predict = attackers.train(attackers.SMALL_CNN, dump.train.x, dump.train.ep, 3, 0, True)
+    assert (predict(dump.test.x) == dump.test.ep).mean() > 0.6
 
 
 @pytest.mark.parametrize("size", (32, 64, 128, 256))

@@ -45,10 +45,10 @@ def changed(clean):
 
 
 def test_the_hidden_identity_is_invisible_and_passes_the_usual_checks(clean, changed):
-    change = np.abs(changed.p_test.astype(int) - clean.p_test)
+    change = np.abs(changed.test.p.astype(int) - clean.test.p)
     assert 0 < change.max() <= subverted.MOST_LEVELS
-    assert changed.p_test.dtype == np.uint8 and changed.mu_test is None and changed.strangers is None
-    np.testing.assert_array_equal(changed.x_train, clean.x_train)
+    assert changed.test.p.dtype == np.uint8 and changed.test.mu is None and changed.strangers is None
+    np.testing.assert_array_equal(changed.train.x, clean.train.x)
     checks = subverted.usual_checks(clean, changed)
     for title in ("identity, learnt from originals", "expression, learnt from originals"):
         assert abs(checks[title]["after"]["accuracy"] - checks[title]["before"]["accuracy"]) < 0.05
@@ -58,7 +58,7 @@ def test_the_hidden_identity_is_invisible_and_passes_the_usual_checks(clean, cha
 
 def test_hiding_is_repeatable(clean, changed):
     again = subverted.subvert(clean, seed=0, quick=True, progress=silent)
-    np.testing.assert_array_equal(again.p_test, changed.p_test)
+    np.testing.assert_array_equal(again.test.p, changed.test.p)
 
 
 def test_attackers_catch_the_hidden_identity(clean):
@@ -68,15 +68,15 @@ def test_attackers_catch_the_hidden_identity(clean):
     assert read["subverted_generator"]["ridge on pixels"] > 0.9
     assert "ridge on pixels, after JPEG of quality 50" in read["subverted_generator"]
     assert read["hidden_in_latent"]["logistic"] < 0.6 and max(read["hidden_in_latent"].values()) > 0.9
-    predict = attackers.train(attackers.PIXEL_RIDGE, clean.p_train, clean.id_train, PEOPLE, 0, True)
-    assert (predict(clean.p_test) == clean.id_test).mean() < 0.4
+    predict = attackers.train(attackers.PIXEL_RIDGE, clean.train.p, clean.train.id, PEOPLE, 0, True)
+    assert (predict(clean.test.p) == clean.test.id).mean() < 0.4
 
 
 def test_hidden_latents_have_the_same_mean_whatever_the_identity(clean):
     hidden = positive.hide_in_latent(clean)
-    assert hidden.mu_train.shape == (400, positive.LATENT_WIDTH) and hidden.z_train is None
+    assert hidden.train.mu.shape == (400, positive.LATENT_WIDTH) and hidden.train.z is None
     for person in range(PEOPLE):
-        values = hidden.mu_train[hidden.id_train == person]
+        values = hidden.train.mu[hidden.train.id == person]
         assert np.abs(values.mean(axis=0)).max() < 0.6 and values.var() == pytest.approx(1, abs=0.3)
         strongest = np.linalg.eigvalsh(np.cov(values.T))[-1]
         assert strongest > 5  # all along one direction, where noise alone would have a variance of about 1

@@ -41,7 +41,7 @@ def test_expressions_are_read_alike_from_both(measured):
         assert len(predictions[test]) == 1 and figures[test]["accuracy"] > 0.9
         assert figures[test]["interval_over"] == "clips" and figures[test]["clusters"] == 60
         recalls = [figures["per_expression"][label][test]["accuracy"] for label in dump.expressions]
-        weights = np.bincount(dump.ep_test)
+        weights = np.bincount(dump.test.ep)
         assert np.average(recalls, weights=weights) == pytest.approx(figures[test]["accuracy"])
     assert figures["target_success"]["accuracy"] > 0.7
     for ceiling in figures["ceiling"].values():
@@ -62,7 +62,7 @@ def test_what_protected_images_keep_is_read_and_what_they_lost_is_not(measured):
 def test_classifiers_for_held_out_people_learn_from_the_references():
     dump = of_people_held_out(small_dump("rendered", train=600, test=60, others=240))
     assert not dump.people_are_targets
-    blank = dataclasses.replace(dump, x_train=dump.x_train * 0, p_train=dump.p_train * 0)
+    blank = dataclasses.replace(dump, x_train=dump.train.x * 0, p_train=dump.train.p * 0)
     for one in (dump, blank):
         figures, _ = utility.utility_figures(one, [0], quick=True, progress=silent)
         assert figures["target_success"]["accuracy"] > 0.7
@@ -75,14 +75,14 @@ def test_classifiers_for_held_out_people_learn_from_the_references():
 def test_pictures_from_labels_alone_tell_no_person():
     dump = small_dump("same", train=120, test=60)
     images, rows = utility.from_labels_alone(dump)
-    np.testing.assert_array_equal(images, dump.p_train[rows])
-    np.testing.assert_array_equal(dump.ep_train[rows], dump.ep_test)
-    np.testing.assert_array_equal(dump.c_train[rows], dump.c_test)
-    labels = np.stack([dump.ep_test, dump.c_test, rows])
+    np.testing.assert_array_equal(images, dump.train.p[rows])
+    np.testing.assert_array_equal(dump.train.ep[rows], dump.test.ep)
+    np.testing.assert_array_equal(dump.train.c[rows], dump.test.c)
+    labels = np.stack([dump.test.ep, dump.test.c, rows])
     assert len(np.unique(labels, axis=1).T) == len(np.unique(labels[:2], axis=1).T), "one picture for each"
     without = dataclasses.replace(dump, c_train=None, c_test=None, target_policy="unknown")
     assert len(np.unique(utility.from_labels_alone(without)[1])) == 3
-    assert utility.from_labels_alone(dataclasses.replace(dump, ep_train=dump.ep_train * 0)) is None
+    assert utility.from_labels_alone(dataclasses.replace(dump, ep_train=dump.train.ep * 0)) is None
 
 
 def test_a_dump_of_images_and_labels_alone():

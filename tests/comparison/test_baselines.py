@@ -118,15 +118,15 @@ def test_a_baseline_dump_has_no_latents_and_protects_further_images(faces):
         fresh=Extra(fresh.images, fresh.images, fresh.identity, fresh.expression, mu=latents),
     )
     blurred = baselines.baseline_dump(dump, "blur-2")
-    assert blurred.mu_train is None and blurred.c_test is None and not blurred.trained_train.any()
-    for protected, originals in ((blurred.p_test, test), (blurred.fresh.p, fresh)):
+    assert blurred.train.mu is None and blurred.test.c is None and not blurred.trained.any()
+    for protected, originals in ((blurred.test.p, test), (blurred.fresh.p, fresh)):
         np.testing.assert_array_equal(protected, baselines.BASELINES["blur-2"](originals, faces))
-    np.testing.assert_array_equal(blurred.x_test, test.images)
+    np.testing.assert_array_equal(blurred.test.x, test.images)
     clips = np.arange(len(test.images)) // 3
     of_clips = dataclasses.replace(dump, clip_train=clips, clip_test=clips)
     np.testing.assert_array_equal(baselines.baseline_dump(of_clips, "blur-2").clip_test, clips)
     labels = baselines.baseline_dump(dump, "label-only")
-    np.testing.assert_array_equal(labels.p_test, labels.p_train)  # the same labels in the same order
+    np.testing.assert_array_equal(labels.test.p, labels.train.p)  # the same labels in the same order
     baselines.baseline_dump(dump, "k-same-2")
     one_person = dataclasses.replace(dump, fresh=dataclasses.replace(dump.fresh, id=np.zeros_like(fresh.identity)))
     for impossible, name in ((dump, "k-same-5"), (one_person, "k-same-2")):

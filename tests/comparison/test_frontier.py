@@ -55,12 +55,12 @@ def measurements(monkeypatch):
     def identity_attacks(dump, seeds, quick, progress):
         seen.append(dump)
         return {
-            name: {"attacker": [dump.id_test]} if name != "scenario_3" else {}
+            name: {"attacker": [dump.test.id]} if name != "scenario_3" else {}
             for name in frontier.reidentification.SCENARIOS
         }
 
     def utility_figures(dump, seeds, quick, progress):
-        return evaluation(latent=dump.mu_test if dump.mu_test is None else 0.5)["utility"], {}
+        return evaluation(latent=dump.test.mu if dump.test.mu is None else 0.5)["utility"], {}
 
     monkeypatch.setattr(frontier.reidentification, "identity_attacks", identity_attacks)
     monkeypatch.setattr(frontier, "utility_figures", utility_figures)
@@ -150,10 +150,10 @@ def test_a_run_with_noise_on_its_latents_is_a_series(trained_folder, measurement
     name = trained_folder.name
     assert names == [("runs", name), *((f"{name} release", release) for release in releases)]
     plain, little, much = measurements
-    assert little.mu_test is None and little.strangers.mu is None and little.z_train is not None
-    assert np.abs(little.z_test - plain.mu_test).max() < 0.01 and np.std(much.z_test - plain.mu_test) > 8
-    errors = [np.abs(one.p_test.astype(int) - plain.p_test).mean() for one in (little, much)]
-    assert errors[0] < 1 < errors[1] and np.array_equal(plain.c_test, much.c_test)
+    assert little.test.mu is None and little.strangers.mu is None and little.train.z is not None
+    assert np.abs(little.test.z - plain.test.mu).max() < 0.01 and np.std(much.test.z - plain.test.mu) > 8
+    errors = [np.abs(one.test.p.astype(int) - plain.test.p).mean() for one in (little, much)]
+    assert errors[0] < 1 < errors[1] and np.array_equal(plain.test.c, much.test.c)
     assert f"| {name} release=noise:9 " in (tmp_path / "out" / "frontier.md").read_text(encoding="utf-8")
 
 
@@ -169,26 +169,26 @@ def test_every_run_is_measured_with_each_release(trained_folder, measurements, t
     for number in range(2):
         np.testing.assert_array_equal(latent[number].p_test, own[number].p_test)
         for dump, most in ((one[number], 7), (three[number], 21)):
-            every = np.concatenate([dump.mu_train, dump.mu_test, dump.z_test, dump.strangers.mu])
-            assert 1 < len(np.unique(every, axis=0)) <= most and np.array_equal(dump.c_test, own[number].c_test)
+            every = np.concatenate([dump.train.mu, dump.test.mu, dump.test.z, dump.strangers.mu])
+            assert 1 < len(np.unique(every, axis=0)) <= most and np.array_equal(dump.test.c, own[number].c_test)
 
 
 def test_dumps_stand_beside_runs(trained_folder, measurements, tmp_path):
     dump = frontier.source_dump(frontier.named([trained_folder])[0]).without("c", "mu", "z")
-    inverted = dataclasses.replace(dump, p_train=255 - dump.x_train, p_test=255 - dump.x_test)
+    inverted = dataclasses.replace(dump, p_train=255 - dump.train.x, p_test=255 - dump.test.x)
     inverted.save(tmp_path / "inverted.npz")
     paths = [tmp_path / "inverted.npz", trained_folder]
     found = frontier.compare(paths, tmp_path / "out", "label-only", ["prototypes:1"])
     assert [one["name"] for one in found["points"]] == [trained_folder.name, "prototypes:1", "inverted", "label-only"]
-    np.testing.assert_array_equal(measurements[2].p_test, 255 - dump.x_test)
+    np.testing.assert_array_equal(measurements[2].p_test, 255 - dump.test.x)
 
     alone = frontier.compare(paths[:1], tmp_path / "alone", "label-only")
     assert [one["name"] for one in alone["points"]] == ["inverted", "label-only"]
-    np.testing.assert_array_equal(measurements[-1].x_test, dump.x_test)
+    np.testing.assert_array_equal(measurements[-1].x_test, dump.test.x)
     with pytest.raises(InputError, match="--release"):
         frontier.compare(paths[:1], tmp_path / "alone", "none", ["latent"])
     with pytest.raises(InputError, match="other originals"):
-        dataclasses.replace(inverted, x_test=inverted.x_test[::-1] // 2).save(tmp_path / "darker.npz")
+        dataclasses.replace(inverted, x_test=inverted.test.x[::-1] // 2).save(tmp_path / "darker.npz")
         frontier.compare([trained_folder, tmp_path / "darker.npz"], tmp_path / "out", "none")
     with pytest.raises(InputError, match="no such file"):
         frontier.compare([trained_folder, tmp_path / "missing.npz"], tmp_path / "out", "none")

@@ -28,7 +28,7 @@ def dump(trained_model, faces):
 
 
 def test_a_dump_has_the_arrays_of_the_interface(dump, trained_model, tmp_path):
-    assert len(dump.x_train) + len(dump.x_test) == 210
+    assert len(dump.train.x) + len(dump.test.x) == 210
     for part in ("train", "test"):
         x, p, mu, z = (getattr(dump, f"{name}_{part}") for name in ("x", "p", "mu", "z"))
         assert x.dtype == p.dtype == np.uint8 and x.shape == p.shape == (len(x), 64, 64, 3)
@@ -48,12 +48,12 @@ def test_a_dump_has_the_arrays_of_the_interface(dump, trained_model, tmp_path):
 
 def test_the_test_part_is_the_runs_own_and_trained_nothing(dump, trained_model, faces):
     train, validation, test = partition(faces, trained_model.config)
-    np.testing.assert_array_equal(dump.x_test, test.images)
-    np.testing.assert_array_equal(dump.id_test, test.identity)
-    np.testing.assert_array_equal(dump.ep_test, test.expression)
-    assert names_of(dump.x_train[dump.trained_train]) == names_of(train.images)
-    assert names_of(dump.x_train[~dump.trained_train]) == names_of(validation.images)
-    assert names_of(dump.x_test).isdisjoint(names_of(dump.x_train))
+    np.testing.assert_array_equal(dump.test.x, test.images)
+    np.testing.assert_array_equal(dump.test.id, test.identity)
+    np.testing.assert_array_equal(dump.test.ep, test.expression)
+    assert names_of(dump.train.x[dump.trained]) == names_of(train.images)
+    assert names_of(dump.train.x[~dump.trained]) == names_of(validation.images)
+    assert names_of(dump.test.x).isdisjoint(names_of(dump.train.x))
 
 
 def test_target_policies(trained_model, faces):
@@ -89,14 +89,14 @@ def test_a_split_by_subject_audits_people_never_trained_on():
     model = PPRLVGAN(config, train.identities, train.expressions)
     dump = dumps.make_dump(model, faces)
     assert dump.identities == test.identities and set(dump.identities).isdisjoint(model.identities)
-    assert names_of(dump.x_train) | names_of(dump.x_test) == names_of(test.images)
-    assert names_of(dump.x_train).isdisjoint(names_of(dump.x_test))
-    assert not dump.trained_train.any() and not dump.people_are_targets
-    assert dump.targets == model.identities and set(dump.c_train) == set(range(4))
+    assert names_of(dump.train.x) | names_of(dump.test.x) == names_of(test.images)
+    assert names_of(dump.train.x).isdisjoint(names_of(dump.test.x))
+    assert not dump.trained.any() and not dump.people_are_targets
+    assert dump.targets == model.identities and set(dump.train.c) == set(range(4))
     assert names_of(dump.references.x) == names_of(faces.images) - names_of(test.images)
     np.testing.assert_array_equal(dump.references.id[: len(train)], train.identity)
     fewer = dumps.make_dump(model, faces, most_images=12)
-    assert len(fewer.x_train) == len(fewer.x_test) == len(fewer.references.x) == 12
+    assert len(fewer.train.x) == len(fewer.test.x) == len(fewer.references.x) == 12
     assert names_of(fewer.references.x) < names_of(dump.references.x)
 
 
@@ -104,7 +104,7 @@ def test_people_that_the_model_does_not_know_are_no_targets():
     strangers = dataclasses.replace(noise_faces(per_cell=3), identities=("x", "y", "z"))
     dump = dumps.make_dump(make_model(tiny_config()), strangers, "exclude-true")
     assert dump.identities == ("x", "y", "z") and dump.references is None and not dump.people_are_targets
-    assert dump.target_policy == "uniform" and not dump.trained_train.any()
+    assert dump.target_policy == "uniform" and not dump.trained.any()
 
 
 def test_expressions_that_the_model_does_not_know_are_refused():
@@ -127,8 +127,8 @@ def test_a_run_is_audited_on_its_own_data_with_its_dump_and_pictures(trained_fol
     )
     assert result == {} and out == audited["out"] == tmp_path / "out" and audited["options"]["quick"] is True
     written = Dump.load(tmp_path / "dump.npz")
-    np.testing.assert_array_equal(written.p_test, audited["dump"].p_test)
-    assert written.target_policy == "fixed:ada" and not written.c_test.any()
+    np.testing.assert_array_equal(written.test.p, audited["dump"].p_test)
+    assert written.target_policy == "fixed:ada" and not written.test.c.any()
     assert (out / "summary.txt").read_text(encoding="utf-8") == "the table\n"
     assert len(list((out / "inputs").glob("*.png"))) == 7
     audits.evaluate_run(trained_folder, out=tmp_path / "two", release="prototypes:2")
@@ -150,10 +150,10 @@ def test_two_folders_are_paired_by_name():
     paths = tuple(path.replace(".png", ".jpg") for path in originals.paths)
     protected = dataclasses.replace(originals, images=255 - originals.images, paths=paths).subset(order)
     dump = dumps.pair_dump(originals, protected)
-    assert len(dump.x_train) + len(dump.x_test) == count and dump.mu_test is None and dump.c_test is None
-    np.testing.assert_array_equal(dump.p_train, 255 - dump.x_train)
-    np.testing.assert_array_equal(dump.p_test, 255 - dump.x_test)
-    assert names_of(dump.x_train).isdisjoint(names_of(dump.x_test))
+    assert len(dump.train.x) + len(dump.test.x) == count and dump.test.mu is None and dump.test.c is None
+    np.testing.assert_array_equal(dump.train.p, 255 - dump.train.x)
+    np.testing.assert_array_equal(dump.test.p, 255 - dump.test.x)
+    assert names_of(dump.train.x).isdisjoint(names_of(dump.test.x))
 
     missing = protected.paths[5].removesuffix(".jpg")
     with pytest.raises(InputError, match=f"1 originals have no protected version, first: {missing}"):
@@ -184,11 +184,11 @@ def test_on_the_device_the_arrays_come_from_the_files(trained_folder, exported, 
     _, out = audits.evaluate_run(trained_folder, on_device=exported[0])
     dump, export = audited["dump"], open_export(exported[0])
     assert out == trained_folder / "evaluation_on_device"
-    codes = np.eye(3, dtype=np.float32)[dump.c_test]
+    codes = np.eye(3, dtype=np.float32)[dump.test.c]
     files = {part: export.model(part, "int8") for part in ("anonymizer", "encoder")}
-    np.testing.assert_array_equal(dump.p_test, files["anonymizer"].run(image=dump.x_test, target=codes)["protected"])
-    np.testing.assert_array_equal(dump.mu_test, files["encoder"].run(image=dump.x_test)["latent"])
-    np.testing.assert_array_equal(dump.z_test, dump.mu_test)
+    np.testing.assert_array_equal(dump.test.p, files["anonymizer"].run(image=dump.test.x, target=codes)["protected"])
+    np.testing.assert_array_equal(dump.test.mu, files["encoder"].run(image=dump.test.x)["latent"])
+    np.testing.assert_array_equal(dump.test.z, dump.test.mu)
     shutil.rmtree(out)
 
     other = shutil.copytree(trained_folder, tmp_path / "other")

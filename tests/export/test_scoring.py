@@ -70,7 +70,7 @@ def test_latents_that_carry_the_identity_are_worse_than_those_of_keras(trial, fa
 
 def test_a_classifier_that_guesses_is_scored_as_a_guess(trial):
     figures = trial.score("expression", GUESS)
-    assert figures["originals"]["accuracy"] == pytest.approx((trial.dump.ep_test == 0).mean())
+    assert figures["originals"]["accuracy"] == pytest.approx((trial.dump.test.ep == 0).mean())
     lost = trial.reference["expression"]["originals"]["accuracy"] - figures["originals"]["accuracy"]
     assert figures["worse_than_keras"]["originals"]["difference"] == pytest.approx(lost)
 

@@ -5,6 +5,6 @@ evaluation = audit(Dump.load("dump.npz"), "out")
 """
 
 from vgan_tf.audit.conductor import audit
-from vgan_tf.audit.dump import Dump, Extra
+from vgan_tf.audit.dump import Dump, Images
 
-__all__ = ["Dump", "Extra", "audit"]
+__all__ = ["Dump", "Images", "audit"]

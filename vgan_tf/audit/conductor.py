@@ -99,7 +99,7 @@ def _identity_step(dump, seeds, quick, progress):
     """Re-identification in the three scenarios, and what is built on its attackers."""
     attacks = reidentification.identity_attacks(dump, seeds, quick, progress)
     privacy = {
-        name: reidentification.scenario_figures(dump.id_test, attacks[name], dump.clip_test)
+        name: reidentification.scenario_figures(dump.test.id, attacks[name], dump.test.clip)
         for name in reidentification.SCENARIOS
     }
     strongest = {name: attacks[name][one["strongest"]["attacker"]] for name, one in privacy.items() if one}
@@ -108,7 +108,7 @@ def _identity_step(dump, seeds, quick, progress):
         "averaging": averaging.averaging_attacks(dump, attacks, seeds, quick, progress),
         "robustness": reidentification.robustness_attacks(dump, attacks, seeds, quick, progress),
         "positive": positive.positive_control(dump, attacks["original"], seeds[0], quick, progress),
-        "confusions": _confusions(dump.id_test, strongest, dump.identities),
+        "confusions": _confusions(dump.test.id, strongest, dump.identities),
     }, {}
 
 
@@ -121,7 +121,7 @@ def _controls_step(dump, seeds, quick, progress):
 
 def _utility_step(dump, seeds, quick, progress):
     figures, predictions = expression.utility_figures(dump, seeds, quick, progress)
-    return {"figures": figures, "confusions": _confusions(dump.ep_test, predictions, dump.expressions)}, {}
+    return {"figures": figures, "confusions": _confusions(dump.test.ep, predictions, dump.expressions)}, {}
 
 
 def _confusions(truth, runs, names):
@@ -143,7 +143,7 @@ WORKERS = 2  # Much of each step keeps a single core busy.
 def _evaluation(dump, seeds, quick, results):
     """What goes into `evaluation.json`, but for the time it took."""
     identity, utility = results["identity"], results["utility"]
-    level = statistics.informed_chance(dump.id_test, len(dump.identities), dump.known_policy)
+    level = statistics.informed_chance(dump.test.id, len(dump.identities), dump.known_policy)
     controls = _controls(identity["positive"], results["controls"], level)
     attacks = {
         "averaging": identity["averaging"],
@@ -153,17 +153,17 @@ def _evaluation(dump, seeds, quick, results):
         "membership": results["membership"],
     }
     figures = [one for scenario in identity["privacy"].values() if scenario for one in scenario["attackers"].values()]
-    verdict, reason = statistics.verdict(figures, level, len(dump.id_test), controls["ok"], _families(attacks, level))
+    verdict, reason = statistics.verdict(figures, level, len(dump.test.id), controls["ok"], _families(attacks, level))
     return {
         "verdict": verdict,
         "reason": reason,
-        "n_train": len(dump.id_train),
-        "n_test": len(dump.id_test),
+        "n_train": len(dump.train.id),
+        "n_test": len(dump.test.id),
         "identities": list(dump.identities),
         "expressions": list(dump.expressions),
         "chance": level,
-        "chance_uninformed": statistics.chance(dump.id_test, len(dump.identities)),
-        "chance_expression": statistics.chance(dump.ep_test, len(dump.expressions)),
+        "chance_uninformed": statistics.chance(dump.test.id, len(dump.identities)),
+        "chance_expression": statistics.chance(dump.test.ep, len(dump.expressions)),
         "target_policy": dump.target_policy,
         "quick": quick,
         "seeds": seeds,
@@ -211,6 +211,6 @@ def _left_out(dump):
     lines = reidentification.left_out(dump)
     if dump.strangers is None and dump.references is None:
         lines.append("No strangers were given: people whom neither the anonymizer nor the attacker knows.")
-    if dump.trained_train is None:
+    if dump.trained is None:
         lines.append("Which images trained the anonymizer is not known: no membership of images was attacked.")
     return lines

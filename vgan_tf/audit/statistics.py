@@ -1,18 +1,14 @@
-"""Accuracies with their intervals, chance levels, confusion matrices, and the verdict: pure functions of numbers."""
+"""Accuracies with their intervals, chance levels, confusion matrices: pure functions of numbers."""
 
 import math
 from statistics import NormalDist
-from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import beta
 from scipy.stats import t as student
 from sklearn.metrics import confusion_matrix
 
 CONFIDENCE = 0.95
-POWER = 0.8
 BOOTSTRAP_DRAWS = 1000
-WIDEST_HALF_WIDTH_AT_CHANCE = 0.05
 
 
 def _quantile(confidence, freedom=None):
@@ -21,12 +17,12 @@ def _quantile(confidence, freedom=None):
     return NormalDist().inv_cdf(below) if freedom is None else float(student.ppf(below, freedom))
 
 
-def wilson(correct, total, confidence=CONFIDENCE):
+def wilson(correct, total):
     """Wilson score interval of a proportion: `(low, high)`, both in [0, 1].
 
     `correct` of `total` trials succeeded; a mean over several runs need not be whole.
     """
-    z, share = _quantile(confidence), correct / total
+    z, share = _quantile(CONFIDENCE), correct / total
     centre = (share + z * z / (2 * total)) / (1 + z * z / total)
     half_width = z / (1 + z * z / total) * math.sqrt(share * (1 - share) / total + z * z / (4 * total * total))
     return max(0.0, centre - half_width), min(1.0, centre + half_width)
@@ -57,7 +53,7 @@ def accuracy_figure(truth, predictions, clusters=None, over="clips"):
     if clusters is not None:
         figure["clusters"] = len(np.unique(clusters))
         figure["effective_images"] = effective_count(right.mean(axis=0), clusters)
-    figure["interval"] = list(interval(figure, right.shape[1]))
+    figure["interval"] = list(_interval(figure, right.shape[1]))
     figure["interval_over"] = "images" if clusters is None else over
     if len(right) > 1:
         figure |= {"lowest": float(accuracies.min()), "highest": float(accuracies.max())}
@@ -77,14 +73,14 @@ def middle(values):
     return np.quantile(values, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2]).tolist()
 
 
-def interval(figure, test_count, confidence=CONFIDENCE):
-    """Interval of a figure of `accuracy_figure` over `test_count` examples at any confidence: `(low, high)`."""
+def _interval(figure, test_count):
+    """Interval of a figure of `accuracy_figure` over `test_count` examples: `(low, high)`."""
     if "effective_images" not in figure:
-        return wilson(figure["accuracy"] * test_count, test_count, confidence)
+        return wilson(figure["accuracy"] * test_count, test_count)
     # Few clusters say little about how much they differ: Student's quantile is to the normal one as a smaller count.
-    shrink = _quantile(confidence) / _quantile(confidence, max(1, figure["clusters"] - 1))
+    shrink = _quantile(CONFIDENCE) / _quantile(CONFIDENCE, max(1, figure["clusters"] - 1))
     count = figure["effective_images"] * shrink**2
-    return wilson(figure["accuracy"] * count, count, confidence)
+    return wilson(figure["accuracy"] * count, count)
 
 
 def interval_over_runs(values, intervals=()):
@@ -190,89 +186,3 @@ def r_squared(truth, predictions):
     truth = np.asarray(truth, dtype=np.float64)
     spread = float(((truth - truth.mean()) ** 2).sum())
     return 1.0 - float(((truth - predictions) ** 2).sum()) / spread if spread > 0 else None
-
-
-def detectable_advantage(test_count, chance_level, comparisons=1):
-    """The smallest advantage over chance that a test of this size would have shown with probability `POWER`.
-
-    `test_count` is the effective number of test examples where they are clustered. The confidence is corrected for the
-    number of `comparisons` (Bonferroni).
-
-    Returns:
-        float, accuracy minus chance: the lower bound of such an attacker would have been above chance; or None where
-        that of an attacker who is always right would not.
-    """
-    count = int(test_count)
-    confidence = 1 - (1 - CONFIDENCE) / max(1, comparisons)
-    above = range(math.floor(chance_level * count) + 1, count + 1)
-    clear = next((number for number in above if wilson(number, count, confidence)[0] > chance_level), None)
-    if clear is None:
-        return None
-    # The accuracy at which at least `clear` of them are right with probability `POWER`, exactly.
-    return float(beta.ppf(POWER, clear, count - clear + 1)) - chance_level
-
-
-class Family(NamedTuple):
-    """Attacks judged by other figures than the identity's accuracy.
-
-    name: for the reason. figures: dicts with `key` and "interval" (95 %). chance: value of `key` that tells nothing.
-    key: "auc", "accuracy" or another figure in [0, 1].
-    """
-
-    name: str
-    figures: list
-    chance: float
-    key: str = "auc"
-
-
-def lower_bound(value, interval, confidence):
-    """Lower bound of a figure in [0, 1] at another confidence than its interval's 95 %.
-
-    The lower half of the interval, by whatever method it came, is taken as normal in log-odds.
-    """
-    least = 1e-6
-    centre, low = (math.log(share / (1 - share)) for share in np.clip((value, interval[0]), least, 1 - least).tolist())
-    stretch = _quantile(confidence) / _quantile(CONFIDENCE)
-    return 1 / (1 + math.exp(-(centre - max(0.0, centre - low) * stretch)))
-
-
-def verdict(figures, chance_level, test_count, controls_ok, families=()):
-    """Judge all attacks.
-
-    "inconclusive" where a control failed or the test set is too small (at chance, the 95 % interval reaches more than
-    5 points to a side); else "leaks" where any attack's lower bound lies above chance, at a confidence corrected for
-    the number of attacks of all kinds (Bonferroni); else "no leak found", with the advantage that would have gone
-    unseen. Where figures are over clusters, the median of their effective numbers of images counts.
-
-    Args:
-        figures: accuracy figures of all attackers over all scenarios; `chance_level`: accuracy that tells nothing.
-        families: `Family` of other attacks, such as linking.
-
-    Returns:
-        `(verdict, reason)`, str.
-    """
-    if not controls_ok:
-        return "inconclusive", "a control failed: these attackers cannot be trusted on this data"
-    count = test_count
-    if figures:
-        count = max(1, math.floor(np.median([figure.get("effective_images", test_count) for figure in figures])))
-    total = len(figures) + sum(len(family.figures) for family in families)
-    corrected = 1 - (1 - CONFIDENCE) / max(1, total)
-    above = {"re-identification": sum(interval(one, test_count, corrected)[0] > chance_level for one in figures)}
-    for family in families:
-        bounds = [lower_bound(one[family.key], one["interval"], corrected) for one in family.figures]
-        above[family.name] = sum(bound > family.chance for bound in bounds)
-    leaks = sum(above.values())
-    read = "read the identity better than chance"
-
-    low, high = wilson(chance_level * count, count)
-    if (high - low) / 2 > WIDEST_HALF_WIDTH_AT_CHANCE:
-        worth = f" (worth {count} independent ones)" if count < test_count else ""
-        reason = f"{test_count} test images{worth} are too few: an interval at chance spans {high - low:.0%}"
-        return "inconclusive", reason + (f"; even so {leaks} of {total} attacks {read}" if leaks else "")
-    if leaks:
-        named = ", ".join(f"{number} by {name}" for name, number in above.items() if number)
-        return "leaks", f"{leaks} of {total} attacks {read}" + (f" ({named})" if families else "")
-    advantage = detectable_advantage(count, chance_level, total)
-    unseen = "any advantage" if advantage is None else f"an advantage of less than {100 * advantage:.1f} points"
-    return "no leak found", f"none of {total} attacks {read}; {unseen} would have gone unseen"

@@ -144,8 +144,8 @@ def baseline_dump(dump, name):
         InputError: the baseline cannot be applied to this data.
     """
     protect = BASELINES[name]
-    train = Faces(dump.x_train, dump.id_train, dump.ep_train)
-    test = Faces(dump.x_test, dump.id_test, dump.ep_test)
+    train = Faces(dump.train.x, dump.train.id, dump.train.ep)
+    test = Faces(dump.test.x, dump.test.id, dump.test.ep)
     bare = dump.without("c", *LATENTS)
     extras = {}
     for kind in EXTRAS:
@@ -156,7 +156,7 @@ def baseline_dump(dump, name):
         bare,
         p_train=protect(train, train),
         p_test=protect(test, train),
-        trained_train=np.zeros(len(dump.x_train), bool),
+        trained=np.zeros(len(dump.train.x), bool),
         target_policy="unknown",
         **extras,
     )

@@ -104,9 +104,9 @@ def compare(paths, out, baselines="all", releases=(), quick=True, progress=print
         series = next(title for title, ladder in LADDERS.items() if name in ladder)
         points.append(point(name, series, [figures(dump, name)]))
     result = {
-        "chance": chance(first.id_test, len(first.identities)),
-        "chance_expression": chance(first.ep_test, len(first.expressions)),
-        "n_test": len(first.id_test),
+        "chance": chance(first.test.id, len(first.identities)),
+        "chance_expression": chance(first.test.ep, len(first.expressions)),
+        "n_test": len(first.test.id),
         "people": len(first.identities),
         **settings,
         "left_out": left_out,
@@ -166,7 +166,7 @@ def require_same_originals(first, groups):
     """Raise InputError where a dump holds other originals than the first one."""
 
     def originals(dump):
-        return {hash(image.tobytes()) for images in (dump.x_train, dump.x_test) for image in images}
+        return {hash(image.tobytes()) for images in (dump.train.x, dump.test.x) for image in images}
 
     expected = originals(first)
     for source, *_ in groups:
@@ -200,7 +200,7 @@ def measured(dump, folder, settings, progress):
     def measure():
         attacks = reidentification.identity_attacks(dump, seeds, quick, progress)
         privacy = {
-            name: reidentification.scenario_figures(dump.id_test, attacks[name], dump.clip_test)
+            name: reidentification.scenario_figures(dump.test.id, attacks[name], dump.test.clip)
             for name in reidentification.SCENARIOS
         }
         return {"privacy": privacy, "utility": utility_figures(dump, seeds, quick, progress)[0]}, {}

@@ -73,17 +73,17 @@ def evaluate_run(
     )
     dump = make_dump(model, faces, target_policy, fresh=fresh, strangers=strangers)
     if not trained_on_these:
-        dump = dataclasses.replace(dump, trained_train=None)
+        dump = dataclasses.replace(dump, trained=None)
     if dump_path:
         dump.save(dump_path)
     if release and parse_release(release).kind == "noise":
         dump = dump.without("mu")  # Attackers get the latent with its noise; the mean stays on the device.
     inputs = _one_of_each_expression(dump)
     for index in inputs:
-        name = f"{dump.identities[dump.id_test[index]]}_{dump.expressions[dump.ep_test[index]]}.png"
-        write_image(out / "inputs" / name, dump.x_test[index])
+        name = f"{dump.identities[dump.test.id[index]]}_{dump.expressions[dump.test.ep[index]]}.png"
+        write_image(out / "inputs" / name, dump.test.x[index])
     shown = model.identities[:GALLERY_TARGETS]
-    gallery = np.stack([dump.x_test[inputs], *(model.protect(dump.x_test[inputs], name, seed=0) for name in shown)])
+    gallery = np.stack([dump.test.x[inputs], *(model.protect(dump.test.x[inputs], name, seed=0) for name in shown)])
     result = audit(dump, out, pictures={"gallery": gallery, "gallery_targets": shown}, **options)
     write_text(out / "summary.txt", summary(result) + "\n")
     return result, out
@@ -115,7 +115,7 @@ def evaluate_external(sources, out, **options):
     else:
         raise InputError(f"--external takes a dump, or originals and protected images; {len(sources)} paths were given")
     shown = _one_of_each_expression(dump)
-    pictures = {"gallery": np.stack([dump.x_test[shown], dump.p_test[shown]])}
+    pictures = {"gallery": np.stack([dump.test.x[shown], dump.test.p[shown]])}
     result = audit(dump, Path(out), pictures=pictures, **options)
     write_text(Path(out) / "summary.txt", summary(result) + "\n")
     return result, Path(out)
@@ -137,10 +137,10 @@ def _one_of_each_expression(dump):
     """Indices of up to GALLERY_IMAGES test images: one of each expression, of different people where possible."""
     chosen = []
     for expression in range(len(dump.expressions)):
-        candidates = np.flatnonzero(dump.ep_test == expression)
+        candidates = np.flatnonzero(dump.test.ep == expression)
         if len(candidates):
-            people = [int(dump.id_test[i]) for i in chosen]
-            chosen.append(min(candidates, key=lambda i: (people.count(int(dump.id_test[i])), i)))
+            people = [int(dump.test.id[i]) for i in chosen]
+            chosen.append(min(candidates, key=lambda i: (people.count(int(dump.test.id[i])), i)))
     return np.array(chosen[:GALLERY_IMAGES])
 
 

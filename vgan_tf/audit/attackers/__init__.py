@@ -26,13 +26,16 @@ from vgan_tf.audit.attackers.interface import (
 from vgan_tf.audit.attackers.linear import fit_kernel_ridge, fit_logistic, fit_lowest_bit_ridge, fit_pixel_ridge
 from vgan_tf.audit.attackers.neighbours import fit_neighbours, on_components, principal_components
 from vgan_tf.audit.attackers.networks import (
+    cnn,
     fit_bit_cnn,
     fit_large_cnn,
     fit_medium_cnn,
     fit_mlp,
     fit_network,
     fit_small_cnn,
+    in_batches,
     train_classifier,
+    train_network,
 )
 
 __all__ = [
@@ -40,12 +43,15 @@ __all__ = [
     "Examples",
     "attack",
     "attack_scores",
+    "cnn",
     "fit_network",
+    "in_batches",
     "principal_components",
     "shift_light_and_cover",
     "stratified_sample",
     "train",
     "train_classifier",
+    "train_network",
     "train_scores",
 ]
 

@@ -20,7 +20,10 @@ CLASSIFIER_LAYERS = ((24, 3, 2), (48, 3, 2), (96, 3, 2), (128, 3, 2))
 LAST_SIDE = 4
 LEARNING_RATE = 2e-3
 BATCH_SIZE = 64
+CHECK_STEPS = 50  # between looks at the validation loss
+PATIENCE = 3  # looks without a lower one before starting again from the best weights, or stopping
 RESTARTS = 2  # from the best weights, each at a quarter of the learning rate
+MOST_CHECKED = 1000  # validation examples
 
 
 def for_size(layers, shape):
@@ -40,20 +43,18 @@ def train_classifier(train, validation, classes, seed, quick):
         (predict: uint8 images -> int64 `(n, tasks)`, features_of: uint8 images -> the hidden layer, float32 `(n, d)`).
     """
     network = cnn(train.features.shape[1:], train.labels.shape[1] * classes, seed, CLASSIFIER_LAYERS)
-    epochs, patience = (5, 1) if quick else (20, 3)
-    score = fit_network(network, train, validation, seed, epochs, patience, augment=shift_light_and_cover)
+    score = fit_network(network, train, validation, seed, 250 if quick else 1500, augment=shift_light_and_cover)
     last_hidden = tf.function(keras.Model(network.input, network.layers[-3].output), reduce_retracing=True)
     return (
         lambda images: score(images).argmax(axis=2),
-        lambda images: _in_batches(lambda batch: last_hidden(_as_float(batch)), images),
+        lambda images: in_batches(lambda batch: last_hidden(_as_float(batch)), images),
     )
 
 
 def _fit_cnn(train, validation, classes, seed, quick, layers):
     """Three convolutions on the pixels."""
     network = cnn(train.features.shape[1:], train.labels.shape[1] * classes, seed, layers)
-    epochs, patience = (5, 1) if quick else (14, 2)
-    return fit_network(network, train, validation, seed, epochs, patience, augment=shift_light_and_cover)
+    return fit_network(network, train, validation, seed, 200 if quick else 1200, augment=shift_light_and_cover)
 
 
 fit_small_cnn = functools.partial(_fit_cnn, layers=SMALL_LAYERS)
@@ -65,7 +66,7 @@ def fit_bit_cnn(train, validation, classes, seed, quick):
     """Three convolutions on the eight bits of each channel, where a label may hide that no eye sees."""
     shape = (*train.features.shape[1:3], 8 * train.features.shape[3])
     network = cnn(shape, train.labels.shape[1] * classes, seed, BIT_LAYERS)
-    return fit_network(network, train, validation, seed, 5 if quick else 10, patience=1, prepare=bit_planes)
+    return fit_network(network, train, validation, seed, 200 if quick else 800, prepare=bit_planes)
 
 
 def bit_planes(images):
@@ -99,27 +100,51 @@ def fit_mlp(train, validation, classes, seed, quick):
         hidden = keras.layers.Dropout(0.3, seed=next(seeds))(hidden)
     start = keras.initializers.GlorotUniform(next(seeds))
     logits = keras.layers.Dense(train.labels.shape[1] * classes, kernel_initializer=start)(hidden)
-    epochs, patience = (15, 2) if quick else (50, 3)
     network = keras.Model(features, logits)
-    return fit_network(network, train, validation, seed, epochs, patience, prepare=scaler.transform)
+    return fit_network(network, train, validation, seed, 500 if quick else 2500, prepare=scaler.transform)
 
 
-def fit_network(network, train, validation, seed, epochs, patience, augment=None, prepare=None):
-    """Train a network until its validation loss falls no more, also not from the best weights in smaller steps.
+def fit_network(network, train, validation, seed, most_steps, augment=None, prepare=None):
+    """Train a network that classifies, by `train_network`.
 
     Args:
         network: `keras.Model`, float32 features -> logits `(batch, tasks * classes)`.
         train, validation: `Examples`.
-        epochs: at most so many.
-        patience: epochs without a lower validation loss before starting again from the best weights, or stopping.
-        augment: (features, Generator) -> float32 inputs to learn from, or None for `prepare`.
-        prepare: features -> float32 inputs of the network, or None: images to [-1, 1], others as they are.
 
     Returns:
         score: features -> float32 log-probabilities `(n, tasks, classes)`.
     """
-    random = np.random.default_rng(seed)
     tasks = train.labels.shape[1]
+
+    def loss(logits, labels):
+        logits = tf.reshape(logits, (tf.shape(logits)[0], tasks, logits.shape[1] // tasks))
+        return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits), axis=1)
+
+    outputs_of = train_network(network, train, validation, loss, seed, most_steps, augment, prepare)
+
+    def score(features):
+        logits = outputs_of(features).reshape(len(features), tasks, -1)
+        logits -= logits.max(axis=2, keepdims=True)
+        return logits - np.log(np.exp(logits).sum(axis=2, keepdims=True))
+
+    return score
+
+
+def train_network(network, train, validation, loss, seed, most_steps, augment=None, prepare=None):
+    """Train a network until its validation loss falls no more, also not from the best weights in smaller steps.
+
+    Args:
+        network: `keras.Model`, float32 features -> outputs `(batch, values)`.
+        train, validation: `Examples`; their labels, of any kind, are for `loss` alone.
+        loss: (outputs, labels) -> `(batch,)`.
+        most_steps: at most so many, of `BATCH_SIZE` examples each.
+        augment: (features, Generator) -> float32 inputs to learn from, or None for `prepare`.
+        prepare: features -> float32 inputs of the network, or None: images to [-1, 1], others as they are.
+
+    Returns:
+        outputs_of: features -> float32 `(n, values)`.
+    """
+    random = np.random.default_rng(seed)
     optimizer = keras.optimizers.Adam(LEARNING_RATE)
     optimizer.build(network.trainable_variables)
     prepare = prepare or _as_float
@@ -128,43 +153,43 @@ def fit_network(network, train, validation, seed, epochs, patience, augment=None
     @tf.function(reduce_retracing=True)
     def step(features, labels):
         with tf.GradientTape() as tape:
-            logits = network(features, training=True)
-            logits = tf.reshape(logits, (tf.shape(logits)[0], tasks, logits.shape[1] // tasks))
-            loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits))
-        gradients = tape.gradient(loss, network.trainable_variables)
+            mean = tf.reduce_mean(loss(network(features, training=True), labels))
+        gradients = tape.gradient(mean, network.trainable_variables)
         optimizer.apply_gradients(zip(gradients, network.trainable_variables, strict=True))
 
     @tf.function(reduce_retracing=True)
-    def logits_of(features):
+    def forward(features):
         return network(features, training=False)
 
-    def score(features):
-        logits = _in_batches(lambda batch: logits_of(prepare(batch)), features).reshape(len(features), tasks, -1)
-        logits -= logits.max(axis=2, keepdims=True)
-        return logits - np.log(np.exp(logits).sum(axis=2, keepdims=True))
+    def outputs_of(features):
+        return in_batches(lambda batch: forward(prepare(batch)).numpy(), features)
 
-    best_loss, best_weights, waited, restarts = np.inf, network.get_weights(), 0, RESTARTS
-    for _ in range(epochs):
-        order = random.permutation(len(train.features))
-        for rows in np.array_split(order, max(1, len(order) // BATCH_SIZE)):
-            step(tf.constant(augment(train.features[rows], random)), tf.constant(train.labels[rows]))
-        scores = score(validation.features)
-        loss = -float(np.take_along_axis(scores, validation.labels[:, :, None], axis=2).mean())
-        if loss < best_loss - 1e-3:
-            best_loss, best_weights, waited = loss, network.get_weights(), 0
+    checked = validation.labels[:MOST_CHECKED]
+    best_loss, best_weights, waited, restarts, order = np.inf, network.get_weights(), 0, RESTARTS, np.empty(0, int)
+    for number in range(1, most_steps + 1):
+        if len(order) < min(BATCH_SIZE, len(train.features)):
+            order = np.append(order, random.permutation(len(train.features)))
+        rows, order = order[:BATCH_SIZE], order[BATCH_SIZE:]
+        step(tf.constant(augment(train.features[rows], random)), tf.constant(train.labels[rows]))
+        if number % CHECK_STEPS and number < most_steps:
+            continue
+        outputs = outputs_of(validation.features[:MOST_CHECKED])
+        found = float(np.mean(loss(tf.constant(outputs), tf.constant(checked))))
+        if found < best_loss - 1e-3:
+            best_loss, best_weights, waited = found, network.get_weights(), 0
             continue
         waited += 1
-        if waited == patience:
+        if waited == PATIENCE:
             if not restarts:
                 break
             network.set_weights(best_weights)
             optimizer.learning_rate = float(optimizer.learning_rate) / 4
             waited, restarts = 0, restarts - 1
     network.set_weights(best_weights)
-    return score
+    return outputs_of
 
 
-def _in_batches(function, features, batch_size=256):
+def in_batches(function, features, batch_size=256):
     starts = range(0, len(features), batch_size)
     return np.concatenate([function(features[start : start + batch_size]) for start in starts])
 

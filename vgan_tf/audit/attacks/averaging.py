@@ -27,7 +27,7 @@ def averaging_attacks(dump, attacks, seeds, quick=False, progress=print):
         With clips a figure's "clusters" counts bundles.
     """
     progress(f"identity: from {PICTURES} pictures of one person")
-    groups, bundles = groups_of(dump.id_test, PICTURES, seeds[0], dump.clip_test)
+    groups, bundles = groups_of(dump.test.id, PICTURES, seeds[0], dump.test.clip)
     if not len(groups):
         return None
 
@@ -60,7 +60,7 @@ def averaging_attacks(dump, attacks, seeds, quick=False, progress=print):
             "chance": chance_of_groups(dump, groups),
         }
         for kind, by_attacker in predictions.items()
-        if (found := scenario_figures(dump.id_test[groups[:, 0]], by_attacker, bundles))
+        if (found := scenario_figures(dump.test.id[groups[:, 0]], by_attacker, bundles))
     }
 
 
@@ -69,10 +69,10 @@ def chance_of_groups(dump, groups):
 
     Where the target is never the true identity, each target of a group rules one out.
     """
-    level = chance(dump.id_test[groups[:, 0]], len(dump.identities))
+    level = chance(dump.test.id[groups[:, 0]], len(dump.identities))
     if dump.known_policy != "exclude-true":
         return level
-    remaining = [len(dump.identities) - len(np.unique(targets)) for targets in dump.c_test[groups]]
+    remaining = [len(dump.identities) - len(np.unique(targets)) for targets in dump.test.c[groups]]
     return max(level, float(np.mean(1 / np.array(remaining))))
 
 

@@ -19,7 +19,7 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from vgan_tf.audit.dump import joined, take
+from vgan_tf.audit.dump import joined
 
 COMPONENTS = 64
 MOST_SIDE = 64  # a larger picture is reduced to 64 to 127 pixels
@@ -48,6 +48,11 @@ class Gathered(NamedTuple):
         """The same with other features; `features_of`: array -> float32 `(n, d)`."""
         known = self.known._replace(features=features_of(self.known.features))
         return Gathered(known, {n: one._replace(features=features_of(one.features)) for n, one in self.tests.items()})
+
+
+def take(columns, rows):
+    """These rows of a NamedTuple of arrays, of which some may be None."""
+    return columns._make(None if column is None else column[rows] for column in columns)
 
 
 def gather(dump, key, most=None):

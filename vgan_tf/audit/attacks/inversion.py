@@ -38,33 +38,33 @@ def inversion(dump, seeds, quick=False, progress=print):
     originals = model.transform(_flat(known.features))
     classifiers = _classifiers(originals, known.id)
     shown = _shown(dump)
-    level = chance(dump.id_test, len(dump.identities))
-    informed = informed_chance(dump.id_test, len(dump.identities), dump.known_policy)
-    pictures = {"originals": dump.x_test[shown], "protected": dump.p_test[shown]}
+    level = chance(dump.test.id, len(dump.identities))
+    informed = informed_chance(dump.test.id, len(dump.identities), dump.known_policy)
+    pictures = {"originals": dump.test.x[shown], "protected": dump.test.p[shown]}
 
     def figure(name, runs, chance_level):
-        images = [model.inverse_transform(one).clip(0, 255).reshape(dump.x_test.shape) for one in runs]
+        images = [model.inverse_transform(one).clip(0, 255).reshape(dump.test.x.shape) for one in runs]
         if name not in pictures:
             pictures[name] = np.rint(images[0][shown]).astype(np.uint8)
         found = strongest_of(
             {
-                classifier: accuracy_figure(dump.id_test, [predict(one) for one in runs], dump.clip_test)
+                classifier: accuracy_figure(dump.test.id, [predict(one) for one in runs], dump.test.clip)
                 for classifier, predict in classifiers.items()
             }
         )
         return {
             "recognised": found["strongest"],
             "attackers": found["attackers"],
-            "error_levels": float(np.mean([np.abs(one - dump.x_test).mean() for one in images])),
+            "error_levels": float(np.mean([np.abs(one - dump.test.x).mean() for one in images])),
             "chance": chance_level,
         }
 
-    result = {"chance": informed, "originals": figure("originals", [model.transform(_flat(dump.x_test))], level)}
+    result = {"chance": informed, "originals": figure("originals", [model.transform(_flat(dump.test.x))], level)}
     means = np.zeros((len(dump.expressions), originals.shape[1]), np.float32)
     for expression in range(len(means)):
         rows = known.ep == expression
         means[expression] = originals[rows if rows.any() else slice(None)].mean(axis=0)
-    result["class_mean"] = figure("class_mean", [means[dump.ep_test]], level)
+    result["class_mean"] = figure("class_mean", [means[dump.test.ep]], level)
 
     progress("inversion: from protected images")
     runs = [_reconstructed(*_protected_features(dump, seed, quick), originals, seed, quick) for seed in seeds]
@@ -107,9 +107,9 @@ def _classifiers(components, people):
 def _shown(dump):
     """Rows of a few test images, of people and expressions in turn."""
     chosen = []
-    for number in range(min(PICTURES, len(dump.id_test))):
+    for number in range(min(PICTURES, len(dump.test.id))):
         person, expression = number % len(dump.identities), number % len(dump.expressions)
-        misses = (dump.id_test != person).astype(int) + (dump.ep_test != expression)
+        misses = (dump.test.id != person).astype(int) + (dump.test.ep != expression)
         misses[chosen] = 3
         chosen.append(int(np.argmin(misses)))
     return np.array(chosen)

@@ -81,7 +81,7 @@ def linkability(dump, seeds, quick, progress, embedded):
     """
     replicates = QUICK_REPLICATES if quick else REPLICATES
     result = {"chance": CHANCE, "test": None, "strangers": None}
-    for tested, clip in (("test", dump.clip_test), ("strangers", None)):
+    for tested, clip in (("test", dump.test.clip), ("strangers", None)):
         images = dump.images(tested)
         if images is None:
             continue

@@ -20,8 +20,9 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 from vgan_tf.audit.attacks import embeddings
+from vgan_tf.audit.attacks.embeddings import take
 from vgan_tf.audit.attacks.pairs import FEWEST_PEOPLE as FEWEST_RESAMPLED_PEOPLE
-from vgan_tf.audit.dump import PARTS, joined, take
+from vgan_tf.audit.dump import PARTS, joined
 from vgan_tf.audit.roc import Ranking, area, auc, hits_at, table
 from vgan_tf.audit.statistics import CONFIDENCE, effective_count, middle, wilson
 
@@ -77,22 +78,22 @@ def membership(dump, seeds, quick=False, progress=print):
 
 
 def _image_candidates(dump, seed, quick):
-    if dump.trained_train is None:
+    if dump.trained is None:
         return None
     sets = [
-        _candidates(dump.images("train"), dump.trained_train, dump.clip_train),
-        _candidates(dump.images("test"), False, dump.clip_test),
+        _candidates(dump.images("train"), dump.trained, dump.train.clip),
+        _candidates(dump.images("test"), False, dump.test.clip),
     ]
     if dump.fresh is not None:
         clip = None
-        if dump.clip_train is not None:  # Fresh images come from no clip: each is one of its own.
-            clip = 1 + max(dump.clip_train.max(), dump.clip_test.max()) + np.arange(len(dump.fresh.id))
+        if dump.train.clip is not None:  # Fresh images come from no clip: each is one of its own.
+            clip = 1 + max(dump.train.clip.max(), dump.test.clip.max()) + np.arange(len(dump.fresh.id))
         sets.append(_candidates(dump.fresh, False, clip))
     return _joined(sets, seed, quick)
 
 
 def _person_candidates(dump, seed, quick):
-    known_people_trained = dump.people_are_targets and (dump.trained_train is None or dump.trained_train.any())
+    known_people_trained = dump.people_are_targets and (dump.trained is None or dump.trained.any())
     if dump.references is not None:
         dump = dataclasses.replace(dump, strangers=None).of_targets()
         members = dump.sets(*PARTS)

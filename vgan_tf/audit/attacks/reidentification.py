@@ -40,11 +40,11 @@ def _image_attacks(scores, dump, seeds, quick, progress):
     for attacker in attackers.for_images(quick):
         progress(f"identity: {attacker.name}, from originals")
         for seed in seeds:
-            score = train_scores(attacker, dump.x_train, dump.id_train, len(dump.identities), seed, quick)
-            for test, images in (("scenario_1", dump.p_test), ("original", dump.x_test)):
+            score = train_scores(attacker, dump.train.x, dump.train.id, len(dump.identities), seed, quick)
+            for test, images in (("scenario_1", dump.test.p), ("original", dump.test.x)):
                 scores[test].setdefault(attacker.name, []).append(score(images))
         progress(f"identity: {attacker.name}, from protected images")
-        arrays = dump.p_train, dump.id_train, dump.p_test
+        arrays = dump.train.p, dump.train.id, dump.test.p
         scores["scenario_2"][attacker.name] = attack_scores(attacker, *arrays, *settings)
     for attacker in attackers.QUICK_FRESH_IMAGE_ATTACKERS if quick else attackers.FRESH_IMAGE_ATTACKERS:
         name = f"{attacker.name}, from fresh images"
@@ -60,7 +60,7 @@ def _image_attacks(scores, dump, seeds, quick, progress):
 
 def _latent_attacks(scores, key, latent, dump, seeds, quick):
     settings = len(dump.identities), seeds, quick
-    arrays = getattr(dump, f"{key}_train"), dump.id_train, getattr(dump, f"{key}_test")
+    arrays = getattr(dump, f"{key}_train"), dump.train.id, getattr(dump, f"{key}_test")
     for attacker in attackers.for_latents(quick):
         scores[f"{attacker.name} on {latent}"] = attack_scores(attacker, *arrays, *settings)
     for attacker in attackers.FRESH_LATENT_ATTACKERS:
@@ -80,11 +80,11 @@ def attack_from_fresh(attacker, key, dump, classes, seeds, quick):
     Returns:
         list of float32 scores `(n_test, classes)`, one for each seed.
     """
-    tests, truth = getattr(dump, f"{key}_test"), dump.id_test
+    tests, truth = getattr(dump, f"{key}_test"), dump.test.id
     if dump.fresh is not None:
         return attack_scores(attacker, getattr(dump.fresh, key), dump.fresh.id, tests, classes, seeds, quick)
-    unseen = np.zeros(len(dump.id_train), bool) if dump.trained_train is None else ~dump.trained_train
-    unseen_features, unseen_labels = getattr(dump, f"{key}_train")[unseen], dump.id_train[unseen]
+    unseen = np.zeros(len(dump.train.id), bool) if dump.trained is None else ~dump.trained
+    unseen_features, unseen_labels = getattr(dump, f"{key}_train")[unseen], dump.train.id[unseen]
     runs = []
     for seed in seeds:
         order = np.random.default_rng(seed).permutation(len(truth))
@@ -110,13 +110,13 @@ def attack_across_targets(attacker, dump, classes, seeds, quick):
     if not _has_targets(dump):
         return None
     known = dump.images("train") if dump.fresh is None else dump.fresh
-    images, tests = without_target_means(known.p, known.c), without_target_means(dump.p_test, dump.c_test)
+    images, tests = without_target_means(known.p, known.c), without_target_means(dump.test.p, dump.test.c)
     runs = []
     for seed in seeds:
         halves = np.array_split(np.random.default_rng(seed).permutation(len(dump.targets)), 2)
-        runs.append(np.zeros((len(dump.id_test), classes), np.float32))
+        runs.append(np.zeros((len(dump.test.id), classes), np.float32))
         for learnt_targets, tested_targets in (halves, halves[::-1]):
-            learnt, tested = np.isin(known.c, learnt_targets), np.isin(dump.c_test, tested_targets)
+            learnt, tested = np.isin(known.c, learnt_targets), np.isin(dump.test.c, tested_targets)
             if np.bincount(known.id[learnt], minlength=classes).min() < 2:
                 return None
             if tested.any():
@@ -136,8 +136,8 @@ def without_target_means(images, targets):
 
 
 def _has_targets(dump):
-    known = dump.c_test is not None and (dump.fresh is None or dump.fresh.c is not None)
-    return known and len(np.unique(dump.c_test)) > 1
+    known = dump.test.c is not None and (dump.fresh is None or dump.fresh.c is not None)
+    return known and len(np.unique(dump.test.c)) > 1
 
 
 def scenario_figures(truth, predictions, clusters=None):
@@ -156,17 +156,17 @@ def robustness_attacks(dump, attacks, seeds, quick=False, progress=print):
     """
     runs_of = attacks["scenario_2"]
     candidates = [one for one in attackers.for_images(quick) if one not in attackers.COSTLY_ATTACKERS]
-    candidates.sort(key=lambda one: accuracy_figure(dump.id_test, runs_of[one.name])["accuracy"], reverse=True)
+    candidates.sort(key=lambda one: accuracy_figure(dump.test.id, runs_of[one.name])["accuracy"], reverse=True)
     figures, seed = {}, seeds[0]
     for name in QUICK_PROCESSINGS if quick else PROCESSINGS:
         progress(f"identity: after {name}")
         process = PROCESSINGS[name]
-        arrays = process(dump.p_train, seed), dump.id_train, process(dump.p_test, seed + 1)
+        arrays = process(dump.train.p, seed), dump.train.id, process(dump.test.p, seed + 1)
         predictions = {
             one.name: attack(one, *arrays, len(dump.identities), [seed], quick)
             for one in candidates[: 1 if quick else 2]
         }
-        found = scenario_figures(dump.id_test, predictions, dump.clip_test)
+        found = scenario_figures(dump.test.id, predictions, dump.test.clip)
         figures[name] = {**found["strongest"], "attackers": found["attackers"]}
     return figures
 

@@ -22,21 +22,21 @@ def negative_control(dump, seed, quick=False, progress=print):
     """
     classes = len(dump.identities)
     random = np.random.default_rng(seed)
-    rows = np.sort(random.permutation(len(dump.id_train))[:MOST_EXAMPLES])
-    cases = [(one, one.name, dump.p_train, dump.p_test) for one in attackers.for_images(quick)]
+    rows = np.sort(random.permutation(len(dump.train.id))[:MOST_EXAMPLES])
+    cases = [(one, one.name, dump.train.p, dump.test.p) for one in attackers.for_images(quick)]
     for key, latent in list(dump.latents.items())[:1]:
         arrays = getattr(dump, f"{key}_train"), getattr(dump, f"{key}_test")
         cases += [(one, f"{one.name} on {latent}", *arrays) for one in attackers.for_latents(quick)]
     most = max(one.permutations for one in (*attackers.for_images(quick), *attackers.for_latents(quick)))
-    shuffled = np.stack([random.permutation(dump.id_train)[rows] for _ in range(most)], axis=1)
-    low, high = float(frequencies(dump.id_test, classes).min()), chance(dump.id_test, classes)
+    shuffled = np.stack([random.permutation(dump.train.id)[rows] for _ in range(most)], axis=1)
+    low, high = float(frequencies(dump.test.id, classes).min()), chance(dump.test.id, classes)
 
     figures = {}
     for attacker, name, learnt, tests in cases:
         progress(f"negative control: {name}")
         labels = shuffled[:, : attacker.permutations]
         predict = attackers.train(attacker, learnt[rows], labels, classes, seed, quick)
-        accuracies = (predict(tests) == dump.id_test[:, None]).mean(axis=0)  # (permutations,)
+        accuracies = (predict(tests) == dump.test.id[:, None]).mean(axis=0)  # (permutations,)
         mean, error = float(accuracies.mean()), float(accuracies.std(ddof=1) / np.sqrt(len(accuracies)))
         margin = max(3 * error, FLOOR)
         ok = low - margin <= mean <= high + margin

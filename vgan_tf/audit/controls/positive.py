@@ -19,9 +19,9 @@ HIDDEN_VARIANCE = 0.6  # of a latent's coordinate, of 1; the rest is noise
 
 def _figures(dump, chosen, learnt, tests, seed, quick):
     """{attacker: figure} of the attackers `chosen`, each trained on the features `learnt` of the train part."""
-    arrays = learnt, dump.id_train, tests, len(dump.identities)
+    arrays = learnt, dump.train.id, tests, len(dump.identities)
     return {
-        one.name: accuracy_figure(dump.id_test, attack(one, *arrays, [seed], quick), dump.clip_test) for one in chosen
+        one.name: accuracy_figure(dump.test.id, attack(one, *arrays, [seed], quick), dump.test.clip) for one in chosen
     }
 
 
@@ -39,11 +39,11 @@ def positive_control(dump, original_predictions, seed, quick=False, progress=pri
         {"originals", "components" (with latents), "hidden_in_lowest_bits": {attacker: figure}, "required", "ok"}.
     """
     classes = len(dump.identities)
-    level = chance(dump.id_test, classes)
+    level = chance(dump.test.id, classes)
     required = level + (1 - level) / 2
     kinds = {
         "originals": {
-            name: accuracy_figure(dump.id_test, runs, dump.clip_test) for name, runs in original_predictions.items()
+            name: accuracy_figure(dump.test.id, runs, dump.test.clip) for name, runs in original_predictions.items()
         }
     }
     progress("positive control: identity hidden in the lowest bits")
@@ -54,8 +54,8 @@ def positive_control(dump, original_predictions, seed, quick=False, progress=pri
     kinds["hidden_in_lowest_bits"] = _figures(dump, on_bits, *hidden, seed, quick)
     if dump.latents:
         progress("positive control: attackers on latents")
-        project = attackers.principal_components(dump.x_train, seed, quick)
-        components = project(dump.x_train), project(dump.x_test)
+        project = attackers.principal_components(dump.train.x, seed, quick)
+        components = project(dump.train.x), project(dump.test.x)
         kinds["components"] = _figures(dump, attackers.for_latents(quick), *components, seed, quick)
     best = [max(figure["interval"][0] for figure in one.values()) for one in kinds.values()]
     return {**kinds, "required": required, "ok": min(best) >= required}
@@ -78,8 +78,8 @@ def subverted_controls(dump, seed=0, quick=False, progress=print):
     progress("positive control: attacking the subverted generator's images")
     # Those that treat each pixel apart: a convolution, the same at all places, misses a pattern of few levels.
     chosen = (attackers.PIXEL_RIDGE,) if quick else (attackers.PIXEL_RIDGE, attackers.LOWEST_BIT_RIDGE)
-    generator = _figures(subverted, chosen, subverted.p_train, subverted.p_test, seed, quick)
-    compressed = [jpeg(images, JPEG_QUALITY) for images in (subverted.p_train, subverted.p_test)]
+    generator = _figures(subverted, chosen, subverted.train.p, subverted.test.p, seed, quick)
+    compressed = [jpeg(images, JPEG_QUALITY) for images in (subverted.train.p, subverted.test.p)]
     for name, figure in _figures(subverted, [attackers.PIXEL_RIDGE], *compressed, seed, quick).items():
         generator[f"{name}, after JPEG of quality {JPEG_QUALITY}"] = figure
 
@@ -92,7 +92,7 @@ def subverted_controls(dump, seed=0, quick=False, progress=print):
     if dump.latents:
         progress("positive control: attacking an identity hidden in a latent")
         hidden = hide_in_latent(dump, seed)
-        latent = _figures(dump, attackers.for_latents(quick), hidden.mu_train, hidden.mu_test, seed, quick)
+        latent = _figures(dump, attackers.for_latents(quick), hidden.train.mu, hidden.test.mu, seed, quick)
     return {"subverted_generator": generator, "hidden_in_latent": latent, "usual_checks": checks}
 
 
@@ -119,7 +119,7 @@ def hide_in_latent(dump, seed=0):
 
 def _fewer(dump, count, seed):
     """The dump with at most `count` training images, without further sets."""
-    rows = np.sort(np.random.default_rng(seed).permutation(len(dump.id_train))[:count])
+    rows = np.sort(np.random.default_rng(seed).permutation(len(dump.train.id))[:count])
     names = [field.name for field in dataclasses.fields(dump) if field.name.endswith("_train")]
     taken = {name: getattr(dump, name)[rows] for name in names if getattr(dump, name) is not None}
     return dataclasses.replace(dump, **taken, **dict.fromkeys(EXTRAS))

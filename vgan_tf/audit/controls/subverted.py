@@ -44,8 +44,8 @@ def usual_checks(dump, subverted, seed=0):
             if when == "before" or source == "p":  # the originals are the same
                 learnt = getattr(one, f"{source}_train"), getattr(dump, f"{kind}_train")
                 predict = attackers.train(attackers.CNN, *learnt, classes, seed, quick=True)
-            checks[title][when] = accuracy_figure(getattr(dump, f"{kind}_test"), predict(one.p_test), dump.clip_test)
-    change = np.abs(subverted.p_test.astype(np.int16) - dump.p_test)
+            checks[title][when] = accuracy_figure(getattr(dump, f"{kind}_test"), predict(one.test.p), dump.test.clip)
+    change = np.abs(subverted.test.p.astype(np.int16) - dump.test.p)
     return {**checks, "largest_change": int(change.max()), "mean_change": float(change.mean())}
 
 
@@ -62,17 +62,17 @@ def subvert(dump, seed=0, quick=False, progress=print):
     """
     progress("positive control: training the checks that a subverted generator deceives")
     seeds, random = itertools.count(1000 * seed), np.random.default_rng(seed)
-    shape, classes = dump.p_train.shape[1:], len(dump.identities)
+    shape, classes = dump.train.p.shape[1:], len(dump.identities)
     steps = QUICK_CHECK_STEPS if quick else CHECK_STEPS
     of_originals = _check(shape, {"id": classes, "ep": len(dump.expressions)}, seeds)
-    _train_check(of_originals, dump.x_train, {"id": dump.id_train, "ep": dump.ep_train}, steps, random)
+    _train_check(of_originals, dump.train.x, {"id": dump.train.id, "ep": dump.train.ep}, steps, random)
     of_protected = _check(shape, {"id": classes}, seeds)
-    _train_check(of_protected, dump.p_train, {"id": dump.id_train}, steps, random)
+    _train_check(of_protected, dump.train.p, {"id": dump.train.id}, steps, random)
 
     progress("positive control: training a subverted generator")
     hider = Hider(shape, classes, seeds, random)
     steps = QUICK_HIDER_STEPS if quick else HIDER_STEPS
-    _train_hider(hider, of_originals, of_protected, dump.p_train, dump.id_train, steps, random)
+    _train_hider(hider, of_originals, of_protected, dump.train.p, dump.train.id, steps, random)
     hidden = {f"p_{part}": hider(getattr(dump, f"p_{part}"), getattr(dump, f"id_{part}")) for part in PARTS}
     absent = dict.fromkeys((*EXTRAS, *(f"{name}_{part}" for name in LATENTS for part in PARTS)))
     return dataclasses.replace(dump, **hidden, **absent)

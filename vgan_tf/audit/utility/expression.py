@@ -44,7 +44,7 @@ def utility_figures(dump, seeds, quick=False, progress=print):
                 predictions.setdefault(f"{source}_to_{test}", []).append(columns[:, 0])
             if ceiling is not None:
                 of_ceiling.setdefault(CEILINGS[source], []).append(predict(ceiling[0])[:, 0])
-            if source == "original" and dump.c_test is not None and dump.shows_targets:
+            if source == "original" and dump.test.c is not None and dump.shows_targets:
                 of_targets.append(predicted["protected"][:, 1])
             if seed != seeds[0]:
                 continue
@@ -55,15 +55,15 @@ def utility_figures(dump, seeds, quick=False, progress=print):
                 of_motion[source] = {test: predict_motion(features_of(images)) for test, images in tests.items()}
             if source == "original":
                 quality = quality_figures(dump, features_of, seed, quick, progress)
-    figures = {name: accuracy_figure(dump.ep_test, runs, dump.clip_test) for name, runs in predictions.items()}
-    figures["target_success"] = accuracy_figure(dump.c_test, of_targets, dump.clip_test) if of_targets else None
+    figures = {name: accuracy_figure(dump.test.ep, runs, dump.test.clip) for name, runs in predictions.items()}
+    figures["target_success"] = accuracy_figure(dump.test.c, of_targets, dump.test.clip) if of_targets else None
     figures["per_expression"] = per_expression(dump, predictions)
     figures["agreement"] = agreement(dump, predictions)
     figures["intensity_r2"], figures["pose_r2"] = motion_figures(dump, of_motion) if of_motion else (None, None)
     figures["quality"] = quality
     figures["expression_from_latent"] = latent_expression(dump, seeds, quick)
     figures["ceiling"] = {
-        name: accuracy_figure(dump.ep_test, runs, ceiling[1], over="pictures") for name, runs in of_ceiling.items()
+        name: accuracy_figure(dump.test.ep, runs, ceiling[1], over="pictures") for name, runs in of_ceiling.items()
     } or None
     return figures, predictions
 
@@ -78,21 +78,21 @@ def from_labels_alone(dump):
         uint8 `(n_test, height, width, 3)` and the row of the train part each is, int64 `(n_test,)`; or None where an
         expression is not in the train part.
     """
-    if not np.isin(dump.ep_test, dump.ep_train).all():
+    if not np.isin(dump.test.ep, dump.train.ep).all():
         return None
     target_train, target_test = (
         np.zeros_like(labels) if targets is None else targets
-        for labels, targets in ((dump.ep_train, dump.c_train), (dump.ep_test, dump.c_test))
+        for labels, targets in ((dump.train.ep, dump.train.c), (dump.test.ep, dump.test.c))
     )
-    chosen = np.empty(len(dump.ep_test), np.int64)
-    for expression, target in np.unique(np.stack([dump.ep_test, target_test]), axis=1).T:
-        of_expression = dump.ep_train == expression
+    chosen = np.empty(len(dump.test.ep), np.int64)
+    for expression, target in np.unique(np.stack([dump.test.ep, target_test]), axis=1).T:
+        of_expression = dump.train.ep == expression
         alike = of_expression & (target_train == target)
         rows = np.flatnonzero(alike if alike.any() else of_expression)
-        pictures = dump.p_train[rows].astype(np.float32)
+        pictures = dump.train.p[rows].astype(np.float32)
         nearest = rows[np.square(pictures - pictures.mean(axis=0)).sum(axis=(1, 2, 3)).argmin()]
-        chosen[(dump.ep_test == expression) & (target_test == target)] = nearest
-    return dump.p_train[chosen], chosen
+        chosen[(dump.test.ep == expression) & (target_test == target)] = nearest
+    return dump.train.p[chosen], chosen
 
 
 def train_classifier(dump, source, seed, quick):
@@ -107,7 +107,7 @@ def train_classifier(dump, source, seed, quick):
     """
     learnt = dump.classifier_images
     held_back, validation = (
-        attackers.stratified_sample(labels, attackers.VALIDATION_SHARE, seed) for labels in (dump.ep_train, learnt.ep)
+        attackers.stratified_sample(labels, attackers.VALIDATION_SHARE, seed) for labels in (dump.train.ep, learnt.ep)
     )
     faces = learnt.id if source == "original" else learnt.c
     labels = np.stack([learnt.ep] if faces is None else [learnt.ep, faces], axis=1)
@@ -121,11 +121,11 @@ def per_expression(dump, predictions):
     """Share of the images of each expression that are recognised as it: {label: {test: figure}}."""
     figures = {}
     for index, label in enumerate(dump.expressions):
-        rows = dump.ep_test == index
+        rows = dump.test.ep == index
         if rows.any():
-            clips = None if dump.clip_test is None else dump.clip_test[rows]
+            clips = None if dump.test.clip is None else dump.test.clip[rows]
             figures[label] = {
-                test: accuracy_figure(dump.ep_test[rows], [one[rows] for one in predictions[test]], clips)
+                test: accuracy_figure(dump.test.ep[rows], [one[rows] for one in predictions[test]], clips)
                 for test in PER_EXPRESSION_TESTS
             }
     return figures
@@ -136,7 +136,7 @@ def agreement(dump, predictions):
     before = predictions["original_to_original"]
     return {
         name: accuracy_figure(
-            np.ones(len(dump.ep_test)), [one == other for one, other in zip(before, after, strict=True)], dump.clip_test
+            np.ones(len(dump.test.ep)), [one == other for one, other in zip(before, after, strict=True)], dump.test.clip
         )
         for name, after in (
             ("classifier_of_originals", predictions["original_to_protected"]),
@@ -149,8 +149,8 @@ def latent_expression(dump, seeds, quick=False):
     """Predict the expression from latents, without a network if quick: {"logistic on mean": figure, ...}, or empty."""
     figures = {}
     for key, latent in dump.latents.items():
-        arrays = getattr(dump, f"{key}_train"), dump.ep_train, getattr(dump, f"{key}_test")
+        arrays = getattr(dump, f"{key}_train"), dump.train.ep, getattr(dump, f"{key}_test")
         for attacker in (attackers.LOGISTIC,) if quick else (attackers.LOGISTIC, attackers.MLP):
             runs = attackers.attack(attacker, *arrays, len(dump.expressions), seeds, quick)
-            figures[f"{attacker.name} on {latent}"] = accuracy_figure(dump.ep_test, runs, dump.clip_test)
+            figures[f"{attacker.name} on {latent}"] = accuracy_figure(dump.test.ep, runs, dump.test.clip)
     return figures

@@ -61,13 +61,13 @@ def motion_figures(dump, predictions):
         predicted even from originals, and a low "protected" says nothing.
     """
     known, truth = true_motion(dump, "train"), true_motion(dump, "test")
-    counts = np.maximum(1, np.bincount(dump.ep_train, minlength=len(dump.expressions)))[:, None]
-    sums = [np.bincount(dump.ep_train, column, len(dump.expressions)) for column in known.T]
+    counts = np.maximum(1, np.bincount(dump.train.ep, minlength=len(dump.expressions)))[:, None]
+    sums = [np.bincount(dump.train.ep, column, len(dump.expressions)) for column in known.T]
     cases = {
         "original": predictions["original"]["original"],
         "protected_by_original": predictions["original"]["protected"],
         "protected": predictions["protected"]["protected"],
-        "by_expression_alone": (np.stack(sums, axis=1) / counts)[dump.ep_test],
+        "by_expression_alone": (np.stack(sums, axis=1) / counts)[dump.test.ep],
     }
     figures = [
         {name: r_squared(truth[:, column], values[:, column]) for name, values in cases.items()}
