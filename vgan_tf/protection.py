@@ -55,6 +55,27 @@ def parse_release(text):
     )
 
 
+def release_of(config):
+    """What a configuration releases, as for `parse_release`, or "sample:L": the posterior's sample, its noise L-fold."""
+    if config.protection_prototypes:
+        return f"prototypes:{config.protection_prototypes}"
+    return f"sample:{config.protection_noise:g}" if config.protection_noise else "latent"
+
+
+class Protected(NamedTuple):
+    """What becomes of some images.
+
+    pictures: uint8 `(n, size, size, 3)`, protected. released: float32 `(n, latent_dim)`, what the generator was given.
+    means, samples: float32 `(n, latent_dim)`, the encoder's own means and one sample of each, or None where a file does
+    not give them.
+    """
+
+    pictures: np.ndarray
+    released: np.ndarray
+    means: np.ndarray | None
+    samples: np.ndarray | None
+
+
 class Protection:
     """What a trained `PPRLVGAN` does with images. Its networks, configuration and labels are the model's."""
 
@@ -139,18 +160,25 @@ class Protection:
         return self.decode(self.encode(images, int(seed), self.config.protection_noise), targets)
 
     def protect_and_encode(self, images, targets, seed):
-        """What `protect`, `encode` and `encode` with the seed give, by one pass through the encoder.
+        """What `protect` gives, what it was made from and what the encoder knows, by one pass through the encoder.
 
         Args:
             images: as for `encode`.
             targets: int `(n,)`.
             seed: int.
+
+        Returns:
+            Protected.
         """
         means, log_vars = self._posterior(images)
-        used, drawn = (
-            self.nearest(sample_latent(means, log_vars, seed, noise)) for noise in (self.config.protection_noise, 1.0)
-        )
-        return self.decode(used, targets), self.nearest(means), drawn
+        used, drawn = (sample_latent(means, log_vars, seed, noise) for noise in (self.config.protection_noise, 1.0))
+        released = self.nearest(used)
+        return Protected(self.decode(released, targets), released, means, ops.convert_to_numpy(drawn))
+
+    @property
+    def release(self):
+        """`release_of` its configuration."""
+        return release_of(self.config)
 
     def read_identity(self, images):
         """The identity that D2 sees in images: int64 `(n,)`; images as for `encode`."""
@@ -181,27 +209,48 @@ class DeviceModel:
 
     Attributes:
         config, identities, expressions: those of the run.
-        encode_mean: uint8 images `(n, size, size, 3)` -> float32 latents `(n, latent_dim)`.
+        release: what leaves the device, as for `parse_release`.
+        encode: uint8 images `(n, size, size, 3)` -> what is released, before noise, float32 `(n, latent_dim)`.
+        posterior: (images, seed) -> the encoder's own means and one sample of each, or None for either.
         render: (the images, latents, int targets `(n,)`) -> uint8 images `(n, size, size, 3)`.
-        noise: deviations of the prior that are added to what is rendered.
+        decode: (latents, targets) -> uint8 images, the generator alone.
     """
 
     config: Config
     identities: tuple
     expressions: tuple
-    encode_mean: Callable
+    release: str
+    encode: Callable
+    posterior: Callable
     render: Callable
-    noise: float = 0.0
+    decode: Callable
 
     @classmethod
     def of_keras(cls, model, noise=0.0):
-        """A PPRLVGAN, and the noise on its latents in standard deviations of the prior."""
-        labels = (model.identities, model.expressions)
-        return cls(model.config, *labels, model.encode, lambda _, latents, c: model.decode(latents, c), noise)
+        """A PPRLVGAN without the noise of its own posterior.
+
+        `noise` is added to its latents in standard deviations of the prior.
+        """
+
+        def posterior(images, seed):
+            means, log_vars = model._posterior(images)
+            return means, ops.convert_to_numpy(sample_latent(means, log_vars, seed, 1.0))
+
+        config = model.config.replace(protection_noise=0.0)
+        return cls(
+            config=config,
+            identities=model.identities,
+            expressions=model.expressions,
+            release=f"noise:{noise:g}" if noise else release_of(config),
+            encode=model.encode,
+            posterior=posterior,
+            render=lambda _, latents, targets: model.decode(latents, targets),
+            decode=model.decode,
+        )
 
     @classmethod
     def of_files(cls, run, folder):
-        """The anonymizer and encoder files of an export of a Run, those that a device would take.
+        """The anonymizer, encoder and generator files of an export of a Run, those that a device would take.
 
         Raises:
             InputError: no such files, or not exported from this run.
@@ -210,14 +259,26 @@ class DeviceModel:
         if export.weights_sha256 != run.weights_sha256():
             # Another split may have trained them on what would be the test images here.
             raise InputError(f"{folder}: not exported from {run.folder} as it is now; export it again")
-        anonymizer, encoder = (export.model(part) for part in ("anonymizer", "encoder"))
+        anonymizer, encoder, generator = (export.model(part) for part in ("anonymizer", "encoder", "generator"))
 
-        def anonymize(images, _, targets):
-            codes = target_codes(targets, len(run.identities))
-            return anonymizer.run(image=images, target=codes)["protected"]
+        def code(targets):
+            return target_codes(targets, len(run.identities))
 
-        labels = (run.identities, run.expressions)
-        return cls(run.config, *labels, lambda images: encoder.run(image=images)["latent"], anonymize)
+        def encode(images):
+            return encoder.run(image=images)["latent"]
+
+        prototypes = run.config.protection_prototypes
+        return cls(
+            config=run.config,
+            identities=run.identities,
+            expressions=run.expressions,
+            release=f"prototypes:{prototypes}" if prototypes else "latent",
+            encode=encode,
+            # With prototypes, the encoder's file gives one of them and not its own latent.
+            posterior=lambda images, seed: (None if prototypes else encode(images), None),
+            render=lambda images, _, targets: anonymizer.run(image=images, target=code(targets))["protected"],
+            decode=lambda latents, targets: generator.run(latent=latents, target=code(targets))["protected"],
+        )
 
     def resolve_targets(self, target, count, seed=0):
         """As that of PPRLVGAN."""
@@ -228,11 +289,13 @@ class DeviceModel:
         return self.protect_and_encode(images, self.resolve_targets(target, len(images), seed), seed)[0]
 
     def protect_and_encode(self, images, targets, seed):
-        """Protected images, latents, and the latents with noise (as much as is released, or else one deviation)."""
-        means = self.encode_mean(images)
-        noise = np.random.default_rng(seed).standard_normal(means.shape, np.float32)
-        drawn = means + np.float32(self.noise or self.config.protection_noise) * noise
-        return self.render(images, drawn if self.noise else means, targets), means, drawn
+        """As that of PPRLVGAN."""
+        released = self.encode(images)
+        kind, _, amount = self.release.partition(":")
+        if kind == "noise":
+            noise = np.random.default_rng(seed).standard_normal(released.shape, np.float32)
+            released = released + np.float32(amount) * noise
+        return Protected(self.render(images, released, targets), released, *self.posterior(images, seed))
 
 
 def with_release(model, release, faces):
@@ -251,7 +314,7 @@ def with_release(model, release, faces):
     """
     release = parse_release(release)
     each = int(release.amount) if release.kind == "prototypes" else 0
-    changed = type(model)(model.config.replace(protection_prototypes=each), model.identities, model.expressions)
+    changed = type(model)(model.config.replace(protection_prototypes=each, protection_noise=0.0), model.identities, model.expressions)
     kept = [layer.name for layer in changed.layers if layer.name != "prototypes"]
     for name in kept:
         changed.get_layer(name).set_weights(model.get_layer(name).get_weights())

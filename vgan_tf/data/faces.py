@@ -9,6 +9,11 @@ from vgan_tf.data import stored
 from vgan_tf.errors import InputError
 
 
+# Names of ground truth that tell what a face does: these, and those that begin so.
+MOTION = ("intensity", "asymmetry", "yaw", "pitch", "roll")
+MOTION_PREFIXES = ("gaze", "motion_")
+
+
 @dataclasses.dataclass(frozen=True)
 class FaceSet:
     """Labelled faces.
@@ -106,6 +111,11 @@ class FaceSet:
         for row, (number, target) in enumerate(zip(self.number.tolist(), targets, strict=True)):
             pictures[row] = self.drawn_by.counterpart(number, self.identities[target], self.images.shape[1])
         return pictures
+
+    @property
+    def motion_names(self):
+        """The names in `truth` that are motion: list."""
+        return [name for name in self.truth if name in MOTION or name.startswith(MOTION_PREFIXES)]
 
     def fingerprint(self):
         """SHA-256 (hex) of images, labels and label names: the same data has the same fingerprint."""

@@ -1,14 +1,14 @@
 """Dumps: what an attacker may see of a run, of its exported files, or of anyone's anonymizer, as arrays."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
 
-from vgan_tf.audit import Dump, Extra
+from vgan_tf.audit import Dump, Images
 from vgan_tf.data import companions, partition, split
 from vgan_tf.errors import InputError
 
-POSE = ("yaw", "pitch", "roll")
 # Held-out people, in a split by subject, are attacked by one who has the other part of their images.
 HELD_OUT_TEST_FRACTION = 0.3
 EXTERNAL_TEST_FRACTION = 0.3
@@ -49,17 +49,17 @@ def make_dump(model, faces, target_policy="uniform", most_images=None, fresh=Non
         parts = {"train": test.subset(np.setdiff1d(np.arange(len(test)), held_out)), "test": test.subset(held_out)}
     else:
         parts = {"train": train.concatenate(validation), "test": test}
-    arrays, clip_names = {}, np.unique(faces.clip)
+    motion, clips = faces.motion_names, np.unique(faces.clip)
+    sets, trained = {}, None
     for number, (part, subset) in enumerate(parts.items()):
         seed = config.seed + 1 + number
         kept = _draw_rows(subset, most_images, seed)
         if part == "train":
-            arrays["trained_train"] = known & (kept < len(train))
+            trained = known & (kept < len(train))
         subset = subset.subset(kept)
-        seen, truth = _protect(model, subset, target_policy, seed), _truth(subset)
-        if clip_names.size > 1:
-            truth["clip"] = np.searchsorted(clip_names, subset.clip)
-        arrays |= {f"{name}_{part}": values for name, values in {**seen, **truth}.items()}
+        sets[part] = _protect(model, subset, target_policy, seed, motion)
+        if clips.size > 1:
+            sets[part] = dataclasses.replace(sets[part], clip=np.searchsorted(clips, subset.clip))
     known_targets = held_out_people and train.identities == model.identities
     extras = {
         "fresh": fresh if known else None,
@@ -71,14 +71,18 @@ def make_dump(model, faces, target_policy="uniform", most_images=None, fresh=Non
             _check_labels(model, subset)
             seed = config.seed + 3 + number
             subset = subset.subset(_draw_rows(subset, most_images, seed))
-            seen = _protect(model, subset, "uniform" if part == "strangers" else target_policy, seed)
-            arrays[part] = Extra(**seen, identities=subset.identities)
+            policy = "uniform" if part == "strangers" else target_policy
+            sets[part] = _protect(model, subset, policy, seed, motion)
     return Dump(
-        **arrays,
+        **sets,
+        trained=trained,
         identities=parts["test"].identities,
         expressions=model.expressions,
         targets=model.identities,
         target_policy=target_policy,
+        release=model.release,
+        discrete=model.release.startswith("prototypes"),
+        motion_names=motion,
     )
 
 
@@ -87,26 +91,23 @@ def _draw_rows(faces, most, seed):
     return np.sort(np.random.default_rng(seed).permutation(len(faces))[:most])
 
 
-def _protect(model, faces, target_policy, seed):
+def _protect(model, faces, target_policy, seed, motion):
+    """What an attacker may see of a FaceSet; `motion`: names of the truth that tell what a face does."""
     targets = draw_targets(model, faces, target_policy, seed)
-    protected, means, drawn = model.protect_and_encode(faces.images, targets, seed)
-    return {
-        "x": np.asarray(faces.images),
-        "p": protected,
-        "mu": means,
-        "z": drawn,
-        "c": targets,
-        "id": faces.identity,
-        "ep": faces.expression,
-    }
-
-
-def _truth(faces):
-    """What is known of the images beyond their labels, as a Dump names it."""
-    truth = {"intensity": faces.truth["intensity"]} if "intensity" in faces.truth else {}
-    if set(POSE) <= set(faces.truth):
-        truth["pose"] = np.stack([faces.truth[name] for name in POSE], axis=1)
-    return truth
+    protected = model.protect_and_encode(faces.images, targets, seed)
+    known = bool(motion) and all(name in faces.truth for name in motion)
+    return Images(
+        x=np.asarray(faces.images),
+        p=protected.pictures,
+        mu=protected.means,
+        z=protected.samples,
+        r=protected.released,
+        c=targets,
+        id=faces.identity,
+        ep=faces.expression,
+        motion=np.stack([faces.truth[name] for name in motion], axis=1) if known else None,
+        identities=faces.identities,
+    )
 
 
 def draw_targets(model, faces, target_policy, seed):
@@ -122,7 +123,7 @@ def draw_targets(model, faces, target_policy, seed):
 
 
 def pair_dump(originals, protected):
-    """Match two FaceSets image by image, by path without the file's ending; returns a Dump without latents."""
+    """Match two FaceSets image by image, by path without the file's ending; returns a Dump of pictures alone."""
     stems = [[str(Path(path).with_suffix("")) for path in faces.paths] for faces in (originals, protected)]
     where = {stem: index for index, stem in enumerate(stems[1])}
     missing = [stem for stem in stems[0] if stem not in where]
@@ -130,15 +131,11 @@ def pair_dump(originals, protected):
         raise InputError(f"{len(missing)} originals have no protected version, first: {missing[0]}; names must match")
     matched = protected.images[[where[stem] for stem in stems[0]]]
     test = split(originals, "image", EXTERNAL_TEST_FRACTION).test
-    arrays = {}
+    parts = {}
     for part, index in (("train", np.setdiff1d(np.arange(len(originals)), test)), ("test", test)):
-        arrays |= {
-            f"x_{part}": originals.images[index],
-            f"p_{part}": matched[index],
-            f"id_{part}": originals.identity[index],
-            f"ep_{part}": originals.expression[index],
-        }
-    return Dump(**arrays, identities=originals.identities, expressions=originals.expressions)
+        faces = originals.subset(index)
+        parts[part] = Images(x=np.asarray(faces.images), p=matched[index], id=faces.identity, ep=faces.expression)
+    return Dump(**parts, identities=originals.identities, expressions=originals.expressions)
 
 
 def _check_labels(model, faces):
