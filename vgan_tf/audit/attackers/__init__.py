@@ -13,18 +13,25 @@ factorisation is paid for once. To add an attacker, write such a `fit` and add i
 
 from vgan_tf.audit.attackers.augmentation import shift_light_and_cover
 from vgan_tf.audit.attackers.boosting import fit_boosting
+from vgan_tf.audit.attackers.components import principal_components
 from vgan_tf.audit.attackers.interface import (
     VALIDATION_SHARE,
     Attacker,
     Examples,
+    Seen,
     attack,
-    attack_scores,
     stratified_sample,
     train,
     train_scores,
 )
-from vgan_tf.audit.attackers.linear import fit_kernel_ridge, fit_logistic, fit_lowest_bit_ridge, fit_pixel_ridge
-from vgan_tf.audit.attackers.neighbours import fit_neighbours, on_components, principal_components
+from vgan_tf.audit.attackers.linear import (
+    fit_kernel_ridge,
+    fit_kernel_ridge_of_expression,
+    fit_logistic,
+    fit_lowest_bit_ridge,
+    fit_pixel_ridge,
+)
+from vgan_tf.audit.attackers.neighbours import fit_neighbours
 from vgan_tf.audit.attackers.networks import (
     cnn,
     fit_bit_cnn,
@@ -41,8 +48,8 @@ from vgan_tf.audit.attackers.networks import (
 __all__ = [
     "VALIDATION_SHARE",
     "Examples",
+    "Seen",
     "attack",
-    "attack_scores",
     "cnn",
     "fit_network",
     "in_batches",
@@ -55,29 +62,39 @@ __all__ = [
     "train_scores",
 ]
 
-SMALL_CNN = Attacker("small CNN", fit_small_cnn)
-CNN = Attacker("medium CNN", fit_medium_cnn)
-LARGE_CNN = Attacker("large CNN", fit_large_cnn)
-BIT_CNN = Attacker("CNN on bit planes", fit_bit_cnn)
-PIXEL_RIDGE = Attacker("ridge on pixels", fit_pixel_ridge)
-LOWEST_BIT_RIDGE = Attacker("ridge on lowest bits", fit_lowest_bit_ridge)
-COMPONENT_KERNEL_RIDGE = Attacker("kernel ridge on components", on_components(fit_kernel_ridge))
-COMPONENT_NEIGHBOURS = Attacker("nearest neighbours on components", on_components(fit_neighbours))
-LOGISTIC = Attacker("logistic", fit_logistic)
-MLP = Attacker("MLP", fit_mlp)
-KERNEL_RIDGE = Attacker("kernel ridge", fit_kernel_ridge)
-BOOSTING = Attacker("boosted trees", fit_boosting, permutations=8)
-NEIGHBOURS = Attacker("nearest neighbours", fit_neighbours)
+SMALL_CNN = Attacker("small CNN", fit_small_cnn, "network")
+CNN = Attacker("medium CNN", fit_medium_cnn, "network")
+LARGE_CNN = Attacker("large CNN", fit_large_cnn, "network")
+BIT_CNN = Attacker("CNN on bit planes", fit_bit_cnn, "bits")
+PIXEL_RIDGE = Attacker("ridge on pixels", fit_pixel_ridge, "linear")
+LOWEST_BIT_RIDGE = Attacker("ridge on lowest bits", fit_lowest_bit_ridge, "bits")
+COMPONENT_KERNEL_RIDGE = Attacker("kernel ridge on components", fit_kernel_ridge, "similarity", on_components=True)
+COMPONENT_NEIGHBOURS = Attacker("nearest neighbours on components", fit_neighbours, "similarity", on_components=True)
+COMPONENTS_OF_EXPRESSION = Attacker(
+    "kernel ridge on components, expression known",
+    fit_kernel_ridge_of_expression,
+    "similarity",
+    on_components=True,
+    knows_expression=True,
+)
+LOGISTIC = Attacker("logistic", fit_logistic, "linear")
+MLP = Attacker("MLP", fit_mlp, "network")
+KERNEL_RIDGE = Attacker("kernel ridge", fit_kernel_ridge, "similarity")
+BOOSTING = Attacker("boosted trees", fit_boosting, "trees", permutations=8)
+NEIGHBOURS = Attacker("nearest neighbours", fit_neighbours, "similarity")
+KERNEL_RIDGE_OF_EXPRESSION = Attacker(
+    "kernel ridge, expression known", fit_kernel_ridge_of_expression, "similarity", knows_expression=True
+)
 
 IMAGE_ATTACKERS = (
     *(SMALL_CNN, CNN, LARGE_CNN, BIT_CNN),
-    *(PIXEL_RIDGE, LOWEST_BIT_RIDGE, COMPONENT_KERNEL_RIDGE, COMPONENT_NEIGHBOURS),
+    *(PIXEL_RIDGE, LOWEST_BIT_RIDGE, COMPONENT_KERNEL_RIDGE, COMPONENT_NEIGHBOURS, COMPONENTS_OF_EXPRESSION),
 )
-LATENT_ATTACKERS = (LOGISTIC, MLP, KERNEL_RIDGE, BOOSTING, NEIGHBOURS)
+LATENT_ATTACKERS = (LOGISTIC, MLP, KERNEL_RIDGE, BOOSTING, NEIGHBOURS, KERNEL_RIDGE_OF_EXPRESSION)
 # Each kind by its cheapest.
-QUICK_IMAGE_ATTACKERS = (SMALL_CNN, PIXEL_RIDGE, LOWEST_BIT_RIDGE, COMPONENT_NEIGHBOURS)
-QUICK_LATENT_ATTACKERS = (LOGISTIC, KERNEL_RIDGE, NEIGHBOURS)
-# Those that also learn from fresh images, across targets, or from averages.
+QUICK_IMAGE_ATTACKERS = (SMALL_CNN, PIXEL_RIDGE, LOWEST_BIT_RIDGE, COMPONENT_NEIGHBOURS, COMPONENTS_OF_EXPRESSION)
+QUICK_LATENT_ATTACKERS = (LOGISTIC, KERNEL_RIDGE, NEIGHBOURS, KERNEL_RIDGE_OF_EXPRESSION)
+# Those that also learn from fresh images, across targets, from averages, or on what other attackers made.
 FRESH_IMAGE_ATTACKERS = (CNN, PIXEL_RIDGE, COMPONENT_KERNEL_RIDGE)
 QUICK_FRESH_IMAGE_ATTACKERS = (PIXEL_RIDGE,)
 FRESH_LATENT_ATTACKERS = (LOGISTIC, KERNEL_RIDGE)

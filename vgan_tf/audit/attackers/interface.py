@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from vgan_tf.audit.attackers.components import principal_components
+
 VALIDATION_SHARE = 0.15
 
 
@@ -15,14 +17,33 @@ class Examples(NamedTuple):
     labels: np.ndarray
 
 
-class Attacker(NamedTuple):
-    """A name for the tables; the function described in `vgan_tf.audit.attackers`; and labellings it learns at once.
+class Seen(NamedTuple):
+    """What an attacker may see of some images.
 
-    `permutations` is how many shuffled labellings the negative control gives it: fewer where each costs a training.
+    values: uint8 `(n, height, width, 3)`, or float32 `(n, d)`. expression: int64 `(n,)`, the true one.
+    """
+
+    values: np.ndarray
+    expression: np.ndarray
+
+
+class Attacker(NamedTuple):
+    """One way to predict labels.
+
+    Attributes:
+        name: for the tables.
+        fit: the function described in `vgan_tf.audit.attackers`.
+        kind: "network", "linear", "similarity", "trees" or "bits": what is tried in the same way.
+        on_components: whether it works on principal components of images, not on pixels.
+        knows_expression: whether the true expression is the last of its features.
+        permutations: how many shuffled labellings the negative control gives it: fewer where each costs a training.
     """
 
     name: str
     fit: Callable
+    kind: str
+    on_components: bool = False
+    knows_expression: bool = False
     permutations: int = 20
 
 
@@ -30,7 +51,7 @@ def train_scores(attacker, features, labels, classes, seed, quick=False):
     """Fit an attacker, some of the examples held back for its choices.
 
     Args:
-        features: uint8 images or float32 latents, `n` of them.
+        features: uint8 images or float32 latents, `n` of them, as the attacker takes them.
         labels: int `(n,)` or `(n, tasks)`, from 0 to `classes - 1`.
         seed: decides the split and everything random in the attacker.
 
@@ -51,14 +72,38 @@ def train(attacker, features, labels, classes, seed, quick=False):
     return lambda others: score(others).argmax(axis=-1)
 
 
-def attack_scores(attacker, features, labels, tests, classes, seeds, quick):
-    """Train an attacker once for each of `seeds`: list of its scores `(m, classes)` for the features `tests`."""
-    return [train_scores(attacker, features, labels, classes, seed, quick)(tests) for seed in seeds]
+def attack(chosen, learnt, labels, tests, classes, seed, quick=False, progress=None):
+    """Train attackers on the same examples, which share what they compute of them, and put them to work.
 
+    Args:
+        chosen: `Attacker`s.
+        learnt: `Seen`, to learn from.
+        labels: as for `train_scores`.
+        tests: list of `Seen`.
+        progress: called with the name of each attacker, or None.
 
-def attack(attacker, features, labels, tests, classes, seeds, quick):
-    """As `attack_scores`, but int64 predictions `(m,)`."""
-    return [one.argmax(axis=1) for one in attack_scores(attacker, features, labels, tests, classes, seeds, quick)]
+    Returns:
+        {attacker name: list of its scores for each of `tests`, as of `train_scores`}.
+    """
+    project, found = None, {}
+    components = {}  # by position: the examples learnt from, then each test
+
+    def features(attacker, number, seen):
+        values = seen.values
+        if attacker.on_components:
+            if number not in components:
+                components[number] = project(seen.values)
+            values = components[number]
+        return np.column_stack([values, seen.expression]).astype(np.float32) if attacker.knows_expression else values
+
+    for attacker in chosen:
+        if progress:
+            progress(attacker.name)
+        if attacker.on_components and project is None:
+            project = principal_components(learnt.values, seed, quick)
+        score = train_scores(attacker, features(attacker, 0, learnt), labels, classes, seed, quick)
+        found[attacker.name] = [score(features(attacker, number, seen)) for number, seen in enumerate(tests, 1)]
+    return found
 
 
 def stratified_sample(labels, share, seed):

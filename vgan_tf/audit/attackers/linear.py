@@ -12,6 +12,7 @@ from vgan_tf.audit.attackers.interface import Examples
 from vgan_tf.images import to_float
 
 MOST_RIDGE_EXAMPLES = 8000  # its kernel matrix grows with the square of this
+OTHER_EXPRESSION = 0.2  # how much an example of another expression counts, where the expression is known
 
 
 def _fit_pixels(transform, train, validation, classes, seed, quick):
@@ -40,16 +41,28 @@ fit_pixel_ridge = functools.partial(_fit_pixels, to_float)
 fit_lowest_bit_ridge = functools.partial(_fit_pixels, _lowest_bits)  # where a label may hide that no eye sees
 
 
-def fit_kernel_ridge(train, validation, classes, seed, quick):
-    """Ridge regression in the space of a Gaussian kernel on standardised features, the kernel's width chosen too."""
-    train = _limited(train, seed)
-    scaler = StandardScaler().fit(train.features)
-    features = scaler.transform(train.features)
+def _fit_kernel_ridge(knows_expression, train, validation, classes, seed, quick):
+    """Ridge regression in the space of a Gaussian kernel on standardised features, the kernel's width chosen too.
 
-    def kernel(others, width):
+    With `knows_expression` the last feature is the expression, and examples of another one count little.
+    """
+    train = _limited(train, seed)
+
+    def split(features):
+        return (features[:, :-1], features[:, -1]) if knows_expression else (features, np.zeros(len(features)))
+
+    known, expressions = split(train.features)
+    scaler = StandardScaler().fit(known)
+    known = scaler.transform(known)
+
+    def kernel(features, width):
+        others, theirs = split(features)
         others = scaler.transform(others)
-        distances = (others**2).sum(axis=1)[:, None] + (features**2).sum(axis=1) - 2 * others @ features.T
-        return np.exp(-distances / (width * features.shape[1]), dtype=np.float32)
+        distances = (others**2).sum(axis=1)[:, None] + (known**2).sum(axis=1) - 2 * others @ known.T
+        similar = np.exp(-distances / (width * known.shape[1]), dtype=np.float32)
+        if knows_expression:
+            similar *= np.where(theirs[:, None] == expressions, np.float32(1), np.float32(OTHER_EXPRESSION))
+        return similar
 
     fitted, strengths = [], (1e-6, 1e-5, 1e-4, 1e-3)
     for width in (2.0,) if quick else (1.0, 4.0):
@@ -57,6 +70,10 @@ def fit_kernel_ridge(train, validation, classes, seed, quick):
         fitted.append((width, *_ridge(kernels[0], train, kernels[1], validation, classes, strengths)))
     width, weights, offsets, _ = max(fitted, key=lambda one: one[3])  # the validation accuracy
     return lambda others: (kernel(others, width) @ weights + offsets).reshape(len(others), -1, classes)
+
+
+fit_kernel_ridge = functools.partial(_fit_kernel_ridge, False)
+fit_kernel_ridge_of_expression = functools.partial(_fit_kernel_ridge, True)
 
 
 def _limited(examples, seed):

@@ -1,14 +1,8 @@
-"""Attackers that look for the most similar examples, and the principal components of images that some work on."""
+"""An attacker that looks for the most similar examples."""
 
 import numpy as np
-from sklearn.decomposition import PCA
 from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import StandardScaler
-
-from vgan_tf.audit.attackers.interface import Examples
-from vgan_tf.images import to_float
-
-PRINCIPAL_COMPONENTS = 64
 
 
 def fit_neighbours(train, validation, classes, seed, quick):
@@ -26,26 +20,3 @@ def fit_neighbours(train, validation, classes, seed, quick):
     accuracies = [(one.argmax(axis=2) == validation.labels).mean(axis=0) for one in scores(validation.features)]
     best = np.argmax(accuracies, axis=0)  # (tasks,)
     return lambda others: np.take_along_axis(np.stack(scores(others)), best[None, None, :, None], axis=0)[0]
-
-
-def on_components(fit):
-    """An attacker on features, made to work on the principal components of images."""
-
-    def fit_components(train, validation, classes, seed, quick):
-        project = principal_components(train.features, seed, quick)
-        parts = (Examples(project(part.features), part.labels) for part in (train, validation))
-        score = fit(*parts, classes, seed, quick)
-        return lambda others: score(project(others))
-
-    return fit_components
-
-
-def principal_components(images, seed, quick=False):
-    """Fit the leading principal components of images: project, uint8 images -> float32 `(n, components)`."""
-
-    def flat(others):
-        return to_float(others[:, ::2, ::2] if quick else others).reshape(len(others), -1)
-
-    count = min(PRINCIPAL_COMPONENTS, *flat(images).shape)
-    model = PCA(count, svd_solver="randomized", random_state=seed).fit(flat(images))
-    return lambda others: model.transform(flat(others))
