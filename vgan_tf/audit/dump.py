@@ -269,6 +269,10 @@ class Dump:
         changes = {part: change(images) for part, images in present.items() if images is not None}
         return dataclasses.replace(self, **changes)
 
+    def changed_pictures(self, change):
+        """The same with `change(p)` in place of the protected images of each set."""
+        return self.changed(lambda images: dataclasses.replace(images, p=change(images.p)))
+
     def without(self, *names):
         """The same without these columns, in all of its sets."""
         return self.changed(lambda images: dataclasses.replace(images, **dict.fromkeys(names)))

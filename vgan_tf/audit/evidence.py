@@ -128,7 +128,7 @@ def naming_evidence(truth, predictions, strata, clusters=None, excluded=None):
         predictions: {attacker: list of int `(n,)`, one for each of its trainings}.
         strata: int `(n,)`, within which names are exchanged.
         clusters: int `(n,)`, the clips, or None.
-        excluded: int `(n,)`, a name that each example is known not to have, or None.
+        excluded: bool `(n, people)`, names that each example is known not to have, or None.
 
     Returns:
         Evidence, or None without attackers.
@@ -139,10 +139,10 @@ def naming_evidence(truth, predictions, strata, clusters=None, excluded=None):
     hits, possible = np.zeros((len(labels), len(predictions)), np.float32), np.zeros(len(labels), np.float32)
     for person in np.unique(truth):
         shown = (labels == person).astype(np.float32)
-        allowed = np.ones(len(truth), np.float32) if excluded is None else (excluded != person).astype(np.float32)
+        allowed = np.ones(len(truth), np.float32) if excluded is None else ~excluded[:, person]
         said = np.stack([np.mean([one == person for one in runs], axis=0) for runs in predictions.values()])
         hits += shown @ (said * allowed).astype(np.float32).T
-        possible += shown @ allowed
+        possible += shown @ np.asarray(allowed, np.float32)
     accuracies = hits / np.maximum(possible, 1)[:, None]
     return evidence(list(predictions), accuracies[0], accuracies[1:])
 

@@ -47,7 +47,7 @@ def train_classifier(train, validation, classes, seed, quick):
     last_hidden = tf.function(keras.Model(network.input, network.layers[-3].output), reduce_retracing=True)
     return (
         lambda images: score(images).argmax(axis=2),
-        lambda images: in_batches(lambda batch: last_hidden(_as_float(batch)), images),
+        lambda images: in_batches(lambda batch: last_hidden(as_float(batch)), images),
     )
 
 
@@ -92,16 +92,20 @@ def cnn(shape, outputs, seed, layers):
 def fit_mlp(train, validation, classes, seed, quick):
     """Two hidden layers on standardised features."""
     scaler = StandardScaler().fit(train.features)
+    network = mlp(train.features.shape[1:], train.labels.shape[1] * classes, seed)
+    return fit_network(network, train, validation, seed, 500 if quick else 2500, prepare=scaler.transform)
+
+
+def mlp(shape, outputs, seed):
+    """Float32 features -> logits `(batch, outputs)`, with two hidden layers."""
     seeds = itertools.count(seed * 1000)
-    features = hidden = keras.Input(train.features.shape[1:])
+    features = hidden = keras.Input(shape)
     for _ in range(2):
         start = keras.initializers.HeNormal(next(seeds))
         hidden = keras.layers.Dense(256, activation="relu", kernel_initializer=start)(hidden)
         hidden = keras.layers.Dropout(0.3, seed=next(seeds))(hidden)
     start = keras.initializers.GlorotUniform(next(seeds))
-    logits = keras.layers.Dense(train.labels.shape[1] * classes, kernel_initializer=start)(hidden)
-    network = keras.Model(features, logits)
-    return fit_network(network, train, validation, seed, 500 if quick else 2500, prepare=scaler.transform)
+    return keras.Model(features, keras.layers.Dense(outputs, kernel_initializer=start)(hidden))
 
 
 def fit_network(network, train, validation, seed, most_steps, augment=None, prepare=None):
@@ -147,7 +151,7 @@ def train_network(network, train, validation, loss, seed, most_steps, augment=No
     random = np.random.default_rng(seed)
     optimizer = keras.optimizers.Adam(LEARNING_RATE)
     optimizer.build(network.trainable_variables)
-    prepare = prepare or _as_float
+    prepare = prepare or as_float
     augment = augment or (lambda features, random: prepare(features))
 
     @tf.function(reduce_retracing=True)
@@ -194,5 +198,5 @@ def in_batches(function, features, batch_size=256):
     return np.concatenate([function(features[start : start + batch_size]) for start in starts])
 
 
-def _as_float(features):
+def as_float(features):
     return to_float(features) if features.dtype == np.uint8 else np.asarray(features, dtype=np.float32)

@@ -3,98 +3,137 @@
 import numpy as np
 
 from vgan_tf.audit import attackers
-from vgan_tf.audit.attackers import attack
-from vgan_tf.audit.attacks.reidentification import scenario_figures
-from vgan_tf.audit.statistics import chance
+from vgan_tf.audit.attackers import Seen, attack
+from vgan_tf.audit.attacks.reidentification import excluded, predictions_of
+from vgan_tf.audit.evidence import combined, naming_evidence
+from vgan_tf.audit.statistics import accuracy_figure, chance, strongest_of
 
-PICTURES = 4
-GROUPS = 400  # of each person to learn from, drawn at random: a picture may be in several
+SIZES = (4, 16, 64, None)  # pictures; None: all of a person
+GROUPS = 200  # of each person to learn from, drawn at random: a picture may be in several
+KINDS = {"images": ("scenario_1", "scenario_2"), "release": ("release",), "latents": ("scenario_3",)}
+DESCRIBED = {"release": "r", "latents": "mu"}  # arrays of which groups are also described by average and spread
 
 
-def averaging_attacks(dump, attacks, seeds, quick=False, progress=print):
+def averaging_attacks(dump, found, seeds, quick=False, progress=print):
     """Attack several pictures of one person at once: scores are summed over them, and latents averaged.
 
-    The test images of each person are put into groups at random, each image into one; the rest is left out. Frames of
-    one clip tell little more than one of them, so where clips are known the images of a group come from different clips
-    of a bundle, as far as they go. No clip is in two bundles, so the interval is over bundles: over other clips. On
-    latents further attackers learn from the mean and the spread of many groups of the train part (and fresh images).
+    The images of each person are put into groups at random, each image into one; the rest is left out. Frames of one
+    clip tell little more than one of them, so where clips are known the images of a group come from different clips of
+    a bundle, as far as they go. No clip is in two bundles, so the interval is over bundles: over other clips. On the
+    release and on latents further attackers learn from the mean and the spread of many groups.
 
-    `attacks`: what `identity_attacks` returned.
+    Args:
+        found: what `identity_attacks` returned.
 
     Returns:
-        "images of 4 pictures", and with latents "latents of 4 pictures" -> figure of the strongest with "attacker",
-        "attackers": {name: figure}, "groups": their number and "chance"; None where no person has so many test images.
-        With clips a figure's "clusters" counts bundles.
+        (figures, evidence). figures: "images of 4 pictures", "release of 4 pictures", "latents of all pictures" and so
+        on -> figure of the strongest with "attacker", "attackers": {name: figure}, "groups": their number, "pictures"
+        and "chance"; those are left out for which nobody has enough images. With clips a figure's "clusters" counts
+        bundles. evidence: {"device": Evidence of images and release, "encoder": that of latents}, None without any.
     """
-    progress(f"identity: from {PICTURES} pictures of one person")
-    groups, bundles = groups_of(dump.test.id, PICTURES, seeds[0], dump.test.clip)
-    if not len(groups):
-        return None
+    figures, evidence = {}, {"device": [], "encoder": []}
+    shared = dump.train.r is not None and dump.train.mu is not None and np.array_equal(dump.train.r, dump.train.mu)
+    tested = dump.tested
+    for size in SIZES:
+        groups, bundles = groups_of(tested.id, size, seeds[0], tested.clip)
+        if len({tested.id[rows[0]] for rows in groups}) < 2:
+            continue
+        progress(f"identity: from {size or 'all'} pictures of one person")
+        truth, ruled_out = tested.id[[rows[0] for rows in groups]], excluded(dump, tested)
+        if ruled_out is not None:
+            ruled_out = np.stack([ruled_out[rows].any(axis=0) for rows in groups])
+        described = {}
+        for kind, tests in KINDS.items():
+            scores = _summed(found, tests, groups)
+            if kind in DESCRIBED and size and not (kind == "release" and dump.codes is not None):
+                key = DESCRIBED[kind]
+                if getattr(tested, key) is not None and not (shared and described):
+                    described = _of_average_and_spread(dump, key, size, groups, seeds, quick)
+                scores |= described if getattr(tested, key) is not None else {}
+            predictions = predictions_of(scores)
+            if not predictions:
+                continue
+            one = strongest_of({name: accuracy_figure(truth, runs, bundles) for name, runs in predictions.items()})
+            figures[f"{kind} of {size or 'all'} pictures"] = {
+                **one["strongest"],
+                "attackers": one["attackers"],
+                "groups": len(groups),
+                "pictures": size or int(np.median([len(rows) for rows in groups])),
+                "chance": _chance(truth, ruled_out, len(dump.identities)),
+            }
+            named = {f"{name}, {size or 'all'} pictures": runs for name, runs in predictions.items()}
+            known = naming_evidence(truth, named, np.zeros(len(truth), int), bundles, ruled_out)
+            evidence["encoder" if kind == "latents" else "device"].append(known)
+    return figures or None, {side: combined(several) for side, several in evidence.items()}
 
-    def summed(*tests):
-        return {
-            f"{name}, from originals" if test == "scenario_1" else name: [
-                one[groups].sum(axis=1).argmax(axis=1) for one in runs
-            ]
-            for test in tests
-            for name, runs in attacks["scores"][test].items()
-        }
 
-    predictions = {"images": summed("scenario_1", "scenario_2"), "latents": summed("scenario_3")}
-    for key, latent in dump.latents.items():
-        known = dump.sets("train", "fresh")
-        learnt, labels = (np.concatenate([getattr(one, name) for one in known]) for name in (key, "id"))
-        tests = mean_and_spread(getattr(dump, f"{key}_test"), groups)
-        for attacker in attackers.FRESH_LATENT_ATTACKERS:
-            runs = []
-            for seed in seeds:
-                drawn = random_groups(labels, PICTURES, GROUPS, seed)
-                arrays = mean_and_spread(learnt, drawn), labels[drawn[:, 0]], tests
-                runs += attack(attacker, *arrays, len(dump.identities), [seed], quick)
-            predictions["latents"][f"{attacker.name} on average and spread of {latent}s"] = runs
+def _summed(found, tests, groups):
+    """{attacker: list of scores `(groups, classes)`}, summed over the images of each group."""
     return {
-        f"{kind} of {PICTURES} pictures": {
-            **found["strongest"],
-            "attackers": found["attackers"],
-            "groups": len(groups),
-            "chance": chance_of_groups(dump, groups),
-        }
-        for kind, by_attacker in predictions.items()
-        if (found := scenario_figures(dump.test.id[groups[:, 0]], by_attacker, bundles))
+        f"{name}, from originals" if test == "scenario_1" else name: [
+            np.stack([one[rows].sum(axis=0) for rows in groups]) for one in runs
+        ]
+        for test in tests
+        for name, runs in found[test].items()
     }
 
 
-def chance_of_groups(dump, groups):
+def _of_average_and_spread(dump, key, size, groups, seeds, quick):
+    """Scores by attackers who learn from the mean and the spread of many groups: {name: list of `(groups, classes)`}.
+
+    A group is attacked by those who learnt in a round without its first image.
+    """
+    classes, scores = len(dump.identities), {}
+    tests = mean_and_spread(getattr(dump.tested, key), groups)
+    first = np.array([rows[0] for rows in groups])
+    for number, seed in enumerate(seeds):
+        for learnt, rows in dump.rounds:
+            asked = np.isin(first, rows)
+            drawn = random_groups(learnt.id, size, GROUPS, seed)
+            if not asked.any() or len(np.unique(learnt.id[drawn[:, 0]])) < 2:
+                continue
+            known = Seen(mean_and_spread(getattr(learnt, key), drawn), np.zeros(len(drawn), int))
+            seen = [Seen(tests[asked], np.zeros(asked.sum(), int))]
+            arguments = attackers.FRESH_LATENT_ATTACKERS, known, learnt.id[drawn[:, 0]], seen, classes, seed, quick
+            for name, (found,) in attack(*arguments).items():
+                runs = scores.setdefault(f"{name} on average and spread", [])
+                if len(runs) <= number:
+                    runs.append(np.zeros((len(groups), classes), np.float32))
+                runs[number][asked] = found
+    return scores
+
+
+def _chance(truth, ruled_out, classes):
     """Accuracy of the best guess about groups by one who knows all their targets, but nothing else.
 
     Where the target is never the true identity, each target of a group rules one out.
     """
-    level = chance(dump.test.id[groups[:, 0]], len(dump.identities))
-    if dump.known_policy != "exclude-true":
-        return level
-    remaining = [len(dump.identities) - len(np.unique(targets)) for targets in dump.test.c[groups]]
-    return max(level, float(np.mean(1 / np.array(remaining))))
+    level = chance(truth, classes)
+    return level if ruled_out is None else max(level, float(np.mean(1 / (~ruled_out).sum(axis=1))))
 
 
 def groups_of(labels, count, seed, clips=None):
     """Put examples into groups of one label, each into one group at most.
 
     The clips of a label are dealt into bundles of `count`, or a few more, and a group takes examples of one bundle, of
-    as many of its clips as have any left.
+    as many of its clips as have any left. With `count` None all examples of a label are one group.
 
     Returns:
-        Indices, int `(groups, count)`; and the bundle of each group, int `(groups,)`, None without clips.
+        list of int `(count,)`, indices; and the bundle of each group, int `(groups,)`, None without clips.
     """
     random, groups, bundles = np.random.default_rng(seed), [], []
     clip_of = np.zeros(len(labels)) if clips is None else clips
+    number = 0
     for label in np.unique(labels):
         members = random.permutation(np.flatnonzero(labels == label))
         names = random.permutation(np.unique(clip_of[members]))
-        for bundle in np.array_split(names, max(1, len(names) // count)):
+        for bundle in np.array_split(names, max(1, len(names) // count) if count else 1):
             chosen = _in_turns(members[np.isin(clip_of[members], bundle)], clip_of)
-            groups.append(chosen[: len(chosen) // count * count].reshape(-1, count))
-            bundles.append(np.full(len(groups[-1]), len(bundles)))
-    return np.concatenate(groups), None if clips is None else np.concatenate(bundles)
+            whole = len(chosen) // count if count else 1
+            groups += np.array_split(chosen[: whole * count], whole) if count and whole else [chosen] * (not count)
+            bundles += [number] * whole
+            number += 1
+    return groups, None if clips is None else np.array(bundles)
 
 
 def _in_turns(members, clips):
@@ -108,7 +147,7 @@ def _in_turns(members, clips):
 
 def random_groups(labels, count, groups, seed):
     """Draw `groups` groups of `count` different examples for each label that has so many: int `(n, count)` indices."""
-    random, drawn = np.random.default_rng(seed), []
+    random, drawn = np.random.default_rng(seed), [np.zeros((0, count), np.int64)]
     for label in np.unique(labels):
         members = np.flatnonzero(labels == label)
         if len(members) >= count:
@@ -119,5 +158,5 @@ def random_groups(labels, count, groups, seed):
 
 def mean_and_spread(latents, groups):
     """Mean and standard deviation of each group: float32 `(groups, 2 * d)`."""
-    members = latents[groups]  # (groups, count, d)
-    return np.concatenate([members.mean(axis=1), members.std(axis=1)], axis=1)
+    described = [np.concatenate([latents[rows].mean(axis=0), latents[rows].std(axis=0)]) for rows in groups]
+    return np.array(described, np.float32).reshape(len(groups), -1)
