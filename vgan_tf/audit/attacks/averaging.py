@@ -9,6 +9,7 @@ from vgan_tf.audit.evidence import combined, naming_evidence
 from vgan_tf.audit.statistics import accuracy_figure, chance, strongest_of
 
 SIZES = (4, 16, 64, None)  # pictures; None: all of a person
+DESCRIBED_SIZES = (4, 16)
 GROUPS = 200  # of each person to learn from, drawn at random: a picture may be in several
 KINDS = {"images": ("scenario_1", "scenario_2"), "release": ("release",), "latents": ("scenario_3",)}
 DESCRIBED = {"release": "r", "latents": "mu"}  # arrays of which groups are also described by average and spread
@@ -26,44 +27,45 @@ def averaging_attacks(dump, found, seeds, quick=False, progress=print):
         found: what `identity_attacks` returned.
 
     Returns:
-        (figures, evidence). figures: "images of 4 pictures", "release of 4 pictures", "latents of all pictures" and so
-        on -> figure of the strongest with "attacker", "attackers": {name: figure}, "groups": their number, "pictures"
-        and "chance"; those are left out for which nobody has enough images. With clips a figure's "clusters" counts
-        bundles. evidence: {"device": Evidence of images and release, "encoder": that of latents}, None without any.
+        (figures, evidence). figures: "images of 4 pictures", "release of 16 pictures", "latents of all pictures",
+        "release of 4 pictures, by average and spread" and so on -> figure of the strongest with "attacker",
+        "attackers": {name: figure}, "groups": their number, "pictures" and "chance"; those are left out for which
+        nobody has enough images; None without any. With clips a figure's "clusters" counts bundles. evidence:
+        {"device": Evidence of images and release, "encoder": that of latents}, each None without any.
     """
-    figures, evidence = {}, {"device": [], "encoder": []}
-    shared = dump.train.r is not None and dump.train.mu is not None and np.array_equal(dump.train.r, dump.train.mu)
-    tested = dump.tested
+    figures, evidence, tested = {}, {"device": [], "encoder": []}, dump.tested
+    ruled_out = excluded(dump, tested)
+
+    def judge(kind, title, predictions, groups, bundles):
+        truth = tested.id[[rows[0] for rows in groups]]
+        if not predictions or len(np.unique(truth)) < 2:
+            return
+        together = None if ruled_out is None else np.stack([ruled_out[rows].any(axis=0) for rows in groups])
+        one = strongest_of({name: accuracy_figure(truth, runs, bundles) for name, runs in predictions.items()})
+        figures[title] = {
+            **one["strongest"],
+            "attackers": one["attackers"],
+            "groups": len(groups),
+            "pictures": int(np.median([len(rows) for rows in groups])),
+            "chance": _chance(truth, together, len(dump.identities)),
+        }
+        named = {f"{name}, {title}": runs for name, runs in predictions.items()}
+        known = naming_evidence(truth, named, np.zeros(len(truth), int), bundles, together)
+        evidence["encoder" if kind == "latents" else "device"].append(known)
+
     for size in SIZES:
-        groups, bundles = groups_of(tested.id, size, seeds[0], tested.clip)
-        if len({tested.id[rows[0]] for rows in groups}) < 2:
-            continue
         progress(f"identity: from {size or 'all'} pictures of one person")
-        truth, ruled_out = tested.id[[rows[0] for rows in groups]], excluded(dump, tested)
-        if ruled_out is not None:
-            ruled_out = np.stack([ruled_out[rows].any(axis=0) for rows in groups])
-        described = {}
-        for kind, tests in KINDS.items():
-            scores = _summed(found, tests, groups)
-            if kind in DESCRIBED and size and not (kind == "release" and dump.codes is not None):
-                key = DESCRIBED[kind]
-                if getattr(tested, key) is not None and not (shared and described):
-                    described = _of_average_and_spread(dump, key, size, groups, seeds, quick)
-                scores |= described if getattr(tested, key) is not None else {}
-            predictions = predictions_of(scores)
-            if not predictions:
-                continue
-            one = strongest_of({name: accuracy_figure(truth, runs, bundles) for name, runs in predictions.items()})
-            figures[f"{kind} of {size or 'all'} pictures"] = {
-                **one["strongest"],
-                "attackers": one["attackers"],
-                "groups": len(groups),
-                "pictures": size or int(np.median([len(rows) for rows in groups])),
-                "chance": _chance(truth, ruled_out, len(dump.identities)),
-            }
-            named = {f"{name}, {size or 'all'} pictures": runs for name, runs in predictions.items()}
-            known = naming_evidence(truth, named, np.zeros(len(truth), int), bundles, ruled_out)
-            evidence["encoder" if kind == "latents" else "device"].append(known)
+        groups, bundles = groups_of(tested.id, size, seeds[0], tested.clip)
+        for kind, tests in KINDS.items() if groups else ():
+            title = f"{kind} of {size or 'all'} pictures"
+            judge(kind, title, predictions_of(_summed(found, tests, groups)), groups, bundles)
+    for kind, key in DESCRIBED.items():
+        if getattr(tested, key) is None or (kind == "release" and dump.codes is not None):
+            continue
+        for size in DESCRIBED_SIZES:
+            scores, groups, bundles = _by_average_and_spread(dump, key, size, seeds, quick)
+            title = f"{kind} of {size} pictures, by average and spread"
+            judge(kind, title, predictions_of(scores), groups, bundles)
     return figures or None, {side: combined(several) for side, several in evidence.items()}
 
 
@@ -78,29 +80,32 @@ def _summed(found, tests, groups):
     }
 
 
-def _of_average_and_spread(dump, key, size, groups, seeds, quick):
-    """Scores by attackers who learn from the mean and the spread of many groups: {name: list of `(groups, classes)`}.
+def _by_average_and_spread(dump, key, size, seeds, quick):
+    """Scores by attackers who learn from the mean and the spread of many groups, and are tested on groups of others.
 
-    A group is attacked by those who learnt in a round without its first image.
+    Returns:
+        {name: list of `(groups, classes)`}, the groups, and the bundle of each; groups are of images of one round.
     """
-    classes, scores = len(dump.identities), {}
-    tests = mean_and_spread(getattr(dump.tested, key), groups)
-    first = np.array([rows[0] for rows in groups])
-    for number, seed in enumerate(seeds):
-        for learnt, rows in dump.rounds:
-            asked = np.isin(first, rows)
+    classes, tested, scores, groups, bundles = len(dump.identities), dump.tested, {}, [], []
+    for learnt, rows in dump.rounds:
+        clips = None if tested.clip is None else tested.clip[rows]
+        here, bundle = groups_of(tested.id[rows], size, seeds[0], clips)
+        if not here:
+            continue
+        groups += [rows[one] for one in here]
+        if bundle is not None:
+            bundles.append(bundle + (bundles[-1].max() + 1 if bundles else 0))
+        seen = [Seen(mean_and_spread(getattr(tested, key)[rows], here), np.zeros(len(here), int))]
+        for number, seed in enumerate(seeds):
             drawn = random_groups(learnt.id, size, GROUPS, seed)
-            if not asked.any() or len(np.unique(learnt.id[drawn[:, 0]])) < 2:
-                continue
+            if len(np.unique(learnt.id[drawn[:, :1]])) < 2:
+                return {}, [], None
             known = Seen(mean_and_spread(getattr(learnt, key), drawn), np.zeros(len(drawn), int))
-            seen = [Seen(tests[asked], np.zeros(asked.sum(), int))]
             arguments = attackers.FRESH_LATENT_ATTACKERS, known, learnt.id[drawn[:, 0]], seen, classes, seed, quick
             for name, (found,) in attack(*arguments).items():
-                runs = scores.setdefault(f"{name} on average and spread", [])
-                if len(runs) <= number:
-                    runs.append(np.zeros((len(groups), classes), np.float32))
-                runs[number][asked] = found
-    return scores
+                scores.setdefault(name, [[] for _ in seeds])[number].append(found)
+    joined = {name: [np.concatenate(parts) for parts in runs] for name, runs in scores.items()}
+    return joined, groups, np.concatenate(bundles) if bundles else None
 
 
 def _chance(truth, ruled_out, classes):

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from vgan_tf.audit import attackers
 from vgan_tf.audit.attackers.networks import for_size
-from vgan_tf.audit.dump import EXTRAS, LATENTS, PARTS
+from vgan_tf.audit.dump import EXTRAS
 from vgan_tf.audit.statistics import accuracy_figure
 from vgan_tf.images import to_float
 
@@ -42,9 +42,9 @@ def usual_checks(dump, subverted, seed=0):
         checks[title] = {}
         for when, one in (("before", dump), ("after", subverted)):
             if when == "before" or source == "p":  # the originals are the same
-                learnt = getattr(one, f"{source}_train"), getattr(dump, f"{kind}_train")
+                learnt = getattr(one.train, source), getattr(dump.train, kind)
                 predict = attackers.train(attackers.CNN, *learnt, classes, seed, quick=True)
-            checks[title][when] = accuracy_figure(getattr(dump, f"{kind}_test"), predict(one.test.p), dump.test.clip)
+            checks[title][when] = accuracy_figure(getattr(dump.test, kind), predict(one.test.p), dump.test.clip)
     change = np.abs(subverted.test.p.astype(np.int16) - dump.test.p)
     return {**checks, "largest_change": int(change.max()), "mean_change": float(change.mean())}
 
@@ -73,9 +73,8 @@ def subvert(dump, seed=0, quick=False, progress=print):
     hider = Hider(shape, classes, seeds, random)
     steps = QUICK_HIDER_STEPS if quick else HIDER_STEPS
     _train_hider(hider, of_originals, of_protected, dump.train.p, dump.train.id, steps, random)
-    hidden = {f"p_{part}": hider(getattr(dump, f"p_{part}"), getattr(dump, f"id_{part}")) for part in PARTS}
-    absent = dict.fromkeys((*EXTRAS, *(f"{name}_{part}" for name in LATENTS for part in PARTS)))
-    return dataclasses.replace(dump, **hidden, **absent)
+    alone = dataclasses.replace(dump, **dict.fromkeys(EXTRAS))
+    return alone.changed(lambda one: dataclasses.replace(one, p=hider(one.p, one.id), mu=None, z=None, r=None))
 
 
 class Hider:
