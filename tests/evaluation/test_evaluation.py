@@ -73,13 +73,12 @@ def test_target_policies(trained_model, faces):
 def test_a_dump_holds_what_protecting_and_encoding_give(trained_model, faces):
     for model in (trained_model, DeviceModel.of_keras(trained_model), DeviceModel.of_keras(trained_model, 2.0)):
         dump = dumps.make_dump(model, faces)
-        for part, seed in (("train", model.config.seed + 1), ("test", model.config.seed + 2)):
-            images, targets = getattr(dump, f"x_{part}"), getattr(dump, f"c_{part}")
-            np.testing.assert_array_equal(getattr(dump, f"p_{part}"), model.protect(images, targets, seed=seed))
-            _, means, drawn = model.protect_and_encode(images, targets, seed)
-            np.testing.assert_array_equal(getattr(dump, f"mu_{part}"), means)
-            np.testing.assert_array_equal(getattr(dump, f"z_{part}"), drawn)
-            np.testing.assert_array_equal(means, trained_model.encode(images))
+        for part, seed in ((dump.train, model.config.seed + 1), (dump.test, model.config.seed + 2)):
+            np.testing.assert_array_equal(part.p, model.protect(part.x, part.c, seed=seed))
+            found = model.protect_and_encode(part.x, part.c, seed)
+            for given, expected in zip((part.r, part.mu, part.z), found[1:], strict=True):
+                np.testing.assert_array_equal(given, expected)
+            np.testing.assert_array_equal(part.mu, trained_model.encode(part.x))
 
 
 def test_a_split_by_subject_audits_people_never_trained_on():
@@ -91,7 +90,8 @@ def test_a_split_by_subject_audits_people_never_trained_on():
     assert dump.identities == test.identities and set(dump.identities).isdisjoint(model.identities)
     assert names_of(dump.train.x) | names_of(dump.test.x) == names_of(test.images)
     assert names_of(dump.train.x).isdisjoint(names_of(dump.test.x))
-    assert not dump.trained.any() and not dump.people_are_targets
+    assert not dump.trained.any() and dump.people_held_out and not dump.people_are_targets
+    assert len(dump.tested) == len(test) and sorted(np.concatenate([rows for _, rows in dump.rounds])) == list(range(len(test)))
     assert dump.targets == model.identities and set(dump.train.c) == set(range(4))
     assert names_of(dump.references.x) == names_of(faces.images) - names_of(test.images)
     np.testing.assert_array_equal(dump.references.id[: len(train)], train.identity)
@@ -127,14 +127,18 @@ def test_a_run_is_audited_on_its_own_data_with_its_dump_and_pictures(trained_fol
     )
     assert result == {} and out == audited["out"] == tmp_path / "out" and audited["options"]["quick"] is True
     written = Dump.load(tmp_path / "dump.npz")
-    np.testing.assert_array_equal(written.test.p, audited["dump"].p_test)
+    np.testing.assert_array_equal(written.test.p, audited["dump"].test.p)
     assert written.target_policy == "fixed:ada" and not written.test.c.any()
     assert (out / "summary.txt").read_text(encoding="utf-8") == "the table\n"
     assert len(list((out / "inputs").glob("*.png"))) == 7
     audits.evaluate_run(trained_folder, out=tmp_path / "two", release="prototypes:2")
-    assert 1 < len(np.unique(audited["dump"].mu_train, axis=0)) <= 14
-    audits.evaluate_run(trained_folder, out=tmp_path / "three", release="noise:2")
-    assert audited["dump"].mu_test is None and audited["dump"].z_test is not None
+    dump = audited["dump"]
+    assert (dump.release, dump.discrete) == ("prototypes:2", True) and 1 < len(dump.codes) <= 14
+    np.testing.assert_array_equal(dump.codes[dump.code(dump.test)], dump.test.r)
+    assert len(np.unique(dump.train.mu, axis=0)) > 100  # the encoder's own
+    audits.evaluate_run(trained_folder, out=tmp_path / "three", release="noise:2", strangers="avatars:identities=2,images=14")
+    assert 1.8 < np.std(audited["dump"].test.r - audited["dump"].test.mu) < 2.2
+    assert audited["options"]["about"]["given"]["strangers"] == "avatars:identities=2,images=14"
     assert audits.results_folder("run", release="prototypes:2").name == "evaluation_prototypes_2"
     with pytest.raises(InputError, match="--release with --on-device"):
         audits.evaluate_run(trained_folder, on_device=tmp_path, release="prototypes:1")
@@ -174,7 +178,7 @@ def test_folders_are_audited_at_the_size_of_their_pictures(side, size, tmp_path,
     (tmp_path / "protected" / faces.paths[0]).write_bytes(b"no picture")
     (tmp_path / "originals" / faces.paths[0]).unlink()
     audits.evaluate_external([tmp_path / "originals", tmp_path / "protected"], tmp_path / "out")
-    assert audited["dump"].p_test.shape[1:] == (size, size, 3)
+    assert audited["dump"].test.p.shape[1:] == (size, size, 3)
 
 
 def test_on_the_device_the_arrays_come_from_the_files(trained_folder, exported, tmp_path, monkeypatch):
@@ -188,7 +192,8 @@ def test_on_the_device_the_arrays_come_from_the_files(trained_folder, exported, 
     files = {part: export.model(part, "int8") for part in ("anonymizer", "encoder")}
     np.testing.assert_array_equal(dump.test.p, files["anonymizer"].run(image=dump.test.x, target=codes)["protected"])
     np.testing.assert_array_equal(dump.test.mu, files["encoder"].run(image=dump.test.x)["latent"])
-    np.testing.assert_array_equal(dump.test.z, dump.test.mu)
+    np.testing.assert_array_equal(dump.test.r, dump.test.mu)
+    assert dump.test.z is None and dump.release == "latent"
     shutil.rmtree(out)
 
     other = shutil.copytree(trained_folder, tmp_path / "other")

@@ -38,7 +38,7 @@ NEVER_ATTACKED = (
 )
 
 
-def audit(dump, out, seeds=1, quick=False, progress=print, pictures=None, decode=None):
+def audit(dump, out, seeds=1, quick=False, progress=print, pictures=None, decode=None, about=None):
     """Attack the identity, measure the utility, check both by controls, and write the results.
 
     Interrupted and called again with the same arguments, it goes on after the last finished step.
@@ -52,6 +52,7 @@ def audit(dump, out, seeds=1, quick=False, progress=print, pictures=None, decode
         pictures: for the report, as `report.report_html` takes them; those of reconstructions are added.
         decode: (float32 releases `(n, e)`, int targets `(n,)`) -> uint8 images: the anonymizer's generator, for
             attackers who have it too; None where it cannot be had.
+        about: further entries of `evaluation.json`, {name: JSON type}, or None.
 
     Returns:
         dict as written to `evaluation.json`.
@@ -69,6 +70,7 @@ def audit(dump, out, seeds=1, quick=False, progress=print, pictures=None, decode
     with threadpool_limits(1, "blas"):
         found = _side_by_side(STEPS, work, progress)
     evaluation = _evaluation(dump, runs, quick, {name: result for name, (result, _) in found.items()}, decode)
+    evaluation |= about or {}
     evaluation["seconds"] = round(time.monotonic() - start, 1)
     write_json(out / "evaluation.json", evaluation)
     pictures = {**(pictures or {}), "inversion": found["inversion"][1]}

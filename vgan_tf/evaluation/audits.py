@@ -66,6 +66,8 @@ def evaluate_run(
         trained_on = faces if trained_on_these else load_faces(run.config.data, run.config.image_size)
         model = with_release(model, release, trained_on)
     out = Path(out) if out else results_folder(folder, on_device, release)
+    about = {"given": {"data": data, "fresh": fresh, "strangers": strangers, "on_device": on_device}}
+    about["given"] = {name: source and str(source) for name, source in about["given"].items()}
     drawn = drawn_companions(run.config) if data is None else (None, None)
     fresh, strangers = (
         load_faces(given, run.config.image_size) if given else more
@@ -76,15 +78,14 @@ def evaluate_run(
         dump = dataclasses.replace(dump, trained=None)
     if dump_path:
         dump.save(dump_path)
-    if release and parse_release(release).kind == "noise":
-        dump = dump.without("mu")  # Attackers get the latent with its noise; the mean stays on the device.
     inputs = _one_of_each_expression(dump)
     for index in inputs:
         name = f"{dump.identities[dump.test.id[index]]}_{dump.expressions[dump.test.ep[index]]}.png"
         write_image(out / "inputs" / name, dump.test.x[index])
     shown = model.identities[:GALLERY_TARGETS]
     gallery = np.stack([dump.test.x[inputs], *(model.protect(dump.test.x[inputs], name, seed=0) for name in shown)])
-    result = audit(dump, out, pictures={"gallery": gallery, "gallery_targets": shown}, **options)
+    pictures = {"gallery": gallery, "gallery_targets": shown}
+    result = audit(dump, out, pictures=pictures, decode=model.decode, about=about, **options)
     write_text(out / "summary.txt", summary(result) + "\n")
     return result, out
 
@@ -115,8 +116,8 @@ def evaluate_external(sources, out, **options):
     else:
         raise InputError(f"--external takes a dump, or originals and protected images; {len(sources)} paths were given")
     shown = _one_of_each_expression(dump)
-    pictures = {"gallery": np.stack([dump.test.x[shown], dump.test.p[shown]])}
-    result = audit(dump, Path(out), pictures=pictures, **options)
+    rows = [dump.test.x[shown]] if dump.test.p is None else [dump.test.x[shown], dump.test.p[shown]]
+    result = audit(dump, Path(out), pictures={"gallery": np.stack(rows)}, **options)
     write_text(Path(out) / "summary.txt", summary(result) + "\n")
     return result, Path(out)
 
