@@ -1,26 +1,19 @@
-"""Simple anonymizers to compare with, from no protection to one picture for each expression.
+"""Simple anonymizers to compare with, from no protection to tables of stored pictures.
 
-Each is a function `(faces, train) -> uint8 images`: it protects `faces`, and may learn from `train`, the training
-images of the same dump. `BASELINES` names them all.
+Each is a function `(dump) -> protect`, which may learn from the training images of the dump, and `protect` makes uint8
+pictures of `Images`. `BASELINES` names them all. The two tables are the ones to beat: they show nobody's face but the
+target's, and keep the name of the expression.
 """
 
 import dataclasses
-from typing import NamedTuple
 
 import numpy as np
 from sklearn.metrics import euclidean_distances
 
 from vgan_tf.audit import processing
-from vgan_tf.audit.dump import EXTRAS, LATENTS
+from vgan_tf.audit.dump import LATENTS
+from vgan_tf.audit.utility.tables import STRENGTHS, table_of
 from vgan_tf.errors import InputError
-
-
-class Faces(NamedTuple):
-    """images: uint8 `(n, height, width, 3)`; identity, expression: int64 `(n,)`."""
-
-    images: np.ndarray
-    identity: np.ndarray
-    expression: np.ndarray
 
 
 def pixelate(images, cell):
@@ -45,19 +38,19 @@ def k_same(faces, k):
     Raises:
         InputError: fewer than k people show an expression.
     """
-    protected = np.empty_like(faces.images)
+    protected = np.empty_like(faces.x)
     random = np.random.default_rng(0)
-    for expression in np.unique(faces.expression):
-        rows = random.permutation(np.flatnonzero(faces.expression == expression))
-        pixels = faces.images[rows].reshape(len(rows), -1).astype(np.float32)
-        clusters = similar_people(pixels, faces.identity[rows], k)
+    for expression in np.unique(faces.ep):
+        rows = random.permutation(np.flatnonzero(faces.ep == expression))
+        pixels = faces.x[rows].reshape(len(rows), -1).astype(np.float32)
+        clusters = similar_people(pixels, faces.id[rows], k)
         if not clusters:
             raise InputError(f"k-same needs {k} people who show each expression; leave it out, or add people")
         means = np.stack([pixels[cluster].mean(axis=0) for cluster in clusters])
         nearest = euclidean_distances(pixels, means).argmin(axis=1)
         for number, cluster in enumerate(clusters):
             nearest[cluster] = number
-        protected[rows] = np.rint(means[nearest]).astype(np.uint8).reshape(-1, *faces.images.shape[1:])
+        protected[rows] = np.rint(means[nearest]).astype(np.uint8).reshape(-1, *faces.x.shape[1:])
     return protected
 
 
@@ -92,33 +85,31 @@ def label_only(faces, train):
     Raises:
         InputError: no training image shows one of the expressions.
     """
-    missing = np.setdiff1d(faces.expression, train.expression)
+    missing = np.setdiff1d(faces.ep, train.ep)
     if missing.size:
         raise InputError(f"label-only: no training image shows expression number {missing[0]}; add some")
-    means = np.zeros((train.expression.max() + 1, *train.images.shape[1:]), np.uint8)
-    for expression in np.unique(train.expression):
-        means[expression] = np.rint(train.images[train.expression == expression].mean(axis=0))
-    return means[faces.expression]
+    means = np.zeros((train.ep.max() + 1, *train.x.shape[1:]), np.uint8)
+    for expression in np.unique(train.ep):
+        means[expression] = np.rint(train.x[train.ep == expression].mean(axis=0))
+    return means[faces.ep]
+
+
+def _of_pixels(change, *arguments):
+    return lambda dump: lambda images: change(images.x, *arguments)
 
 
 # Each series from the weakest to the strongest protection.
 LADDERS = {
-    "none": {"unprotected": lambda faces, train: faces.images.copy()},
-    "blur": {
-        f"blur-{pixels}": lambda faces, train, pixels=pixels: processing.blur(faces.images, pixels)
-        for pixels in (1, 2, 4, 8)
-    },
-    "pixelation": {
-        f"pixelate-{cell}": lambda faces, train, cell=cell: pixelate(faces.images, cell) for cell in (4, 8, 16, 32)
-    },
-    "noise": {
-        f"noise-{levels}": lambda faces, train, levels=levels: processing.add_noise(faces.images, levels, seed=0)
-        for levels in (16, 32, 64, 128)
-    },
-    "k-same": {f"k-same-{k}": lambda faces, train, k=k: k_same(faces, k) for k in (2, 5, 10)},
-    "label only": {"label-only": label_only},
+    "none": {"unprotected": _of_pixels(np.copy)},
+    "blur": {f"blur-{pixels}": _of_pixels(processing.blur, pixels) for pixels in (1, 2, 4, 8)},
+    "pixelation": {f"pixelate-{cell}": _of_pixels(pixelate, cell) for cell in (4, 8, 16, 32)},
+    "noise": {f"noise-{levels}": _of_pixels(processing.add_noise, levels, 0) for levels in (16, 32, 64, 128)},
+    "k-same": {f"k-same-{k}": lambda dump, k=k: lambda images: k_same(images, k) for k in (2, 5, 10)},
+    "label only": {"label-only": lambda dump: lambda images: label_only(images, dump.train)},
 }
-BASELINES = {name: protect for ladder in LADDERS.values() for name, protect in ladder.items()}
+BASELINES = {name: fit for ladder in LADDERS.values() for name, fit in ladder.items()}
+# Always compared with: name -> how many stored pictures there are of each target and expression.
+TABLES = {"table": STRENGTHS["one_each"], "table of strengths": STRENGTHS["strengths"]}
 
 
 def baseline_names(text):
@@ -138,25 +129,34 @@ def baseline_dump(dump, name):
         name: key of `BASELINES`.
 
     Returns:
-        Dump without latents and targets. Its further images are protected likewise; no image trained the baseline.
+        Dump without latents, release and targets. Its further images are protected likewise; what trained the anonymizer
+        is not known of it, so that as many images are tested as of the dump.
 
     Raises:
         InputError: the baseline cannot be applied to this data.
     """
-    protect = BASELINES[name]
-    train = Faces(dump.train.x, dump.train.id, dump.train.ep)
-    test = Faces(dump.test.x, dump.test.id, dump.test.ep)
-    bare = dump.without("c", *LATENTS)
-    extras = {}
-    for kind in EXTRAS:
-        extra = getattr(bare, kind)
-        if extra is not None:
-            extras[kind] = dataclasses.replace(extra, p=protect(Faces(extra.x, extra.id, extra.ep), train))
-    return dataclasses.replace(
-        bare,
-        p_train=protect(train, train),
-        p_test=protect(test, train),
-        trained=np.zeros(len(dump.train.x), bool),
-        target_policy="unknown",
-        **extras,
-    )
+    protect = BASELINES[name](dump)
+    bare = dataclasses.replace(dump.without("c", "r", *LATENTS), release=name, discrete=False, target_policy="unknown")
+    return _untrained(bare.changed(lambda images: dataclasses.replace(images, p=protect(images))))
+
+
+def table_dump(dump, name, quick=False):
+    """As `baseline_dump`, of a table of pictures: key of `TABLES`. It has targets, and its release is a code.
+
+    `quick`: a classifier of less training decides which picture is shown.
+    """
+    table = table_of(dump, TABLES[name], quick=quick)
+    for_each_target = len(table.pictures) // (len(dump.targets) if table.shows_targets else 1)
+    codes = np.eye(for_each_target, dtype=np.float32)
+
+    def protect(images):
+        pictures, shown = table.protect(images)
+        return dataclasses.replace(images, p=pictures, r=codes[shown % for_each_target])
+
+    bare = dataclasses.replace(dump.without(*LATENTS), release=name, discrete=True)
+    return _untrained(bare.changed(protect))
+
+
+def _untrained(dump):
+    """The dump with nothing said of what trained it, unless its people were held out."""
+    return dump if dump.people_held_out else dataclasses.replace(dump, trained=None)

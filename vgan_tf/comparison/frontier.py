@@ -17,9 +17,9 @@ from vgan_tf.audit.attacks import reidentification
 from vgan_tf.audit.notebook import Notebook
 from vgan_tf.audit.statistics import chance
 from vgan_tf.audit.utility.expression import utility_figures
-from vgan_tf.comparison.baselines import LADDERS, baseline_dump, baseline_names
+from vgan_tf.comparison.baselines import LADDERS, TABLES, baseline_dump, baseline_names, table_dump
 from vgan_tf.comparison.plot import frontier_svg
-from vgan_tf.comparison.table import markdown_table, point, write_table
+from vgan_tf.comparison.table import TABLE_SERIES, markdown_table, point, write_table
 from vgan_tf.data import load_faces
 from vgan_tf.errors import InputError
 from vgan_tf.evaluation.audits import results_folder
@@ -75,11 +75,11 @@ def compare(paths, out, baselines="all", releases=(), quick=True, progress=print
     if releases and not groups[0][0].is_run:
         raise InputError("--release: changes what a RUN releases; name a run, dumps stay as they are")
     first = source_dump(groups[0][0])
-    require_same_originals(first, groups)
+    require_same_originals(first[0], groups)
 
-    def figures(dump, name):
-        folder = out / "points" / name.replace(":", "_")
-        return measured(dump, folder, settings, lambda line: progress(f"{name}: {line}"))
+    def figures(source, name):
+        folder, (dump, decode) = out / "points" / name.replace(":", "_").replace(" ", "_"), source
+        return measured(dump, folder, settings, lambda line: progress(f"{name}: {line}"), decode)
 
     points = []
     for group in groups:
@@ -93,21 +93,23 @@ def compare(paths, out, baselines="all", releases=(), quick=True, progress=print
         for release in releases if whole.is_run else ():
             found = [figures(source_dump(source, release), f"{source.label}_{release}") for source in group]
             points.append(point(release, f"{whole.label} release", found))
-    left_out = []
+    left_out, dump = [], first[0]
+    for name in TABLES:
+        points.append(point(name, TABLE_SERIES, [figures((table_dump(dump, name, quick), None), name)]))
     for name in names:
         try:
-            dump = baseline_dump(first, name)
+            protected = baseline_dump(dump, name)
         except InputError as error:
             progress(f"{name}: left out; {error}")
             left_out.append(name)
             continue
         series = next(title for title, ladder in LADDERS.items() if name in ladder)
-        points.append(point(name, series, [figures(dump, name)]))
+        points.append(point(name, series, [figures((protected, None), name)]))
     result = {
-        "chance": chance(first.test.id, len(first.identities)),
-        "chance_expression": chance(first.test.ep, len(first.expressions)),
-        "n_test": len(first.test.id),
-        "people": len(first.identities),
+        "chance": chance(dump.tested.id, len(dump.identities)),
+        "chance_expression": chance(dump.tested.ep, len(dump.expressions)),
+        "n_test": len(dump.tested),
+        "people": len(dump.identities),
         **settings,
         "left_out": left_out,
         "points": points,
@@ -180,33 +182,32 @@ def name_of_group(names):
 
 
 def source_dump(source, release=None):
-    """The dump of a run on its own data, as its audit has it, with its own release or another one; or a stored dump."""
+    """What is measured of a run on its own data, with its own release or another one, or of a stored dump.
+
+    Returns:
+        (Dump, the run's generator as `audit.audit` takes it, or None).
+    """
     if not source.is_run:
-        return Dump.load(source.path)
+        return Dump.load(source.path), None
     model = load_run(source.path)
     faces = load_faces(model.config.data, model.config.image_size)
     fresh, strangers = drawn_companions(model.config)
     if release:
         model = with_release(model, release, faces)
-    dump = make_dump(model, faces, fresh=fresh, strangers=strangers)
-    # With noise, the mean of the latent stays on the device.
-    return dump.without("mu") if release and parse_release(release).kind == "noise" else dump
+    return make_dump(model, faces, fresh=fresh, strangers=strangers), model.decode
 
 
-def measured(dump, folder, settings, progress):
+def measured(dump, folder, settings, progress, decode=None):
     """The privacy and utility figures of a dump, kept in `folder`: dict as `evaluation.json` has them."""
     seeds, quick = settings["seeds"], settings["quick"]
 
     def measure():
-        attacks = reidentification.identity_attacks(dump, seeds, quick, progress)
-        privacy = {
-            name: reidentification.scenario_figures(dump.test.id, attacks[name], dump.test.clip)
-            for name in reidentification.SCENARIOS
-        }
+        scores = reidentification.identity_attacks(dump, seeds, quick, progress, decode)
+        privacy = {name: reidentification.scenario_figures(dump, scores[name]) for name in reidentification.SCENARIOS}
         return {"privacy": privacy, "utility": utility_figures(dump, seeds, quick, progress)[0]}, {}
 
     with threadpool_limits(1, "blas"):
-        return Notebook(folder, dump, settings, progress).part("figures", measure)[0]
+        return Notebook(folder, dump, {**settings, "decode": decode is not None}, progress).part("figures", measure)[0]
 
 
 def evaluated(source, settings):
@@ -215,5 +216,7 @@ def evaluated(source, settings):
     if not path.exists() or path.stat().st_mtime < open_run(source.path).weights_path.stat().st_mtime:
         return None
     evaluation = json.loads(path.read_text(encoding="utf-8"))
+    if any(evaluation.get("given", {"an older audit": True}).values()):
+        return None  # Other data was given, or it does not say.
     kind = {**settings, "target_policy": "uniform"}
     return evaluation if all(evaluation.get(key) == value for key, value in kind.items()) else None

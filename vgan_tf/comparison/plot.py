@@ -8,22 +8,29 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator, PercentFormatter
 
 from vgan_tf.audit.report.plots import REPRODUCIBLE, svg_text
+from vgan_tf.comparison.table import TABLE_SERIES
 
 INK, GUIDE, OURS = "#2b2f36", "#8b919b", "#b3202c"
 # Colour and marker of each series of baselines: they differ in black and white too. Every other series is ours.
 BASELINES = {
     "none": (INK, "X"),
     "label only": (INK, "*"),
+    TABLE_SERIES: (INK, "s"),
     "blur": ("#1b5f99", "^"),
     "pixelation": ("#6440b0", "v"),
     "noise": ("#0f6a5c", "P"),
     "k-same": ("#855600", "D"),
 }
-CEILING = "label only"  # beats all, and keeps nothing of a picture but the name of its expression
+CEILINGS = ("label only", TABLE_SERIES)  # beat all, and keep nothing of a picture but the name of its expression
 COLOURS = dict.fromkeys(("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), INK)
-TITLES = {
-    "original": "Expression classified by a network trained on originals",
-    "protected": "Expression classified by a network trained on protected pictures",
+EXPRESSION_AXIS = "expressions classified correctly (more is better)"
+PANELS = {  # what is drawn: title, name of the axis
+    "original": ("Expression classified by a network trained on originals", EXPRESSION_AXIS),
+    "protected": ("Expression classified by a network trained on protected pictures", EXPRESSION_AXIS),
+    "motion": (
+        "Motion beyond the expression's name, read by a network trained on protected pictures",
+        "R² within an expression (more is better; 0: the name alone)",
+    ),
 }
 RIGHT_MARGIN = 140  # of a panel, in pixels, for the labels of what names everybody
 # Where a label may stand: the distance of its edge from the point in pixels, to a side (0: centred) and up or down.
@@ -33,7 +40,7 @@ UPWARDS = range(-147, 148, 7)
 
 @style.context(["default", REPRODUCIBLE, COLOURS, {"font.size": 11.5}])
 def frontier_svg(result):
-    """Draw expression accuracy over the strongest identity attack, one panel for each classifier of the expression.
+    """Draw what is kept over the strongest identity attack: a panel for the expression and, where known, for motion.
 
     The points of each series that no other point of it beats are joined, and so are those of all but the ceiling.
 
@@ -50,26 +57,28 @@ def frontier_figure(result):
     """The plot of `frontier_svg` as a matplotlib figure, whose labels are annotations."""
     figure = Figure(figsize=(1000 / 72, 1150 / 72), dpi=72, facecolor="white")
     figure.text(0.08, 0.968, "Expression kept, against identity given away", size=19, weight="bold")
-    for (source, title), bottom in zip(TITLES.items(), (0.555, 0.11), strict=True):
+    # Where motion is known it tells more than the second classifier.
+    motion_known = any(one["motion"] for one in result["points"])
+    for panel, bottom in zip(("original", "motion" if motion_known else "protected"), (0.555, 0.11), strict=True):
         axes = figure.add_axes((0.08, bottom, 0.77, 0.365))
-        axes.set_title(title, loc="left", weight="bold", pad=14)
-        _panel(axes, result, source)
+        axes.set_title(PANELS[panel][0], loc="left", weight="bold", pad=14)
+        _panel(axes, result, panel)
     attackers = "quick attackers" if result["quick"] else "all attackers"
     notes = [
-        f"Strongest of all attacks on one picture or its latent ({attackers}, {result['n_test']} test pictures of "
-        f"{result['people']} people). Bars: 95 % intervals.",
+        f"Strongest of all attacks on one picture or what it was made from ({attackers}, {result['n_test']} test pictures "
+        f"of {result['people']} people). Bars: 95 % intervals.",
         "Thin lines: points that no other of their series beats in both respects. Broad line: the same of all points "
-        "but label-only.",
+        "but label-only and the tables. A table: stored pictures of the target, chosen by a classifier of the expression.",
     ]
     if any(one["identity"] != one["identity_from_images"] for one in result["points"]):
-        notes.append("Hollow: the strongest attack on pictures alone, where one on latents is stronger.")
+        notes.append("Hollow: the strongest attack on pictures alone, where one on the release is stronger.")
     figure.text(0.08, 0.06, "\n".join(notes), va="top", linespacing=1.4)
     return figure
 
 
-def _panel(axes, result, source):
-    level, expression_level = result["chance"], result["chance_expression"]
-    axes.set(xlim=(0, 1), ylim=(0, 1), ylabel="expressions classified correctly (more is better)")
+def _panel(axes, result, panel):
+    level, expression_level = result["chance"], 0.0 if panel == "motion" else result["chance_expression"]
+    axes.set(xlim=(0, 1), ylim=(0, 1), ylabel=PANELS[panel][1])
     axes.set_xlabel("people named correctly by the strongest attack (less is better)")
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(MultipleLocator(0.25))
@@ -82,16 +91,19 @@ def _panel(axes, result, source):
     arrow = {"arrowstyle": "->", "color": INK}
     guides = [
         axes.annotate("guessing a person", (level, 0), (6, 6), **about),
-        axes.annotate("guessing an expression", (level, expression_level), (6, 5), **about),
+        *([] if panel == "motion" else [axes.annotate("guessing an expression", (level, expression_level), (6, 5), **about)]),
         axes.annotate("the aim", (level, 1), (-20, -20), ha="right", arrowprops=arrow, **about),
     ]
     series, labels, lines = {}, [], [[(level, 0), (level, 1)]]
     for one in result["points"]:
-        place = one["identity"]["accuracy"], one["expression"][source]["accuracy"]
+        kept = one["motion"] if panel == "motion" else one["expression"][panel]
+        if kept is None:
+            continue
+        place = one["identity"]["accuracy"], max(0.0, kept.get("accuracy", kept.get("r_squared")))
         labels.append((_text(one, one["series"] in series), place, one["series"]))
         series.setdefault(one["series"], []).append(place)
-        lines += _draw_point(axes, one, source, place)
-    best = pareto([place for name, members in series.items() if name != CEILING for place in members])
+        lines += _draw_point(axes, one, kept["interval"], place)
+    best = pareto([place for name, members in series.items() if name not in CEILINGS for place in members])
     axes.plot(*np.transpose(best), color=GUIDE, alpha=0.3, linewidth=9, solid_capstyle="round", zorder=1)
     for name, members in series.items():
         lines.append(pareto(members))
@@ -108,11 +120,11 @@ def pareto(places):
     return front
 
 
-def _draw_point(axes, one, source, place):
+def _draw_point(axes, one, interval, place):
     """Draw a point with its intervals, and hollow where pictures alone give less away: the lines that it covers."""
     colour, marker = BASELINES.get(one["series"], (OURS, "o" if one["series"] == "runs" else "s"))
-    (x, y), hollow = place, one["identity_from_images"]["accuracy"]
-    (left, right), (down, up) = one["identity"]["interval"], one["expression"][source]["interval"]
+    (x, y), hollow = place, (one["identity_from_images"] or one["identity"])["accuracy"]
+    (left, right), (down, up) = one["identity"]["interval"], np.clip(interval or (y, y), 0, 1)
     bars = [[(left, y), (right, y)], [(x, down), (x, up)]]
     for bar in bars:
         axes.plot(*zip(*bar, strict=True), color=colour, alpha=0.7, linewidth=1.4, clip_on=False)

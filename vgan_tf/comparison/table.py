@@ -10,17 +10,18 @@ from vgan_tf.comparison.baselines import LADDERS
 from vgan_tf.files import replacing
 
 SOURCES = ("original", "protected")  # of the pictures that a classifier of the expression is trained on
-LATENT_SCENARIO = "scenario_3"
-# What pictures a network tested on protected ones was trained on -> its name among the figures of intensity.
-INTENSITY = {"original": "protected_by_original", "protected": "protected"}
+TABLE_SERIES = "tables of pictures"
+DEVICE_SCENARIOS = ("scenario_1", "scenario_2", "release")  # what leaves the device
 HEADINGS = {
     "identity_from_images": "identity, images",
-    "identity_from_latents": "identity, latents",
+    "identity_from_release": "identity, release",
+    "identity_from_latents": "identity, encoder",
     "expression_trained_on_original": "expression, orig.",
     "expression_trained_on_protected": "expression, prot.",
     "target_success": "target success",
-    "intensity_r2_trained_on_original": "intensity, orig.",
-    "intensity_r2_trained_on_protected": "intensity, prot.",
+    "motion": "motion",
+    "strength": "strength",
+    "pictures": "pictures",
 }
 
 
@@ -32,33 +33,39 @@ def point(name, series, evaluations):
         evaluations: dicts as `evaluation.json` has them, one for each run.
 
     Returns:
-        {"name", "series", "runs": their number, "identity": figure of the strongest attack with its "attacker" and
-        "scenario", "identity_from_images", "identity_from_latents": likewise, the latter None without latents,
+        {"name", "series", "runs": their number, "identity": figure of the strongest attack on what leaves the device,
+        with its "attacker" and "scenario", "identity_from_images", "identity_from_release", "identity_from_latents":
+        likewise, of protected images, of the release, and of what the encoder knows, None where there is none,
         "expression": {"original" | "protected": figure of the classifier trained on such images}, "target_success":
-        figure, or None without targets, "intensity_r2": {the same keys: figure}, or None where the truth is not known}.
-        A figure has "accuracy" (of intensity "r_squared") and "interval"; over several runs it is the mean, of attacks
-        that of each run's strongest, with "lowest" and "highest".
+        figure, or None without targets, "motion", "strength": figures of all motion and of the expression's strength
+        within an expression, from protected pictures, or None where the truth is not known, "pictures": distinct
+        pictures for each target}. A figure has "accuracy" (of motion "r_squared") and "interval"; over several runs it
+        is the mean, of attacks that of each run's strongest, with "lowest" and "highest".
     """
-    attacks = [_attacks(evaluation["privacy"]) for evaluation in evaluations]
-    from_latents = [[one for one in run if one["scenario"] == LATENT_SCENARIO] for run in attacks]
-    from_images = [[one for one in run if one["scenario"] != LATENT_SCENARIO] for run in attacks]
     utilities = [evaluation["utility"] for evaluation in evaluations]
-    intensities = [utility.get("intensity_r2") for utility in utilities]
+
+    def strongest(*scenarios):
+        attacks = [_attacks(evaluation["privacy"], scenarios) for evaluation in evaluations]
+        return _strongest(attacks) if all(attacks) else None
+
+    def motion(key):
+        values = [((utility.get("motion") or {}).get("protected") or {}).get(key) for utility in utilities]
+        return _known([None if value is None else {"r_squared": value} for value in values])
+
+    pictures = [utility.get("distinct_pictures_per_target") for utility in utilities]
     return {
         "name": name,
         "series": series,
         "runs": len(evaluations),
-        "identity": _strongest(attacks),
-        "identity_from_images": _strongest(from_images),
-        "identity_from_latents": _strongest(from_latents) if all(from_latents) else None,
+        "identity": strongest(*DEVICE_SCENARIOS),
+        "identity_from_images": strongest("scenario_1", "scenario_2"),
+        "identity_from_release": strongest("release"),
+        "identity_from_latents": strongest("scenario_3"),
         "expression": {source: over_runs([one[f"{source}_to_protected"] for one in utilities]) for source in SOURCES},
         "target_success": _known([utility.get("target_success") for utility in utilities]),
-        "intensity_r2": {
-            source: _known([None if one[key] is None else {"r_squared": one[key]} for one in intensities])
-            for source, key in INTENSITY.items()
-        }
-        if all(intensities)
-        else None,
+        "motion": motion("within_expression_r2"),
+        "strength": motion("intensity_within_r2"),
+        "pictures": None if None in pictures else float(np.mean(pictures)),
     }
 
 
@@ -82,13 +89,12 @@ def _known(figures):
     return None if any(one is None for one in figures) else over_runs(figures)
 
 
-def _attacks(privacy):
-    """Figures of all attackers of the three scenarios, each with its "attacker" and "scenario"."""
+def _attacks(privacy, scenarios):
+    """Figures of all attackers of some scenarios, each with its "attacker" and "scenario"."""
     return [
         {"attacker": attacker, "scenario": scenario, **figure}
-        for scenario, one in privacy.items()
-        if one
-        for attacker, figure in one["attackers"].items()
+        for scenario in scenarios
+        for attacker, figure in ((privacy.get(scenario) or {}).get("attackers") or {}).items()
     ]
 
 
@@ -102,11 +108,12 @@ def _strongest(attacks):
 def columns(one):
     """The figures of a point as the tables show them: {key of HEADINGS: figure or None}."""
     return {
-        "identity_from_images": one["identity_from_images"],
-        "identity_from_latents": one["identity_from_latents"],
+        **{key: one[key] for key in HEADINGS if key.startswith("identity")},
         **{f"expression_trained_on_{source}": figure for source, figure in one["expression"].items()},
         "target_success": one["target_success"],
-        **{f"intensity_r2_trained_on_{source}": (one["intensity_r2"] or {}).get(source) for source in SOURCES},
+        "motion": one["motion"],
+        "strength": one["strength"],
+        "pictures": None if one["pictures"] is None else {"count": one["pictures"]},
     }
 
 
@@ -147,10 +154,14 @@ def notes(result):
     """What one must know to understand the table: list of sentences."""
     kind = "quick attackers" if result["quick"] else "all attackers"
     sentences = [
-        f"Percent, of intensity R²; in brackets 95 % intervals. Identity: the strongest attack ({kind}) on one picture "
-        f"or its latent; guessing gets {percent(result['chance'])}, and {percent(result['chance_expression'])} of the "
-        "expressions. Expression and intensity: by a network trained on originals, or on protected pictures. "
-        f"{result['n_test']} test pictures of {result['people']} people."
+        f"Percent, of motion and strength R²; in brackets 95 % intervals. Identity: the strongest attack ({kind}) on one "
+        "protected picture, on what it was made from (the release), and on what the encoder knows; guessing gets "
+        f"{percent(result['chance'])}, and {percent(result['chance_expression'])} of the expressions. Expression: by a "
+        "network trained on originals, or on protected pictures. Motion and strength: of all motion, and of the "
+        "expression's strength, what a network trained on protected pictures reads beyond the expression's name. Pictures: "
+        f"how many different ones there are of a target. {result['n_test']} test pictures of {result['people']} people.",
+        "A table shows a stored real picture of the target for the expression that a classifier sees. What is no better "
+        "than it is of no use.",
     ]
     if any(one["runs"] > 1 for one in result["points"]):
         sentences.append(
@@ -164,17 +175,17 @@ def notes(result):
 
 def full_name(one):
     """The name of a point with its setting and its number of runs."""
-    name = f"{one['series']}={one['name']}" if one["series"] not in (*LADDERS, "runs") else one["name"]
+    name = f"{one['series']}={one['name']}" if one["series"] not in (*LADDERS, TABLE_SERIES, "runs") else one["name"]
     return name if one["runs"] == 1 else f"{name} ({one['runs']} seeds)"
 
 
 def _value(figure):
-    return figure.get("accuracy", figure.get("r_squared", ""))
+    return next((figure[key] for key in ("accuracy", "r_squared", "count") if key in figure), "")
 
 
 def _cell(figure):
     if figure is None:
         return "-"
-    scale, digits = (100, 1) if "accuracy" in figure else (1, 2)
-    value, *ends = (f"{scale * one:.{digits}f}" for one in (_value(figure), *(figure["interval"] or ())))
+    scale, digits = (100, 1) if "accuracy" in figure else (1, 0 if "count" in figure else 2)
+    value, *ends = (f"{scale * one:.{digits}f}" for one in (_value(figure), *(figure.get("interval") or ())))
     return f"{value} [{', '.join(ends)}]" if ends else value
