@@ -7,6 +7,7 @@ many times, at random. An attack counts by how far its figure lies above the mea
 Westfall and Young 1993). However many attackers there are, one that tells nothing is called a leak as rarely.
 """
 
+import functools
 import math
 from statistics import NormalDist
 from typing import NamedTuple
@@ -89,24 +90,28 @@ def combined(several):
     return Evidence(best.attacker, best.score, null, spread, sum(one.attackers for one in several))
 
 
-def exchanged(labels, strata, clusters=None, seed=0):
-    """Labels exchanged at random within strata, whole clusters together: int64 `(PERMUTATIONS, n)`.
+def exchanged(labels, strata, clusters=None):
+    """Labels exchanged at random within strata, whole clusters together: int32 `(PERMUTATIONS, n)`, always the same.
 
     Args:
         labels: int `(n,)`, the same within a cluster.
         strata: int `(n,)`, the same within a cluster.
         clusters: int `(n,)`, which clip each example is from, or None for independent ones.
     """
-    random = np.random.default_rng(seed)
     units = np.arange(len(labels)) if clusters is None else np.unique(clusters, return_inverse=True)[1]
-    first = np.unique(units, return_index=True)[1]
-    own, stratum = labels[first], strata[first]
+    return _exchanged(*(np.ascontiguousarray(one, np.int64).tobytes() for one in (labels, strata, units)))
+
+
+@functools.lru_cache(maxsize=4)  # Several attacks are tested on the same images.
+def _exchanged(*columns):
+    labels, strata, units = (np.frombuffer(column, np.int64) for column in columns)
+    random, first = np.random.default_rng(0), np.unique(units, return_index=True)[1]
+    own, stratum = labels[first], np.unique(strata[first], return_inverse=True)[1]
     by_stratum = np.argsort(stratum, kind="stable")
-    shuffled = np.empty((PERMUTATIONS, len(first)), np.int64)
+    shuffled = np.empty((PERMUTATIONS, len(first)), np.int32)
     for number in range(PERMUTATIONS):
         # Sorted by stratum, and at random within one.
-        order = np.lexsort((random.random(len(first)), stratum))
-        shuffled[number, order] = own[by_stratum]
+        shuffled[number, np.argsort(stratum + random.random(len(first)))] = own[by_stratum]
     return shuffled[:, units]
 
 
