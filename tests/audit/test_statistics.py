@@ -53,26 +53,6 @@ def test_r_squared():
     assert statistics.r_squared([0.5, 0.5], np.array([0.5, 0.5])) is None
 
 
-def figures(*accuracies):
-    return [{"accuracy": accuracy} for accuracy in accuracies]
-
-
-@pytest.mark.parametrize(
-    ("accuracies", "test_count", "controls_ok", "expected"),
-    [
-        ((0.12, 0.9), 600, True, "leaks"),
-        ((0.12, 0.13), 600, True, "no leak found"),
-        ((0.12, 0.9), 600, False, "inconclusive"),
-        ((0.12, 0.9), 60, True, "inconclusive"),
-        # 15.6 % of 600 clears 12.5 % as the only attack (lower bound 12.9 %), not as the best of twenty.
-        ((0.156,), 600, True, "leaks"),
-        ((0.156, *[0.12] * 19), 600, True, "no leak found"),
-    ],
-)
-def test_verdict(accuracies, test_count, controls_ok, expected):
-    assert statistics.verdict(figures(*accuracies), 0.125, test_count, controls_ok)[0] == expected
-
-
 def test_a_paired_difference_counts_only_where_two_readers_differ():
     right = np.array([True] * 8 + [False] * 2)
     same = statistics.paired_difference(right, right)
@@ -131,44 +111,3 @@ def test_intervals_over_clusters_cover_the_truth():
         low, high = statistics.accuracy_figure(np.ones(180), right.ravel(), np.repeat(np.arange(12), 15))["interval"]
         covered.append(low <= 0.25 <= high)
     assert np.mean(covered) > 0.9  # 95 % wished for; Wilson's over images covers 70 %
-
-
-def test_detectable_advantage():
-    # Of 100, 60 are the fewest with a Wilson lower bound above one half.
-    assert statistics.wilson(59, 100)[0] < 0.5 < statistics.wilson(60, 100)[0]
-    advantage = statistics.detectable_advantage(100, 0.5)
-    random = np.random.default_rng(0)
-    seen = random.binomial(100, 0.5 + advantage, 100_000) >= 60
-    assert seen.mean() == pytest.approx(0.8, abs=0.01)
-    assert statistics.detectable_advantage(100, 0.5, comparisons=50) > advantage
-    assert statistics.detectable_advantage(10_000, 0.5) < advantage / 5
-    assert statistics.detectable_advantage(3, 0.9) is None
-
-
-def test_a_verdict_says_what_would_have_gone_unseen():
-    _, reason = statistics.verdict(figures(0.12, 0.13), 0.125, 600, True)
-    advantage = statistics.detectable_advantage(600, 0.125, 2)
-    assert f"an advantage of less than {100 * advantage:.1f} points would have gone unseen" in reason
-    _, reason = statistics.verdict(figures(0.12, 0.9), 0.125, 60, True)
-    assert "60 test images are too few" in reason and "even so 1 of 2" in reason
-
-
-def test_a_verdict_counts_clips_not_their_frames():
-    frames = figures(0.15, 0.15)
-    assert statistics.verdict(frames, 0.125, 6000, True)[0] == "leaks"
-    clips = [one | {"effective_images": 300.0, "clusters": 200} for one in frames]
-    assert statistics.verdict(clips, 0.125, 6000, True)[0] == "no leak found"
-    few = [one | {"effective_images": 60.0, "clusters": 50} for one in frames]
-    verdict, reason = statistics.verdict(few, 0.125, 6000, True)
-    assert verdict == "inconclusive" and "worth 60 independent ones" in reason
-
-
-def test_other_families_leak_by_their_own_chance():
-    linking = {"auc": 0.56, "interval": [0.53, 0.59]}
-    family = statistics.Family("linking", [linking], 0.5)
-    verdict, reason = statistics.verdict(figures(0.12), 0.125, 600, True, [family])
-    assert verdict == "leaks" and "1 of 2 attacks" in reason and "1 by linking" in reason
-    many = statistics.Family("linking", [linking | {"interval": [0.505, 0.61]}] * 20, 0.5)
-    assert statistics.verdict(figures(0.12), 0.125, 600, True, [many])[0] == "no leak found"
-    assert statistics.lower_bound(0.56, [0.53, 0.59], 0.95) == pytest.approx(0.53)
-    assert statistics.lower_bound(0.56, [0.53, 0.59], 0.999) < 0.53
