@@ -3,6 +3,7 @@
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from vgan_tf.audit.evidence import POWER
 from vgan_tf.audit.report import plots, words
 from vgan_tf.audit.report.results import KINDS, SHARES, capital, families, figures, interval_of, is_number, plain, share
 from vgan_tf.images import tile
@@ -15,6 +16,23 @@ EXPRESSION_TESTS = {
     "original_to_protected": "trained on originals, tested on protected",
     "protected_to_protected": "trained on protected, tested on protected",
     "protected_to_original": "trained on protected, tested on originals",
+    "original_to_targets": "trained on originals, tested on other originals of the target identities",
+}
+# What the section on tables of pictures shows, so that it stands nowhere else.
+AGAINST_TABLES = ("motion", "table", "beats_table", "better_than_table", "distinct_pictures_per_target", "kept")
+MOTION = {
+    "intensity_within_r2": "Strength within an expression",
+    "within_expression_r2": "All motion within an expression",
+    "yaw_r2": "Yaw",
+    "pitch_r2": "Pitch",
+    "gaze_r2": "Gaze",
+}
+ASKED = {
+    "named": "Who is it, from one picture?",
+    "named_from_several": "Who is it, from several pictures of one person?",
+    "reconstructed": "Who is it, from a reconstruction of the original?",
+    "linked": "Are two pictures of one person?",
+    "member": "Was a picture, or a person, used in training?",
 }
 # Further figures of an attack on pairs: what they are called, and what guessing gets.
 RATES = {
@@ -38,7 +56,7 @@ POSITIVE = {
     "components": "Numbers that describe unprotected pictures",
     "hidden_in_lowest_bits": "A name hidden in the lowest bits",
     "subverted_generator": "An anonymizer that cheats",
-    "hidden_in_latent": "A name hidden in the latent code",
+    "hidden_in_latent": "A name hidden in the latent",
 }
 TEMPLATES = Environment(
     loader=PackageLoader("vgan_tf.audit.report"),
@@ -48,6 +66,10 @@ TEMPLATES = Environment(
     lstrip_blocks=True,
 )
 TEMPLATES.filters |= {one.__name__: one for one in (plain, capital, words.percent, words.span, words.sentence)}
+GLANCE = {
+    "Who is in the picture?": ("named", "named_from_several", "reconstructed"),
+    "Other questions": ("linked", "member", None),
+}
 
 
 def report_html(evaluation, pictures=None):
@@ -70,16 +92,13 @@ def report_html(evaluation, pictures=None):
     html = TEMPLATES.get_template("report.html").render(
         evaluation=evaluation,
         verdict=evaluation.get("verdict") or "inconclusive",
-        verdicts=words.VERDICTS,
+        encoder=evaluation.get("encoder") or {},
+        words=words,
         findings=words.findings(evaluation, attacks),
         best=best and best[1],
         families=attacks,
-        glance={
-            heading: [
-                _row(one.results[0], one.kind.title) for one in attacks if one.results and one.kind.names == names
-            ]
-            for heading, names in (("Who is in the picture?", True), ("Other questions", False))
-        },
+        glance=lambda encoder: _glance(attacks, encoder),
+        questions=_questions,
         gallery=None if gallery is None else list(zip(names, gallery, strict=True)),
         inversion=[
             (plain(name).removeprefix("for comparison, "), images)
@@ -87,6 +106,8 @@ def report_html(evaluation, pictures=None):
         ],
         tests=_tests(evaluation),
         measures=_measures(evaluation.get("utility") or {}),
+        table_rows=_against_tables(evaluation),
+        only_vectors=words.only_vectors(evaluation),
         controls=controls,
         most_rows=MOST_ROWS,
         positive_titles=POSITIVE,
@@ -97,10 +118,12 @@ def report_html(evaluation, pictures=None):
         kept=list(_numbers(evaluation.get("utility") or {})),
         settings=_settings(evaluation),
         chart=plots.dot_chart,
+        line=plots.line_chart,
         dots=plots.hundred_dots,
         address=plots.data_uri,
         strip=lambda images: plots.data_uri(tile(images, len(images), gap=2)),
         attack_rows=lambda group: [_row(one) for one in group[:MOST_ROWS]],
+        rows_together=lambda group: [_row(one, one.name.partition(": ")[0]) for one in group],
         attack_table=_attack_table,
         rates=_rates,
         levels=lambda group: " or ".join(sorted({words.percent(one.chance) for one in group})),
@@ -116,6 +139,91 @@ def _row(result, family=None):
     name, note = (family, result.name) if family else (result.name, note)
     alarm = result.above_chance and not result.compared
     return plots.Row(name, result.share, result.interval, result.chance, note, alarm)
+
+
+def _glance(attacks, encoder):
+    """The strongest attack of each kind on what leaves the device, or on what the encoder knows: {heading: rows}."""
+    return {
+        heading: [
+            _row(family.results(encoder)[0], family.kind.title)
+            for family in attacks
+            if family.kind.question in asked and family.results(encoder)
+        ]
+        for heading, asked in GLANCE.items()
+    }
+
+
+def _questions(judged):
+    """The questions that were asked, by a verdict that has them: rows of a table; and what would have been seen."""
+    rows, questions = [], (judged or {}).get("questions") or {}
+    for key, title in {**ASKED, **{key: capital(plain(key)) for key in questions if key not in ASKED}}.items():
+        one = questions.get(key)
+        if not one:
+            rows.append((title, "not asked", "-", "-", "-", "-"))
+            continue
+        answer = "yes" if one.get("answered") else "no"
+        chances = (f"{one[name]:.4f}" if is_number(one.get(name)) else "-" for name in ("p_value", "error"))
+        rows.append((title, answer, one.get("attacker") or "-", *chances, one.get("attackers") or "-"))
+    named = questions.get("named") or {}
+    if is_number(named.get("least_seen")):
+        least = f"An advantage over guessing of {100 * named['least_seen']:.1f} points or more in naming people from one "
+        return rows, least + f"picture would have been seen in {POWER:.0%} of such audits."
+    return rows, "No advantage in naming people was sure to be seen: there are too few test pictures." if named else ""
+
+
+def _against_tables(evaluation):
+    """Originals, protected pictures and tables of pictures side by side: (headings, rows), columns without figures left out.
+
+    Returns:
+        (headings, rows, titles of the columns that were left out).
+    """
+    utility, expressions = evaluation.get("utility") or {}, evaluation.get("expressions") or ()
+    motion, table = utility.get("motion") or {}, utility.get("table") or {}
+    one_each, strengths = table.get("one_each") or {}, table.get("strengths") or {}
+    sharpness = (utility.get("quality") or {}).get("sharpness")
+    rows = {
+        "Originals": (utility.get("original_to_original"), motion.get("original"), None, None, "real"),
+        "Protected": (
+            utility.get("original_to_protected"),
+            motion.get("protected"),
+            utility.get("target_success"),
+            utility.get("distinct_pictures_per_target"),
+            f"{sharpness:.2f}" if is_number(sharpness) else None,
+        ),
+        "Table, one picture for each expression": (
+            one_each.get("expression"),
+            one_each.get("motion"),
+            one_each.get("target_success"),
+            len(expressions) or None,
+            "real",
+        ),
+        "Table, several strengths of each expression": (
+            strengths.get("expression"),
+            strengths.get("motion") or motion.get("table"),
+            strengths.get("target_success"),
+            strengths.get("distinct_pictures_per_target"),
+            "real",
+        ),
+        "The expression's name alone": (None, motion.get("name_only"), None, None, None),
+    }
+    headings = ("Expression", *MOTION.values(), "Target identity", "Pictures for each target", "Sharpness")
+    cells = {
+        name: (
+            words.percent(share(expression)),
+            *(f"{moved[key]:.2f}" if is_number((moved or {}).get(key)) else "-" for key in MOTION),
+            words.percent(share(target)),
+            f"{distinct:.4g}" if is_number(distinct) else "-",
+            sharp or "-",
+        )
+        for name, (expression, moved, target, distinct, sharp) in rows.items()
+    }
+    known = [any(row[column] not in ("-", "real") for row in cells.values()) for column in range(len(headings))]
+    shown = [column for column, one in enumerate(known) if one]
+    return (
+        ("", *(headings[column] for column in shown)),
+        [(name, *(row[column] for column in shown)) for name, row in cells.items() if {*row} - {"-", "real"}],
+        [heading for heading, one in zip(headings, known, strict=True) if not one],
+    )
 
 
 def _rates(figure):
@@ -139,7 +247,7 @@ def _tests(evaluation):
 
 def _measures(utility):
     """Whatever else is kept: {key: None, or (rows of a plot, rows of a table where there is no plot)}."""
-    utility = {key: node for key, node in utility.items() if key not in EXPRESSION_TESTS}
+    utility = {key: node for key, node in utility.items() if key not in (*EXPRESSION_TESTS, *AGAINST_TABLES)}
     if "diversity_over_targets" in (utility.get("quality") or {}):
         quality = dict(utility["quality"])
         utility |= {"diversity": quality.pop("diversity_over_targets"), "quality": quality}
