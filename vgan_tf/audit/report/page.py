@@ -66,6 +66,12 @@ TEMPLATES = Environment(
     lstrip_blocks=True,
 )
 TEMPLATES.filters |= {one.__name__: one for one in (plain, capital, words.percent, words.span, words.sentence)}
+# Of a group of averaging: where the same is attacked in single pictures.
+SCENARIOS_OF = {
+    "protected pictures": ("scenario_1", "scenario_2"),
+    "release": ("release",),
+    "latents": ("scenario_3",),
+}
 GLANCE = {
     "Who is in the picture?": ("named", "named_from_several", "reconstructed"),
     "Other questions": ("linked", "member", None),
@@ -123,7 +129,7 @@ def report_html(evaluation, pictures=None):
         address=plots.data_uri,
         strip=lambda images: plots.data_uri(tile(images, len(images), gap=2)),
         attack_rows=lambda group: [_row(one) for one in group[:MOST_ROWS]],
-        rows_together=lambda group: [_row(one, one.name.partition(": ")[0]) for one in group],
+        rows_together=lambda title, group: _together(evaluation, title, group),
         attack_table=_attack_table,
         rates=_rates,
         levels=lambda group: " or ".join(sorted({words.percent(one.chance) for one in group})),
@@ -153,6 +159,25 @@ def _glance(attacks, encoder):
     }
 
 
+def _together(evaluation, title, group):
+    """The strongest attacker over the number of pictures that it is given together, from one on: rows of a plot."""
+    privacy, rows = evaluation.get("privacy") or {}, []
+    alone = [(privacy.get(name) or {}).get("strongest") for name in SCENARIOS_OF.get(title, ())]
+    alone = [one for one in alone if share(one) is not None]
+    if alone:
+        best, level = max(alone, key=share), evaluation.get("chance")
+        interval = interval_of(best)
+        rows.append(
+            plots.Row("1", share(best), interval, level, alarm=bool(interval and level and interval[0] > level))
+        )
+    for one in group:
+        count = one.name.split()[0]
+        if count == "all" and "pictures" in one.figure:
+            count = f"all ({one.figure['pictures']})"
+        rows.append(plots.Row(count, one.share, one.interval, one.chance, alarm=one.above_chance))
+    return rows
+
+
 def _questions(judged):
     """The questions that were asked, by a verdict that has them: rows of a table; and what would have been seen."""
     rows, questions = [], (judged or {}).get("questions") or {}
@@ -166,8 +191,10 @@ def _questions(judged):
         rows.append((title, answer, one.get("attacker") or "-", *chances, one.get("attackers") or "-"))
     named = questions.get("named") or {}
     if is_number(named.get("least_seen")):
-        least = f"An advantage over guessing of {100 * named['least_seen']:.1f} points or more in naming people from one "
-        return rows, least + f"picture would have been seen in {POWER:.0%} of such audits."
+        least = (
+            f"An advantage over guessing of {100 * named['least_seen']:.1f} points or more in naming people from one "
+        )
+        return rows, least + f"picture would have been seen in {100 * POWER:.0f} % of such audits."
     return rows, "No advantage in naming people was sure to be seen: there are too few test pictures." if named else ""
 
 
@@ -190,21 +217,21 @@ def _against_tables(evaluation):
             utility.get("distinct_pictures_per_target"),
             f"{sharpness:.2f}" if is_number(sharpness) else None,
         ),
-        "Table, one picture for each expression": (
+        "Table, one picture each": (
             one_each.get("expression"),
             one_each.get("motion"),
             one_each.get("target_success"),
             len(expressions) or None,
             "real",
         ),
-        "Table, several strengths of each expression": (
+        "Table, several strengths": (
             strengths.get("expression"),
             strengths.get("motion") or motion.get("table"),
             strengths.get("target_success"),
             strengths.get("distinct_pictures_per_target"),
             "real",
         ),
-        "The expression's name alone": (None, motion.get("name_only"), None, None, None),
+        "Expression's name alone": (None, motion.get("name_only"), None, None, None),
     }
     headings = ("Expression", *MOTION.values(), "Target identity", "Pictures for each target", "Sharpness")
     cells = {

@@ -114,17 +114,19 @@ def line_chart(rows):
         return 22 + (height - foot - 22) * (1 - np.clip(share, 0, 1))
 
     for share in (0, 0.5, 1):
-        axes.plot([0, 1], [level(share)] * 2, color=TRACK, linewidth=1)
+        axes.plot([0, 1], [level(share)] * 2, color=TRACK, linewidth=1, clip_on=False)
         axes.text(0, level(share) - 3, f"{share:.0%}".replace("%", " %"), color=SOFT, size=11)
-    axes.plot(places, [level(row.value) for row in rows], color=DOT, linewidth=1.6)
+    axes.plot(places, [level(row.value) for row in rows], color=DOT, linewidth=1.6, clip_on=False)
     half = 0.3 / len(rows)
     for place, row in zip(places, rows, strict=True):
         colour = BAD if row.alarm else DOT
-        axes.plot([place] * 2, [level(end) for end in row.interval or (row.value,) * 2], color=colour, linewidth=2.4)
+        ends = [level(end) for end in row.interval or (row.value, row.value)]
+        axes.plot([place] * 2, ends, color=colour, linewidth=2.4, clip_on=False)
         if row.chance is not None:
-            axes.plot([place - half, place + half], [level(row.chance)] * 2, "--", color=GUESS, linewidth=1.6)
+            across = [place - half, place + half]
+            axes.plot(across, [level(row.chance)] * 2, "--", color=GUESS, linewidth=1.6, clip_on=False)
         fill = {"markerfacecolor": BAD if row.alarm else GROUND, "markeredgewidth": 2.2}
-        axes.plot(place, level(row.value), "o", color=colour, markersize=8, **fill)
+        axes.plot(place, level(row.value), "o", color=colour, markersize=8, clip_on=False, **fill)
         axes.text(place, height - 22, row.name, color=INK, size=11, ha="center")
         shown = percent(row.value)
         axes.text(place, height - 6, shown, color=BAD if row.alarm else INK, size=11, ha="center", weight="bold")

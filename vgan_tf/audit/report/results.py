@@ -14,7 +14,7 @@ COMPARISONS = ("class_mean", "originals")
 # Attackers of the scenarios that the page shows as families of their own: what their names hold.
 SET_APART = {", from fresh images": "fresh", ", across targets": "transfer"}
 SETS_APART_FROM = {"scenario_2": "images", "scenario_3": "latents", "release": "release"}
-TOGETHER = re.compile(r"(\w+) of (\w+ pictures?)")  # how the results of averaging are called
+TOGETHER = re.compile(r"(\w+) of (\w+ pictures)(.*)")  # how the results of averaging are called
 NOT_RUN = "this audit did not run it"
 NO_PICTURES = "no pictures leave the device"
 NO_LATENTS = "the encoder's latents were not given"
@@ -85,6 +85,7 @@ class Family(NamedTuple):
         """The attacks on what leaves the device, or on what the encoder knows, the strongest first."""
         attacks = (one for group in self.groups.values() for one in group if not one.compared)
         return sorted((one for one in attacks if one.encoder == encoder), key=lambda one: -one.advantage)
+
 
 KINDS = {
     "scenario_1": Kind(
@@ -188,9 +189,9 @@ def families(evaluation):
             together = TOGETHER.fullmatch(name) if key == "averaging" else None
             if apart and key in SETS_APART_FROM:
                 family, title = listed[SET_APART[apart]], plain(SETS_APART_FROM[key])
-                name = name.replace(apart, "")
+                name = name.replace(f"{apart},", "").replace(apart, "")
             elif together:
-                title, name = plain(together[1]), together[2]
+                title, name = plain(together[1]) + together[3], together[2]
             label = ": ".join(filter(None, (plain(name), figure.get("attacker"))))
             result = Result(label, share(figure), interval_of(figure), level, figure, encoder, name in COMPARISONS)
             family.groups.setdefault(title, []).append(result)

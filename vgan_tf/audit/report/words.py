@@ -41,10 +41,6 @@ def sentence(text):
     return capital(str(text)) + ("" if str(text).endswith((".", "!", "?")) else ".")
 
 
-def signed(value):
-    return f"{value:+.2f}"
-
-
 def is_informed(chance, evaluation):
     """Whether a rate of guessing is that of someone who rules out the target identity, and gains by it."""
     blind = evaluation.get("chance_uninformed")
@@ -67,10 +63,7 @@ def strongest(attacks, question="named", encoder=False):
     `encoder`: of what the encoder knows, and not of what leaves the device.
     """
     candidates = [
-        (family, result)
-        for family in attacks
-        if family.kind.question == question
-        for result in family.results(encoder)
+        (family, result) for family in attacks if family.kind.question == question for result in family.results(encoder)
     ]
     return max(candidates, key=lambda one: one[1].advantage, default=None)
 
@@ -93,7 +86,11 @@ def first_sentence(evaluation):
 def answers(judged):
     """What can be found out by a verdict with "questions", in words; "" where nothing can."""
     questions = (judged or {}).get("questions") or {}
-    return "; ".join(text for name, text in QUESTIONS.items() if (questions.get(name) or {}).get("answered"))
+    found = {name: text for name, text in QUESTIONS.items() if (questions.get(name) or {}).get("answered")}
+    if {"named", "named_from_several"} <= set(found):
+        found["named"] += ", and from several of one person"
+        del found["named_from_several"]
+    return "; ".join(found.values())
 
 
 def a_table(evaluation):
@@ -154,11 +151,8 @@ def table_sentence(evaluation):
     utility = evaluation.get("utility") or {}
     beats, name = utility.get("beats_table") or {}, a_table(evaluation)
     motion, expression = beats.get("motion"), beats.get("expression")
-    parts = []
-    if motion:
-        parts.append(_beats("motion", motion, [signed(end) for end in motion], "of R² within the expression"))
-    if expression:
-        parts.append(_beats("the expression", expression, [f"{100 * end:+.1f}" for end in expression], "points"))
+    parts = [_beats("motion", motion, 1, ".2f", "of R² within the expression")] if motion else []
+    parts += [_beats("the expression", expression, 100, ".1f", "points")] if expression else []
     lines = [f"Against {name}: {'; '.join(parts)} (95 % intervals)."] if parts else []
     if utility.get("better_than_table") is None:
         lines.insert(0, f"Whether it is better than {name} is not known: {_why_unknown(utility)}.")
@@ -167,13 +161,14 @@ def table_sentence(evaluation):
     return " ".join(lines)
 
 
-def _beats(name, interval, ends, unit):
+def _beats(name, interval, scale, digits, unit):
     """One utility: the interval of what is kept more than by the better of the two tables."""
+    low, high = (format(scale * end, digits) for end in interval)
     if interval[0] > 0:
-        return f"in {name} it beats the table by {ends[0]} to {ends[1]} {unit}"
+        return f"in {name} it beats the table by {low} to {high} {unit}"
     if interval[1] < 0:
-        return f"in {name} the table is better, {ends[0]} to {ends[1]} {unit}"
-    return f"in {name} it does not beat the table, {ends[0]} to {ends[1]} {unit}"
+        return f"in {name} the table beats it by {high[1:]} to {low[1:]} {unit}"
+    return f"in {name} it does not beat the table ({low} to {high} {unit})"
 
 
 def _why_unknown(utility):
@@ -202,7 +197,7 @@ def findings(evaluation, attacks):
         lines += [
             f"{kind.who} named the right person in {of_100(result.share)} {kind.things}; "
             f"{guessing(result.chance, evaluation)}.",
-            f"This is the strongest of {count} attacks that name people from one picture ({result.name}{interval}).",
+            f"Of {count} attacks that name people from one picture this is the strongest ({result.name}{interval}).",
         ]
     if several:
         result = several[1]
@@ -213,9 +208,8 @@ def findings(evaluation, attacks):
             f"({result.name}; guessing {chance}{interval})."
         )
     if verdict == "no leak found":
-        lines.append("What lies above guessing here can be luck. This is no guarantee against other attackers.")
-    if verdict == "no leak found" and evaluation.get("reason"):
-        lines.append(sentence(evaluation["reason"]))
+        reason = f"{sentence(evaluation['reason'])} " if evaluation.get("reason") else ""
+        lines.append(f"{reason}This is no guarantee against other attackers.")
     elif verdict == "inconclusive":
         lines.append(f"Do not rely on it: {evaluation.get('reason') or 'no reason was given'}.")
     questions = evaluation.get("questions") or {}
