@@ -350,7 +350,7 @@ def test_the_headline_says_which_question_is_answered_by_what_leaves_the_device(
         ("no leak found", "No leak found by these attackers, but it is no better than a table of 168 pictures. "),
         (
             "inconclusive",
-            "Inconclusive, whether it leaks is not known, and it is no better than a table of 168 pictures.",
+            "Inconclusive: whether it leaks is not known, and it is no better than a table of 168",
         ),
     ],
 )
@@ -397,7 +397,7 @@ def test_questions_are_rows_with_what_would_have_been_seen():
     text = page_of(example())
     assert "Who is it, from one picture? yes the best at named 0.0005 0.0100 30" in text
     assert "Was a picture, or a person, used in training? no the best at member 0.6000 0.0100 30" in text
-    assert "An advantage over guessing of 3.2 points or more in naming people from one picture would have" in text
+    assert "An advantage over guessing of 3.2 points in naming people from one picture would have" in text
     evaluation = prototypes()
     evaluation["questions"]["named"]["least_seen"] = None
     text = page_of(evaluation)

@@ -149,7 +149,9 @@ def _one_of_each_expression(dump):
 
 def summary(result):
     """The verdict, the release, the tables, the encoder and the figures that matter, as text of at most `COLUMNS`."""
-    lines = [line for text in headline(result) for line in textwrap.wrap(text, COLUMNS)]
+    # A figure and its % stay on one line.
+    paragraphs = [textwrap.wrap(text.replace(" %", "\N{NO-BREAK SPACE}%"), COLUMNS) for text in headline(result)]
+    lines = [line.replace("\N{NO-BREAK SPACE}", " ") for paragraph in paragraphs for line in paragraph]
     rows = [("chance of naming the right person", f"{result['chance']:6.1%}")]
     privacy = result["privacy"]
     for title, name in (

@@ -5,7 +5,18 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from vgan_tf.audit.evidence import POWER
 from vgan_tf.audit.report import plots, words
-from vgan_tf.audit.report.results import KINDS, SHARES, capital, families, figures, interval_of, is_number, plain, share
+from vgan_tf.audit.report.results import (
+    KINDS,
+    SHARES,
+    Result,
+    capital,
+    families,
+    figures,
+    interval_of,
+    is_number,
+    plain,
+    share,
+)
 from vgan_tf.images import tile
 
 MOST_ROWS = 10  # of a plot; weaker attackers stand in the appendix
@@ -165,11 +176,8 @@ def _together(evaluation, title, group):
     alone = [(privacy.get(name) or {}).get("strongest") for name in SCENARIOS_OF.get(title, ())]
     alone = [one for one in alone if share(one) is not None]
     if alone:
-        best, level = max(alone, key=share), evaluation.get("chance")
-        interval = interval_of(best)
-        rows.append(
-            plots.Row("1", share(best), interval, level, alarm=bool(interval and level and interval[0] > level))
-        )
+        best = max(alone, key=share)
+        group = [Result("1", share(best), interval_of(best), evaluation.get("chance"), best), *group]
     for one in group:
         count = one.name.split()[0]
         if count == "all" and "pictures" in one.figure:
@@ -190,19 +198,23 @@ def _questions(judged):
         chances = (f"{one[name]:.4f}" if is_number(one.get(name)) else "-" for name in ("p_value", "error"))
         rows.append((title, answer, one.get("attacker") or "-", *chances, one.get("attackers") or "-"))
     named = questions.get("named") or {}
-    if is_number(named.get("least_seen")):
-        least = (
-            f"An advantage over guessing of {100 * named['least_seen']:.1f} points or more in naming people from one "
+    least, seen = (
+        named.get("least_seen"),
+        "No advantage in naming people was sure to be seen: too few pictures are tested.",
+    )
+    if is_number(least):
+        seen = (
+            f"An advantage over guessing of {100 * least:.1f} points in naming people from one picture would have been "
+            f"seen in {100 * POWER:.0f} % of such audits."
         )
-        return rows, least + f"picture would have been seen in {100 * POWER:.0f} % of such audits."
-    return rows, "No advantage in naming people was sure to be seen: there are too few test pictures." if named else ""
+    return rows, seen if named else ""
 
 
 def _against_tables(evaluation):
-    """Originals, protected pictures and tables of pictures side by side: (headings, rows), columns without figures left out.
+    """Originals, protected pictures and tables of pictures side by side, without the columns that nothing is known of.
 
     Returns:
-        (headings, rows, titles of the columns that were left out).
+        (headings, rows, headings that were left out).
     """
     utility, expressions = evaluation.get("utility") or {}, evaluation.get("expressions") or ()
     motion, table = utility.get("motion") or {}, utility.get("table") or {}

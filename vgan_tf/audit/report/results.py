@@ -102,7 +102,7 @@ KINDS = {
     ),
     "release": Kind(
         "Trained on the release",
-        "An attacker trained on the release, what a protected picture is made from, with the true names",
+        "An attacker trained on the release with the true names",
         "releases",
         absent="what protected pictures are made from was not given",
     ),

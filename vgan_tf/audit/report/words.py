@@ -7,7 +7,7 @@ from vgan_tf.audit.report.results import capital, families
 VERDICTS = {
     "leaks": ("It leaks", "and it is"),
     "no leak found": ("No leak found by these attackers", "but it is"),
-    "inconclusive": ("Inconclusive, whether it leaks is not known", "and it is"),
+    "inconclusive": ("Inconclusive: whether it leaks is not known", "and it is"),
 }
 RELEASES = {
     "latent": "the latent as the encoder gives it",
@@ -128,22 +128,25 @@ def release_sentence(evaluation):
     return text
 
 
-def encoder_sentence(evaluation):
-    """What the encoder knows, and when that matters."""
-    encoder = evaluation.get("encoder")
+def encoder_sentences(evaluation):
+    """What the encoder knows, and when that matters: list of sentences."""
+    encoder, released = evaluation.get("encoder"), (evaluation.get("release") or {}).get("kind") == "latent"
     if not encoder:
-        return "What the encoder itself knows was not judged: its latents were not given."
-    verdict = encoder.get("verdict")
-    if verdict == "leaks":
-        found = answers(encoder) or encoder.get("reason") or "no reason was given"
-        text = f"The encoder itself knows more than the expression: by its latents, {found}."
-    elif verdict == "no leak found":
-        return "The encoder itself: no leak found in its latents."
+        return ["What the encoder itself knows was not judged: its latents were not given."]
+    reason = encoder.get("reason") or "no reason was given"
+    if encoder.get("verdict") == "no leak found":
+        return ["The encoder itself: no leak found in its latents."]
+    if encoder.get("verdict") == "leaks":
+        lines = [f"The encoder itself knows more than the expression: by its latents, {answers(encoder) or reason}."]
     else:
-        text = f"The encoder itself: inconclusive; {encoder.get('reason') or 'no reason was given'}."
-    if (evaluation.get("release") or {}).get("kind") == "latent":
-        return f"{text} Its latent leaves the device as it is."
-    return f"{text} Its latents stay on the device. They matter if someone gets at the encoder, or if the release is changed."
+        lines = [f"The encoder itself: inconclusive; {reason}."]
+    if released:
+        return [*lines, "Its latent leaves the device as it is."]
+    return [
+        *lines,
+        "Its latents stay on the device.",
+        "They matter if someone gets at the encoder, or if what is released is changed.",
+    ]
 
 
 def table_sentence(evaluation):
@@ -238,5 +241,5 @@ def headline(evaluation):
         " ".join([first_sentence(evaluation), *findings(evaluation, families(evaluation))]),
         release_sentence(evaluation),
         table_sentence(evaluation),
-        encoder_sentence(evaluation),
+        " ".join(encoder_sentences(evaluation)),
     ]
