@@ -196,7 +196,7 @@ def _questions(judged):
             continue
         answer = "yes" if one.get("answered") else "no"
         chances = (f"{one[name]:.4f}" if is_number(one.get(name)) else "-" for name in ("p_value", "error"))
-        rows.append((title, answer, one.get("attacker") or "-", *chances, one.get("attackers") or "-"))
+        rows.append((title, answer, *chances, one.get("attackers") or "-", one.get("attacker") or "-"))
     named = questions.get("named") or {}
     least, seen = (
         named.get("least_seen"),

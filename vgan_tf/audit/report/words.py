@@ -200,7 +200,9 @@ def findings(evaluation, attacks):
         lines += [
             f"{kind.who} named the right person in {of_100(result.share)} {kind.things}; "
             f"{guessing(result.chance, evaluation)}.",
-            f"Of {count} attacks that name people from one picture this is the strongest ({result.name}{interval}).",
+            f"This is the strongest of {count} attacks that name people from one picture ({result.name}{interval})."
+            if count > 1
+            else f"No other attack names people from one picture ({result.name}{interval}).",
         ]
     if several:
         result = several[1]
