@@ -513,6 +513,7 @@ def test_a_full_page_is_self_contained_escaped_and_says_everything():
         "The usual checks pass, yet the attackers above find the name in 97.0 % of its pictures.",
         "recall 0.52",
         "512.3",
+        "Attackers learn from 3570 pictures and are tested on 840, each by those who learnt from others of them: 6 people",
         "87.7 %",
         "3 of 255",
         "between targets 0.83 [0.82, 0.84]",
@@ -565,6 +566,16 @@ def test_checks_that_see_the_cheat_are_not_said_to_pass():
     evaluation = example()
     evaluation["controls"]["positive"]["checks"]["identity, learnt from originals"]["after"] = figure(0.4)
     assert "usual checks pass" not in page_of(evaluation) and "40.0" in page_of(evaluation)
+
+
+def test_failed_controls_are_named():
+    evaluation = example()
+    evaluation["controls"] |= {"ok": False, "failed": ["hidden in latent"]}
+    assert "Controls failed (hidden in latent): where attackers find nothing, that means nothing." in page_of(
+        evaluation
+    )
+    evaluation["controls"]["failed"] = ["negative"]
+    assert "A control failed: do not rely on the figures." in page_of(evaluation)
 
 
 def paths_in(node, depth=3):

@@ -131,7 +131,7 @@ KINDS = {
     ),
     "robustness": Kind(
         "After compression, blur and noise",
-        "An attacker who is given protected pictures after such changes",
+        "An attacker who is given protected pictures after compression, blur or noise",
         "pictures",
         absent=NO_PICTURES,
     ),
