@@ -243,6 +243,7 @@ def example():
             "target_success": figure(1.0, 0.006),
             "original_to_targets": figure(0.99, 0.01),
             "kept": {"expression": 0.884},
+            "n_test": 630,
             "per_expression": {name: figure(0.9, 0.06) for name in EXPRESSIONS},
             "intensity_r2": {
                 "original": 0.851,
@@ -513,7 +514,8 @@ def test_a_full_page_is_self_contained_escaped_and_says_everything():
         "The usual checks pass, yet the attackers above find the name in 97.0 % of its pictures.",
         "recall 0.52",
         "512.3",
-        "Attackers learn from 3570 pictures and are tested on 840, each by those who learnt from others of them: 6 people",
+        "Attackers learn from 3570 pictures and are tested on 840, each by those who learnt from others of them: 6",
+        "Tested on 630 pictures.",
         "87.7 %",
         "3 of 255",
         "between targets 0.83 [0.82, 0.84]",

@@ -29,8 +29,8 @@ EXPRESSION_TESTS = {
     "protected_to_original": "trained on protected, tested on originals",
     "original_to_targets": "trained on originals, tested on other originals of the target identities",
 }
-# What the section on tables of pictures shows, so that it stands nowhere else.
-AGAINST_TABLES = ("motion", "table", "beats_table", "better_than_table", "distinct_pictures_per_target", "kept")
+# Figures of utility that stand elsewhere: beside those of tables of pictures.
+ELSEWHERE = ("motion", "table", "beats_table", "better_than_table", "distinct_pictures_per_target", "kept", "n_test")
 MOTION = {
     "intensity_within_r2": "Strength within an expression",
     "within_expression_r2": "All motion within an expression",
@@ -233,7 +233,7 @@ def _against_tables(evaluation):
             one_each.get("expression"),
             one_each.get("motion"),
             one_each.get("target_success"),
-            len(expressions) or None,
+            one_each.get("distinct_pictures_per_target", len(expressions) or None),
             "real",
         ),
         "Table, several strengths": (
@@ -286,7 +286,7 @@ def _tests(evaluation):
 
 def _measures(utility):
     """Whatever else is kept: {key: None, or (rows of a plot, rows of a table where there is no plot)}."""
-    utility = {key: node for key, node in utility.items() if key not in (*EXPRESSION_TESTS, *AGAINST_TABLES)}
+    utility = {key: node for key, node in utility.items() if key not in (*EXPRESSION_TESTS, *ELSEWHERE)}
     if "diversity_over_targets" in (utility.get("quality") or {}):
         quality = dict(utility["quality"])
         utility |= {"diversity": quality.pop("diversity_over_targets"), "quality": quality}
