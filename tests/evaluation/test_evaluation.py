@@ -200,3 +200,71 @@ def test_on_the_device_the_arrays_come_from_the_files(trained_folder, exported, 
     (other / "model.weights.h5").write_bytes(b"another training")
     with pytest.raises(InputError, match="not exported from .*other"):
         audits.evaluate_run(other, on_device=exported[0])
+
+
+def test_the_summary_says_verdict_release_tables_and_figures_in_a_hundred_columns():
+    def figure(accuracy, **more):
+        return {"accuracy": accuracy, "interval": [accuracy - 0.03, accuracy + 0.03], **more}
+
+    def scenario(accuracy, attacker):
+        return {"strongest": figure(accuracy, attacker=attacker), "attackers": {attacker: figure(accuracy)}}
+
+    named = {"answered": True, "p_value": 0.0005, "error": 0.05, "attacker": "MLP on mean", "attackers": 9}
+    result = {
+        "verdict": "no leak found",
+        "reason": "none of 60 attacks tells more than nothing",
+        "questions": {"named": named | {"answered": False, "p_value": 0.4, "least_seen": 0.03}},
+        "encoder": {"verdict": "leaks", "reason": "", "questions": {"named": named | {"least_seen": 0.03}}},
+        "release": {"kind": "prototypes", "name": "prototypes:1", "discrete": True, "codes": 7},
+        "chance": 1 / 6,
+        "privacy": {
+            "scenario_1": scenario(0.17, "small CNN"),
+            "scenario_2": scenario(
+                0.18, "kernel ridge on components, expression known, from images that trained nothing"
+            ),
+            "scenario_3": scenario(0.48, "MLP on mean"),
+            "release": scenario(0.16, "table of codes"),
+        },
+        "averaging": {
+            "images of 4 pictures": figure(0.19, attacker="ridge on pixels", chance=0.2),
+            "release of 4 pictures": figure(0.21, attacker="table of codes", chance=0.2),
+            "latents of 4 pictures": figure(0.66, attacker="MLP on mean", chance=0.2),
+            "images of 16 pictures": figure(0.23, attacker="ridge on pixels", chance=0.25),
+        },
+        "utility": {
+            "original_to_original": figure(0.95),
+            "original_to_protected": figure(0.91),
+            "protected_to_original": figure(0.28),
+            "target_success": None,
+            "motion": {
+                "original": {"within_expression_r2": 0.9},
+                "protected": {"within_expression_r2": 0.004},
+                "table": {"within_expression_r2": None},
+            },
+            "table": {"pictures": 42},
+            "beats_table": {"motion": [-0.02, 0.01], "expression": [0.01, 0.05]},
+            "better_than_table": False,
+            "distinct_pictures_per_target": 7,
+        },
+    }
+    lines = audits.summary(result).splitlines()
+    assert max(map(len, lines)) <= 100
+    first = [
+        next(number for number, line in enumerate(lines) if text in line)
+        for text in (
+            "No leak found by these attackers, but it is no better than a table of 42 pictures.",
+            "one of 7 codes",
+            "in motion it does not beat the table",
+            "The encoder itself knows more than the expression",
+            "chance of naming the right person",
+        )
+    ]
+    assert first == sorted(first)
+    table = {line[:70].strip(): line[70:].strip() for line in lines[first[-1] :]}
+    assert table["identity, from the release (table of codes)"] == "16.0%  [13.0%, 19.0%]"
+    assert table["identity, scenario III, the encoder (MLP on mean)"] == "48.0%  [45.0%, 51.0%]"
+    assert table["identity, 4 pictures together (table of codes; chance 20.0%)"] == "21.0%  [18.0%, 24.0%]"
+    assert table["identity, 16 pictures together (ridge on pixels; chance 25.0%)"] == "23.0%  [20.0%, 26.0%]"
+    assert table["expression, originals; trained on protected"] == "28.0%  [25.0%, 31.0%]"
+    assert table["motion within the expression, protected"] == "0.00  R²"
+    assert not any("target identity reached" in name or "table of pictures" in name for name in table)

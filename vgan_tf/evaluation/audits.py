@@ -1,6 +1,7 @@
 """Audits of a run, of its exported files, and of anyone's anonymizer."""
 
 import dataclasses
+import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from vgan_tf.run import load_run, open_run
 
 GALLERY_IMAGES = 8
 GALLERY_TARGETS = 8
+COLUMNS, LABEL = 100, 68  # widths of the summary and of the names in it
 EXTERNAL_SIZES = (128, 64, 32)  # of pictures in folders: the largest that they fill
 
 
@@ -146,22 +148,48 @@ def _one_of_each_expression(dump):
 
 
 def summary(result):
-    """The figures that matter as a few lines of text."""
-    rows = []
-    for number, name in (("I", "scenario_1"), ("II", "scenario_2"), ("III", "scenario_3")):
-        if result["privacy"].get(name):
-            strongest = result["privacy"][name]["strongest"]
-            rows.append((f"identity named, scenario {number} ({strongest['attacker']})", strongest))
+    """The verdict, the release, the tables, the encoder and the figures that matter, as text of at most `COLUMNS`."""
+    # A figure and its % stay on one line.
+    paragraphs = [textwrap.wrap(text.replace(" %", "\N{NO-BREAK SPACE}%"), COLUMNS) for text in headline(result)]
+    lines = [line.replace("\N{NO-BREAK SPACE}", " ") for paragraph in paragraphs for line in paragraph]
+    rows = [("chance of naming the right person", f"{result['chance']:6.1%}")]
+    privacy = result["privacy"]
+    for title, name in (
+        ("scenario I", "scenario_1"),
+        ("scenario II", "scenario_2"),
+        ("from the release", "release"),
+        ("scenario III, the encoder", "scenario_3"),
+    ):
+        if privacy.get(name):
+            strongest = privacy[name]["strongest"]
+            rows.append((f"identity, {title} ({strongest['attacker']})", _with_interval(strongest)))
+    for count in (4, 16):
+        several = [(result.get("averaging") or {}).get(f"{kind} of {count} pictures") for kind in ("images", "release")]
+        if any(several):
+            strongest = max(filter(None, several), key=lambda one: one["accuracy"])
+            label = f"identity, {count} pictures together ({strongest['attacker']}; chance {strongest['chance']:.1%})"
+            rows.append((label, _with_interval(strongest)))
+    utility = result["utility"]
     for label, name in (
         ("target identity reached", "target_success"),
         ("expression, originals", "original_to_original"),
         ("expression, protected; trained on originals", "original_to_protected"),
         ("expression, protected; trained on protected", "protected_to_protected"),
+        ("expression, originals; trained on protected", "protected_to_original"),
     ):
-        if result["utility"].get(name):
-            rows.append((label, result["utility"][name]))
-    lines = [headline(result), f"  {'chance of naming the right person':<58} {result['chance']:6.1%}"]
-    for label, figure in rows:
-        low, high = figure["interval"]
-        lines.append(f"  {label:<58} {figure['accuracy']:6.1%}  [{low:.1%}, {high:.1%}]")
+        if utility.get(name):
+            rows.append((label, _with_interval(utility[name])))
+    motion = utility.get("motion") or {}
+    for label, name in (("protected", "protected"), ("originals", "original"), ("table of pictures", "table")):
+        within = (motion.get(name) or {}).get("within_expression_r2")
+        if within is not None:
+            rows.append((f"motion within the expression, {label}", f"{within:6.2f}  R²"))
+    for label, figures in rows:
+        *first, last = textwrap.wrap(label, LABEL, subsequent_indent="    ")
+        lines += [f"  {line}" for line in first] + [f"  {last:<{LABEL}} {figures}"]
     return "\n".join(lines)
+
+
+def _with_interval(figure):
+    low, high = figure["interval"]
+    return f"{figure['accuracy']:6.1%}  [{low:.1%}, {high:.1%}]"

@@ -3,8 +3,20 @@
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from vgan_tf.audit.evidence import POWER
 from vgan_tf.audit.report import plots, words
-from vgan_tf.audit.report.results import KINDS, SHARES, capital, families, figures, interval_of, is_number, plain, share
+from vgan_tf.audit.report.results import (
+    KINDS,
+    SHARES,
+    Result,
+    capital,
+    families,
+    figures,
+    interval_of,
+    is_number,
+    plain,
+    share,
+)
 from vgan_tf.images import tile
 
 MOST_ROWS = 10  # of a plot; weaker attackers stand in the appendix
@@ -15,6 +27,23 @@ EXPRESSION_TESTS = {
     "original_to_protected": "trained on originals, tested on protected",
     "protected_to_protected": "trained on protected, tested on protected",
     "protected_to_original": "trained on protected, tested on originals",
+    "original_to_targets": "trained on originals, tested on other originals of the target identities",
+}
+# Figures of utility that stand elsewhere: beside those of tables of pictures.
+ELSEWHERE = ("motion", "table", "beats_table", "better_than_table", "distinct_pictures_per_target", "kept", "n_test")
+MOTION = {
+    "intensity_within_r2": "Strength within an expression",
+    "within_expression_r2": "All motion within an expression",
+    "yaw_r2": "Yaw",
+    "pitch_r2": "Pitch",
+    "gaze_r2": "Gaze",
+}
+ASKED = {
+    "named": "Who is it, from one picture?",
+    "named_from_several": "Who is it, from several pictures of one person?",
+    "reconstructed": "Who is it, from a reconstruction of the original?",
+    "linked": "Are two pictures of one person?",
+    "member": "Was a picture, or a person, used in training?",
 }
 # Further figures of an attack on pairs: what they are called, and what guessing gets.
 RATES = {
@@ -38,7 +67,7 @@ POSITIVE = {
     "components": "Numbers that describe unprotected pictures",
     "hidden_in_lowest_bits": "A name hidden in the lowest bits",
     "subverted_generator": "An anonymizer that cheats",
-    "hidden_in_latent": "A name hidden in the latent code",
+    "hidden_in_latent": "A name hidden in the latent",
 }
 TEMPLATES = Environment(
     loader=PackageLoader("vgan_tf.audit.report"),
@@ -48,6 +77,16 @@ TEMPLATES = Environment(
     lstrip_blocks=True,
 )
 TEMPLATES.filters |= {one.__name__: one for one in (plain, capital, words.percent, words.span, words.sentence)}
+# Of a group of averaging: where the same is attacked in single pictures.
+SCENARIOS_OF = {
+    "protected pictures": ("scenario_1", "scenario_2"),
+    "release": ("release",),
+    "latents": ("scenario_3",),
+}
+GLANCE = {
+    "Who is in the picture?": ("named", "named_from_several", "reconstructed"),
+    "Other questions": ("linked", "member", None),
+}
 
 
 def report_html(evaluation, pictures=None):
@@ -70,16 +109,13 @@ def report_html(evaluation, pictures=None):
     html = TEMPLATES.get_template("report.html").render(
         evaluation=evaluation,
         verdict=evaluation.get("verdict") or "inconclusive",
-        verdicts=words.VERDICTS,
+        encoder=evaluation.get("encoder") or {},
+        words=words,
         findings=words.findings(evaluation, attacks),
         best=best and best[1],
         families=attacks,
-        glance={
-            heading: [
-                _row(one.results[0], one.kind.title) for one in attacks if one.results and one.kind.names == names
-            ]
-            for heading, names in (("Who is in the picture?", True), ("Other questions", False))
-        },
+        glance=lambda encoder: _glance(attacks, encoder),
+        questions=_questions,
         gallery=None if gallery is None else list(zip(names, gallery, strict=True)),
         inversion=[
             (plain(name).removeprefix("for comparison, "), images)
@@ -87,6 +123,8 @@ def report_html(evaluation, pictures=None):
         ],
         tests=_tests(evaluation),
         measures=_measures(evaluation.get("utility") or {}),
+        table_rows=_against_tables(evaluation),
+        only_vectors=words.only_vectors(evaluation),
         controls=controls,
         most_rows=MOST_ROWS,
         positive_titles=POSITIVE,
@@ -97,10 +135,12 @@ def report_html(evaluation, pictures=None):
         kept=list(_numbers(evaluation.get("utility") or {})),
         settings=_settings(evaluation),
         chart=plots.dot_chart,
+        line=plots.line_chart,
         dots=plots.hundred_dots,
         address=plots.data_uri,
         strip=lambda images: plots.data_uri(tile(images, len(images), gap=2)),
         attack_rows=lambda group: [_row(one) for one in group[:MOST_ROWS]],
+        rows_together=lambda title, group: _together(evaluation, title, group),
         attack_table=_attack_table,
         rates=_rates,
         levels=lambda group: " or ".join(sorted({words.percent(one.chance) for one in group})),
@@ -116,6 +156,113 @@ def _row(result, family=None):
     name, note = (family, result.name) if family else (result.name, note)
     alarm = result.above_chance and not result.compared
     return plots.Row(name, result.share, result.interval, result.chance, note, alarm)
+
+
+def _glance(attacks, encoder):
+    """The strongest attack of each kind on what leaves the device, or on what the encoder knows: {heading: rows}."""
+    return {
+        heading: [
+            _row(family.results(encoder)[0], family.kind.title)
+            for family in attacks
+            if family.kind.question in asked and family.results(encoder)
+        ]
+        for heading, asked in GLANCE.items()
+    }
+
+
+def _together(evaluation, title, group):
+    """The strongest attacker over the number of pictures that it is given together, from one on: rows of a plot."""
+    privacy, rows = evaluation.get("privacy") or {}, []
+    alone = [(privacy.get(name) or {}).get("strongest") for name in SCENARIOS_OF.get(title, ())]
+    alone = [one for one in alone if share(one) is not None]
+    if alone:
+        best = max(alone, key=share)
+        group = [Result("1", share(best), interval_of(best), evaluation.get("chance"), best), *group]
+    for one in group:
+        count = one.name.split()[0]
+        if count == "all" and "pictures" in one.figure:
+            count = f"all ({one.figure['pictures']})"
+        rows.append(plots.Row(count, one.share, one.interval, one.chance, alarm=one.above_chance))
+    return rows
+
+
+def _questions(judged):
+    """The questions that were asked, by a verdict that has them: rows of a table; and what would have been seen."""
+    rows, questions = [], (judged or {}).get("questions") or {}
+    for key, title in {**ASKED, **{key: capital(plain(key)) for key in questions if key not in ASKED}}.items():
+        one = questions.get(key)
+        if not one:
+            rows.append((title, "not asked", "-", "-", "-", "-"))
+            continue
+        answer = "yes" if one.get("answered") else "no"
+        chances = (f"{one[name]:.4f}" if is_number(one.get(name)) else "-" for name in ("p_value", "error"))
+        rows.append((title, answer, *chances, one.get("attackers") or "-", one.get("attacker") or "-"))
+    named = questions.get("named") or {}
+    least, seen = (
+        named.get("least_seen"),
+        "No advantage in naming people was sure to be seen: too few pictures are tested.",
+    )
+    if is_number(least):
+        seen = (
+            f"An advantage over guessing of {100 * least:.1f} points in naming people from one picture would have been "
+            f"seen in {100 * POWER:.0f} % of such audits."
+        )
+    return rows, seen if named else ""
+
+
+def _against_tables(evaluation):
+    """Originals, protected pictures and tables of pictures side by side, without the columns that nothing is known of.
+
+    Returns:
+        (headings, rows, headings that were left out).
+    """
+    utility, expressions = evaluation.get("utility") or {}, evaluation.get("expressions") or ()
+    motion, table = utility.get("motion") or {}, utility.get("table") or {}
+    one_each, strengths = table.get("one_each") or {}, table.get("strengths") or {}
+    sharpness = (utility.get("quality") or {}).get("sharpness")
+    rows = {
+        "Originals": (utility.get("original_to_original"), motion.get("original"), None, None, "real"),
+        "Protected": (
+            utility.get("original_to_protected"),
+            motion.get("protected"),
+            utility.get("target_success"),
+            utility.get("distinct_pictures_per_target"),
+            f"{sharpness:.2f}" if is_number(sharpness) else None,
+        ),
+        "Table, one picture each": (
+            one_each.get("expression"),
+            one_each.get("motion"),
+            one_each.get("target_success"),
+            one_each.get("distinct_pictures_per_target", len(expressions) or None),
+            "real",
+        ),
+        "Table, several strengths": (
+            strengths.get("expression"),
+            strengths.get("motion") or motion.get("table"),
+            strengths.get("target_success"),
+            strengths.get("distinct_pictures_per_target"),
+            "real",
+        ),
+        "Expression's name alone": (None, motion.get("name_only"), None, None, None),
+    }
+    headings = ("Expression", *MOTION.values(), "Target identity", "Pictures for each target", "Sharpness")
+    cells = {
+        name: (
+            words.percent(share(expression)),
+            *(f"{moved[key]:.2f}" if is_number((moved or {}).get(key)) else "-" for key in MOTION),
+            words.percent(share(target)),
+            f"{distinct:.4g}" if is_number(distinct) else "-",
+            sharp or "-",
+        )
+        for name, (expression, moved, target, distinct, sharp) in rows.items()
+    }
+    known = [any(row[column] not in ("-", "real") for row in cells.values()) for column in range(len(headings))]
+    shown = [column for column, one in enumerate(known) if one]
+    return (
+        ("", *(headings[column] for column in shown)),
+        [(name, *(row[column] for column in shown)) for name, row in cells.items() if {*row} - {"-", "real"}],
+        [heading for heading, one in zip(headings, known, strict=True) if not one],
+    )
 
 
 def _rates(figure):
@@ -139,7 +286,7 @@ def _tests(evaluation):
 
 def _measures(utility):
     """Whatever else is kept: {key: None, or (rows of a plot, rows of a table where there is no plot)}."""
-    utility = {key: node for key, node in utility.items() if key not in EXPRESSION_TESTS}
+    utility = {key: node for key, node in utility.items() if key not in (*EXPRESSION_TESTS, *ELSEWHERE)}
     if "diversity_over_targets" in (utility.get("quality") or {}):
         quality = dict(utility["quality"])
         utility |= {"diversity": quality.pop("diversity_over_targets"), "quality": quality}

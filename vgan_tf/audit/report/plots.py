@@ -100,6 +100,40 @@ def dot_chart(rows, mark_name="guessing"):
 
 
 @INLINE
+def line_chart(rows):
+    """Values from 0 to 1 over the number of pictures, each with its interval and its own rate of guessing (dashed).
+
+    Args:
+        rows: `Row`s from left to right; their names stand below.
+    """
+    height, foot = 190, 40
+    figure, axes = _figure(height)
+    places = (np.arange(len(rows)) + 0.5) / len(rows)
+
+    def level(share):
+        return 22 + (height - foot - 22) * (1 - np.clip(share, 0, 1))
+
+    for share in (0, 0.5, 1):
+        axes.plot([0, 1], [level(share)] * 2, color=TRACK, linewidth=1, clip_on=False)
+        axes.text(0, level(share) - 3, f"{share:.0%}".replace("%", " %"), color=SOFT, size=11)
+    axes.plot(places, [level(row.value) for row in rows], color=DOT, linewidth=1.6, clip_on=False)
+    half = 0.3 / len(rows)
+    for place, row in zip(places, rows, strict=True):
+        colour = BAD if row.alarm else DOT
+        ends = [level(end) for end in row.interval or (row.value, row.value)]
+        axes.plot([place] * 2, ends, color=colour, linewidth=2.4, clip_on=False)
+        if row.chance is not None:
+            across = [place - half, place + half]
+            axes.plot(across, [level(row.chance)] * 2, "--", color=GUESS, linewidth=1.6, clip_on=False)
+        fill = {"markerfacecolor": BAD if row.alarm else GROUND, "markeredgewidth": 2.2}
+        axes.plot(place, level(row.value), "o", color=colour, markersize=8, clip_on=False, **fill)
+        axes.text(place, height - 22, row.name, color=INK, size=11, ha="center")
+        shown = percent(row.value)
+        axes.text(place, height - 6, shown, color=BAD if row.alarm else INK, size=11, ha="center", weight="bold")
+    return _inline(figure)
+
+
+@INLINE
 def hundred_dots(share, chance):
     """A hundred dots: grey for guessing, full for what the attacker names beyond it, hollow for the rest."""
     guessed, read = round(100 * chance), round(100 * share)
