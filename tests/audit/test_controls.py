@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from vgan_tf.audit import Dump, attackers
+from vgan_tf.audit import Dump, Images, attackers
 from vgan_tf.audit.controls import negative, positive
 
 PEOPLE, SIZE = 4, 16
@@ -20,29 +20,42 @@ def silent(line):
 def dump():
     random = np.random.default_rng(0)
     faces = random.integers(60, 190, (PEOPLE, SIZE, SIZE, 3))
-    arrays = {}
+    parts = {}
     for part, count in (("train", 320), ("test", 320)):
         person = np.arange(count) % PEOPLE
         images = (faces[person] + random.normal(0, 10, (count, SIZE, SIZE, 3))).astype(np.uint8)
         noise = random.integers(0, 256, images.shape, dtype=np.uint8)
         latents = random.normal(size=(count, 5)).astype(np.float32)
-        arrays |= {f"x_{part}": images, f"p_{part}": noise, f"mu_{part}": latents, f"id_{part}": person}
-        arrays[f"ep_{part}"] = person % 2
-    return Dump(**arrays)
+        parts[part] = Images(x=images, p=noise, mu=latents, id=person, ep=person % 2)
+    return Dump(**parts)
+
+
+def by_all(predictions):
+    """The same predictions by every quick attacker on images."""
+    return {one.name: [predictions] for one in attackers.QUICK_IMAGE_ATTACKERS}
 
 
 def test_attackers_that_see_pass_and_blind_ones_fail(dump):
-    seeing, blind = {"CNN": [dump.test.id]}, {"CNN": [np.zeros(len(dump.test.id), np.int64)]}
+    seeing, blind = by_all(dump.test.id), by_all(np.zeros(len(dump.test), np.int64))
     figures = positive.positive_control(dump, seeing, 0, quick=True, progress=silent)
     assert figures["ok"] and figures["required"] == pytest.approx(0.625)
     assert {"originals", "hidden_in_lowest_bits", "components"} < set(figures)
+    assert figures["failed"] == []
     assert not positive.positive_control(dump, blind, 0, quick=True, progress=silent)["ok"]
+    # Each kind of attacker for itself: what linear ones see does not excuse a blind network.
+    one_blind = seeing | {attackers.SMALL_CNN.name: blind[attackers.SMALL_CNN.name]}
+    figures = positive.positive_control(dump, one_blind, 0, quick=True, progress=silent)
+    assert not figures["ok"] and figures["failed"] == ["network on originals"]
 
 
 def test_what_controls_find_is_less_sure_where_images_of_a_clip_are_right_together(dump):
     clips = np.repeat(np.arange(40), 8)
-    by_heart = {"CNN": [np.where(clips % 5 < 4, dump.test.id, (dump.test.id + 1) % PEOPLE)]}
-    of_clips = dataclasses.replace(dump, clip_train=np.arange(320), clip_test=clips)
+    by_heart = by_all(np.where(clips % 5 < 4, dump.test.id, (dump.test.id + 1) % PEOPLE))
+    of_clips = dataclasses.replace(
+        dump,
+        train=dataclasses.replace(dump.train, clip=100 + np.arange(320)),
+        test=dataclasses.replace(dump.test, clip=clips),
+    )
     found = [positive.positive_control(one, by_heart, 0, quick=True, progress=silent) for one in (dump, of_clips)]
     json.dumps(found, allow_nan=False)
     for kind in ("originals", "hidden_in_lowest_bits", "components"):
@@ -68,6 +81,6 @@ def test_shuffled_labels_are_read_at_chance_and_a_cheat_is_caught(dump, monkeypa
             np.eye(classes)[[truth[one.tobytes()] for one in others]][:, None], (1, train.labels.shape[1], 1)
         )
 
-    monkeypatch.setattr(attackers, "QUICK_IMAGE_ATTACKERS", (attackers.Attacker("cheat", cheat),))
+    monkeypatch.setattr(attackers, "QUICK_IMAGE_ATTACKERS", (attackers.Attacker("cheat", cheat, "network"),))
     figures = negative.negative_control(dump, 0, quick=True, progress=silent)
     assert not figures["ok"] and not figures["attackers"]["cheat"]["ok"]

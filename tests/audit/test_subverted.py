@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from vgan_tf.audit import Dump, attackers
+from vgan_tf.audit import Dump, Images, attackers
 from vgan_tf.audit.controls import positive, subverted
 
 PEOPLE, EXPRESSIONS, SIZE = 4, 3, 32
@@ -24,19 +24,19 @@ def clean():
         pixels = np.concatenate([faces[identity], moods[expression]], axis=2)
         return (pixels + random.integers(-4, 5, pixels.shape)).astype(np.uint8)
 
-    arrays = {}
+    parts = {}
     for part, count in (("train", 400), ("test", 200)):
         identity, expression = np.arange(count) % PEOPLE, random.integers(0, EXPRESSIONS, count)
         target = random.integers(0, PEOPLE, count)
-        arrays |= {
-            f"x_{part}": draw(identity, expression),
-            f"p_{part}": draw(target, expression),
-            f"id_{part}": identity,
-            f"ep_{part}": expression,
-            f"c_{part}": target,
-            f"mu_{part}": random.normal(size=(count, 8)).astype(np.float32),
-        }
-    return Dump(**arrays)
+        parts[part] = Images(
+            x=draw(identity, expression),
+            p=draw(target, expression),
+            id=identity,
+            ep=expression,
+            c=target,
+            mu=random.normal(size=(count, 8)).astype(np.float32),
+        )
+    return Dump(**parts)
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +67,8 @@ def test_attackers_catch_the_hidden_identity(clean):
     read = {kind: {name: one["accuracy"] for name, one in found.items()} for kind, found in figures.items()}
     assert read["subverted_generator"]["ridge on pixels"] > 0.9
     assert "ridge on pixels, after JPEG of quality 50" in read["subverted_generator"]
+    faced = {one.kind for one in attackers.QUICK_IMAGE_ATTACKERS if one.name in read["subverted_generator"]}
+    assert faced == {one.kind for one in attackers.QUICK_IMAGE_ATTACKERS}
     assert read["hidden_in_latent"]["logistic"] < 0.6 and max(read["hidden_in_latent"].values()) > 0.9
     predict = attackers.train(attackers.PIXEL_RIDGE, clean.train.p, clean.train.id, PEOPLE, 0, True)
     assert (predict(clean.test.p) == clean.test.id).mean() < 0.4

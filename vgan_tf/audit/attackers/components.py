@@ -1,5 +1,6 @@
 """The principal components of images, on which some attackers work."""
 
+import numpy as np
 from sklearn.decomposition import PCA
 
 from vgan_tf.images import to_float
@@ -14,5 +15,6 @@ def principal_components(images, seed, quick=False):
         return to_float(others[:, ::2, ::2] if quick else others).reshape(len(others), -1)
 
     count = min(PRINCIPAL_COMPONENTS, *flat(images).shape)
-    model = PCA(count, svd_solver="randomized", random_state=seed).fit(flat(images))
+    with np.errstate(invalid="ignore"):  # images that are all the same have no variance
+        model = PCA(count, svd_solver="randomized", random_state=seed).fit(flat(images))
     return lambda others: model.transform(flat(others))
