@@ -9,6 +9,7 @@ from vgan_tf.audit.attackers import networks
 from vgan_tf.audit.attacks import embeddings
 from vgan_tf.audit.attacks.inversion import inversion
 from vgan_tf.audit.controls import subverted
+from vgan_tf.audit.utility import classifier
 
 
 @pytest.mark.parametrize("size", (32, 128))
@@ -25,7 +26,7 @@ def test_networks_reconstructions_and_controls_at_other_sizes(size):
 
 @pytest.mark.parametrize("size", (32, 64, 128, 256))
 def test_networks_end_at_four_rows_or_fewer_whatever_the_size(size):
-    for layers in (networks.MEDIUM_LAYERS, networks.BIT_LAYERS, networks.CLASSIFIER_LAYERS, subverted.CHECK_LAYERS):
+    for layers in (networks.MEDIUM_LAYERS, networks.BIT_LAYERS, classifier.LAYERS, subverted.CHECK_LAYERS):
         deeper = networks.for_size(layers, (size, size, 3))
         assert size // int(np.prod([stride for _, _, stride in deeper])) == min(4, size // 16)
         assert deeper[: len(layers)] == layers and set(deeper[len(layers) :]) <= {layers[-1]}

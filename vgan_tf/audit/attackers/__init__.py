@@ -41,7 +41,6 @@ from vgan_tf.audit.attackers.networks import (
     fit_network,
     fit_small_cnn,
     in_batches,
-    train_classifier,
     train_network,
 )
 
@@ -57,7 +56,6 @@ __all__ = [
     "shift_light_and_cover",
     "stratified_sample",
     "train",
-    "train_classifier",
     "train_network",
     "train_scores",
 ]

@@ -16,7 +16,6 @@ SMALL_LAYERS = ((16, 5, 4), (32, 3, 2), (64, 3, 2))
 MEDIUM_LAYERS = ((32, 5, 4), (64, 3, 2), (128, 3, 2))
 LARGE_LAYERS = ((64, 5, 4), (128, 3, 2), (192, 3, 2))
 BIT_LAYERS = ((32, 4, 4), (64, 3, 2), (64, 3, 2))
-CLASSIFIER_LAYERS = ((24, 3, 2), (48, 3, 2), (96, 3, 2), (128, 3, 2))
 LAST_SIDE = 4
 LEARNING_RATE = 2e-3
 BATCH_SIZE = 64
@@ -34,21 +33,6 @@ def for_size(layers, shape):
     while side > LAST_SIDE:
         layers, side = (*layers, layers[-1]), -(-side // layers[-1][2])
     return layers
-
-
-def train_classifier(train, validation, classes, seed, quick):
-    """Train a classifier with finer first layers than the attackers'; it generalises worse to protected images.
-
-    Returns:
-        (predict: uint8 images -> int64 `(n, tasks)`, features_of: uint8 images -> the hidden layer, float32 `(n, d)`).
-    """
-    network = cnn(train.features.shape[1:], train.labels.shape[1] * classes, seed, CLASSIFIER_LAYERS)
-    score = fit_network(network, train, validation, seed, 250 if quick else 1500, augment=shift_light_and_cover)
-    last_hidden = tf.function(keras.Model(network.input, network.layers[-3].output), reduce_retracing=True)
-    return (
-        lambda images: score(images).argmax(axis=2),
-        lambda images: in_batches(lambda batch: last_hidden(as_float(batch)), images),
-    )
 
 
 def _fit_cnn(train, validation, classes, seed, quick, layers):

@@ -1,7 +1,7 @@
 """Networks that say what they see in a picture, or in a release: the expression, the face, and the motion."""
 
 import dataclasses
-import itertools
+import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -10,14 +10,53 @@ import numpy as np
 import tensorflow as tf
 
 from vgan_tf.audit import attackers
-from vgan_tf.audit.utility.motion import motion_scale
+from vgan_tf.audit.attackers.networks import mlp
+from vgan_tf.audit.dump import Images
+from vgan_tf.audit.utility.motion import expression_means, fit_motion, motion_scale
 from vgan_tf.images import to_float
 
 LAYERS = ((24, 3, 2), (48, 3, 2), (96, 3, 2), (128, 3, 2))  # finer at first than the attackers'
-HIDDEN_UNITS = 256  # of each of two layers, where a release is read and not a picture
 MOST_STEPS = 1500
 QUICK_MOST_STEPS = 250
-MOTION_WEIGHT = 1.0  # of the squared error, beside the cross-entropies
+MOTION_WEIGHT = 0.3  # of the squared error, beside the cross-entropies
+OF_TARGETS_SHARE = 0.2  # of the references, to test on
+
+
+class Sets(NamedTuple):
+    """Who learns from what, and is tested on what.
+
+    Attributes:
+        learnt: `Images` that classifiers learn from.
+        tested: `Images` that trained neither classifiers nor, but for a part without references, the generator.
+        of_targets: `Images` of the targets, of which no classifier learnt; `id` counts targets. None if there are none.
+    """
+
+    learnt: Images
+    tested: Images
+    of_targets: Images | None
+
+
+def learnt_and_tested(dump):
+    """`Sets` of a dump: all of `dump.tested`, or its test part where classifiers learn from the rest of it."""
+    if dump.references is not None:
+        apart = held_back(dump.references, OF_TARGETS_SHARE, seed=0)
+        return Sets(dump.references.rows(~apart), dump.tested, dump.references.rows(apart))
+    tested = dump.test if dump.people_held_out else dump.tested
+    return Sets(dump.train, tested, tested if dump.people_are_targets else None)
+
+
+def held_back(images, share, seed):
+    """Mark about `share` of some `Images`, of each expression, whole clips together: bool `(n,)`."""
+    units = np.arange(len(images)) if images.clip is None else np.unique(images.clip, return_inverse=True)[1]
+    first = np.unique(units, return_index=True)[1]  # an image of each
+    return attackers.stratified_sample(images.ep[first], share, seed)[units]
+
+
+def shown(images, source):
+    """What classifiers see of some `Images`: originals, or protected pictures, or what is released in their place."""
+    if source == "original":
+        return images.x
+    return images.r if images.p is None else images.p
 
 
 class Prediction(NamedTuple):
@@ -28,29 +67,61 @@ class Prediction(NamedTuple):
         certainty: float32 `(n,)`, log-probability of that expression.
         face: int64 `(n,)`, or None where no faces were learnt.
         motion: float64 `(n, m)` in the units of the truth, or None where no motion was learnt.
+        deviation: float64 `(n, m)`, of the motion from the mean of its expression, whichever that is; or None.
     """
 
     expression: np.ndarray
     certainty: np.ndarray
     face: np.ndarray | None
     motion: np.ndarray | None
+    deviation: np.ndarray | None
+
+    def rows(self, rows):
+        """The predictions at `rows`."""
+        return Prediction(*(None if column is None else column[rows] for column in self))
 
 
 @dataclasses.dataclass(frozen=True)
 class Classifier:
-    """A trained network.
+    """A trained network, and a regression of motion from its last hidden layer.
 
     Attributes:
-        predict: uint8 images, or float32 releases -> `Prediction`.
-        features_of: the same -> its last hidden layer, float32 `(n, d)`.
+        features_of: uint8 images, or float32 releases -> the last hidden layer, float32 `(n, d)`.
+        weights: float32 `(d, values)` and `(values,)`, from there to the logits.
+        classes: how many of the values are expressions and faces.
+        predict_motion: features -> motion and its deviations, float64 `(n, 2 * m)`; or None.
+        learnt: `Images` it learnt from.
+        held_back: bool, which of them only decided when to stop.
+        motion_names: of what it predicts, or ().
     """
 
-    predict: Callable
     features_of: Callable
+    weights: list
+    classes: tuple
+    predict_motion: Callable | None
+    learnt: Images
+    held_back: np.ndarray
+    motion_names: tuple
+
+    def predict(self, values):
+        """`Prediction` of uint8 images, or float32 releases."""
+        features = self.features_of(values)
+        logits = features @ self.weights[0] + self.weights[1]
+        expressions, faces, _ = np.split(logits, np.cumsum(self.classes), axis=1)
+        motion = deviation = None
+        if self.predict_motion is not None:
+            motion, deviation = np.split(self.predict_motion(features), 2, axis=1)
+        certainty = expressions.max(axis=1) - np.logaddexp.reduce(expressions, axis=1)
+        face = faces.argmax(axis=1) if faces.size else None
+        return Prediction(expressions.argmax(axis=1), certainty, face, motion, deviation)
 
 
 def train_classifier(dump, learnt, source, seed, quick=False):
     """Train one network to predict the expression, the face shown, and the true motion where it is known.
+
+    Motion is then read off its last hidden layer by kernel ridge regression: on drawn faces of 64 pixels, in a quick
+    audit, R-squared within an expression was 0.86 by it and 0.71 by the network's own output; and by regression from a
+    network that had learnt no motion 0.77.
 
     Args:
         dump: `Dump`, for the names of what is learnt.
@@ -61,89 +132,52 @@ def train_classifier(dump, learnt, source, seed, quick=False):
     Returns:
         `Classifier`. The face is the identity in originals and the target in protected pictures, if it is known.
     """
-    faces, names = (learnt.id, _people(dump)) if source == "original" else (learnt.c, dump.targets)
+    people = dump.identities if dump.references is None else dump.targets
+    faces, names = (learnt.id, people) if source == "original" else (learnt.c, dump.targets)
     classes = len(dump.expressions), 0 if faces is None else len(names)
     columns = [learnt.ep] if faces is None else [learnt.ep, faces]
-    if learnt.motion is not None:
-        mean, scale = learnt.motion.mean(axis=0), motion_scale(learnt.motion, dump.motion_names)
-        columns.append((learnt.motion - mean) / scale)
-    labels, features = np.column_stack(columns).astype(np.float32), released(learnt, source)
+    motion = learnt.motion
+    if motion is not None:
+        deviations = motion - expression_means(motion, learnt.ep)
+        columns.append(deviations / motion_scale(motion, dump.motion_names))
+    labels, values = np.column_stack(columns).astype(np.float32), shown(learnt, source)
     validation = held_back(learnt, attackers.VALIDATION_SHARE, seed)
-    parts = [attackers.Examples(features[rows], labels[rows]) for rows in (~validation, validation)]
-    outputs = sum(classes) + labels.shape[1] - sum(1 for count in classes if count)
-    options = {"seed": seed, "most_steps": QUICK_MOST_STEPS if quick else MOST_STEPS}
-    if features.dtype == np.uint8:
-        prepare, network, hidden = to_float, attackers.cnn(features.shape[1:], outputs, seed, LAYERS), -3
-        options["augment"] = attackers.shift_light_and_cover
+    parts = [attackers.Examples(values[rows], labels[rows]) for rows in (~validation, validation)]
+    outputs = sum(classes) + (0 if motion is None else motion.shape[1])
+    if values.dtype == np.uint8:
+        network = attackers.cnn(values.shape[1:], outputs, seed, LAYERS)
+        prepare, augment = to_float, attackers.shift_light_and_cover
     else:
-        centre, spread = parts[0].features.mean(axis=0), parts[0].features.std(axis=0)
-        spread[spread == 0] = 1
-        network, hidden = _dense_network(features.shape[1], outputs, seed), -2
+        network, augment = mlp(values.shape[1:], outputs, seed), None
+        prepare = functools.partial(_standardised, parts[0].features.mean(axis=0), parts[0].features.std(axis=0))
+    steps = QUICK_MOST_STEPS if quick else MOST_STEPS
+    attackers.train_network(network, *parts, functools.partial(_loss, classes), seed, steps, augment, prepare)
+    last_hidden = tf.function(keras.Model(network.input, network.layers[-3].output), reduce_retracing=True)
 
-        def prepare(releases):
-            return (releases - centre) / spread
+    def features_of(values):
+        return attackers.in_batches(lambda batch: last_hidden(prepare(batch)).numpy(), values)
 
-    outputs_of = attackers.train_network(network, *parts, _loss(*classes), prepare=prepare, **options)
-    last_hidden = tf.function(keras.Model(network.input, network.layers[hidden].output), reduce_retracing=True)
-
-    def predict(features):
-        expressions, faces, motion = np.split(outputs_of(features), np.cumsum(classes), axis=1)
-        highest = expressions.max(axis=1)
-        return Prediction(
-            expressions.argmax(axis=1),
-            highest - np.logaddexp.reduce(expressions, axis=1),
-            faces.argmax(axis=1) if faces.size else None,
-            motion * scale + mean if motion.size else None,
-        )
-
-    return Classifier(
-        predict, lambda features: attackers.in_batches(lambda batch: last_hidden(prepare(batch)).numpy(), features)
-    )
+    predict_motion, motion_names = None, ()
+    if motion is not None:
+        truth, motion_names = np.column_stack([motion, deviations]), dump.motion_names
+        predict_motion = fit_motion(features_of(values), truth, validation, seed, quick)
+    weights = network.layers[-1].get_weights()
+    return Classifier(features_of, weights, classes, predict_motion, learnt, validation, motion_names)
 
 
-def released(images, source):
-    """What a classifier sees of some `Images`: originals, or protected pictures, or releases where there are none."""
-    if source == "original":
-        return images.x
-    return images.r if images.p is None else images.p
+def _standardised(mean, spread, releases):
+    return (releases - mean) / np.where(spread > 0, spread, 1)
 
 
-def held_back(images, share, seed):
-    """Mark about `share` of some `Images`, of each expression, whole clips together: bool `(n,)`."""
-    units = np.arange(len(images)) if images.clip is None else np.unique(images.clip, return_inverse=True)[1]
-    first = np.unique(units, return_index=True)[1]  # an image of each
-    return attackers.stratified_sample(images.ep[first], share, seed)[units]
-
-
-def _people(dump):
-    """Names of those whom `dump.classifier_images` show."""
-    return dump.identities if dump.references is None else dump.targets
-
-
-def _loss(expressions, faces):
-    """Cross-entropies of the two, on average, and the mean squared error of motion."""
-
-    def loss(outputs, labels):
-        losses, first = [], 0
-        for column, count in enumerate(count for count in (expressions, faces) if count):
-            truth, logits = tf.cast(labels[:, column], tf.int32), outputs[:, first : first + count]
-            losses.append(tf.nn.sparse_softmax_cross_entropy_with_logits(truth, logits))
-            first += count
-        total = tf.add_n(losses) / len(losses)
-        if outputs.shape[1] > first:
-            errors = tf.square(outputs[:, first:] - labels[:, len(losses) :])
-            total += MOTION_WEIGHT * tf.reduce_mean(errors, axis=1)
-        return total
-
-    return loss
-
-
-def _dense_network(width, outputs, seed):
-    """Float32 `(batch, width)` -> `(batch, outputs)`."""
-    seeds = itertools.count(seed * 1000)
-    features = hidden = keras.Input((width,))
-    for _ in range(2):
-        start = keras.initializers.HeNormal(next(seeds))
-        hidden = keras.layers.Dense(HIDDEN_UNITS, activation="relu", kernel_initializer=start)(hidden)
-    start = keras.initializers.GlorotUniform(next(seeds))
-    return keras.Model(features, keras.layers.Dense(outputs, kernel_initializer=start)(hidden))
+def _loss(classes, outputs, labels):
+    """Cross-entropies of expression and face, on average, and the mean squared error of motion."""
+    losses, first = [], 0
+    for column, count in enumerate(count for count in classes if count):
+        truth, logits = tf.cast(labels[:, column], tf.int32), outputs[:, first : first + count]
+        losses.append(tf.nn.sparse_softmax_cross_entropy_with_logits(truth, logits))
+        first += count
+    total = tf.add_n(losses) / len(losses)
+    if outputs.shape[1] > first:
+        errors = tf.square(outputs[:, first:] - labels[:, len(losses) :])
+        total += MOTION_WEIGHT * tf.reduce_mean(errors, axis=1)
+    return total

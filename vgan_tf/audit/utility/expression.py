@@ -1,156 +1,279 @@
-"""What protected images are still good for: expression and target, and by the same classifiers motion and quality."""
+"""What protected images are still good for: expression, target and motion, beside what a table of pictures keeps."""
 
 import numpy as np
 
 from vgan_tf.audit import attackers
-from vgan_tf.audit.statistics import accuracy_figure
-from vgan_tf.audit.utility.motion import fit_motion, motion_figures, true_motion
+from vgan_tf.audit.statistics import accuracy_figure, paired_difference
+from vgan_tf.audit.utility.classifier import learnt_and_tested, shown, train_classifier
+from vgan_tf.audit.utility.motion import Motion, motion_scale
 from vgan_tf.audit.utility.quality import quality_figures
+from vgan_tf.audit.utility.tables import STRENGTHS, table_of
 
-SOURCES = {"original": "x", "protected": "p"}
-CEILINGS = {"original": "classifier_of_originals", "protected": "classifier_of_protected"}
+SOURCES = ("original", "protected")
 PER_EXPRESSION_TESTS = ("original_to_protected", "protected_to_protected", "original_to_original")
+FEWEST_PEOPLE = 20  # of whom a bootstrap takes whole people
 
 
 def utility_figures(dump, seeds, quick=False, progress=print):
-    """Train classifiers on originals and on protected images, and test both on both.
+    """Train classifiers on originals and on protected images, test both on both, and compare with tables of pictures.
 
-    A classifier is one network that learns two labels at once: the expression, and the face shown (the identity in
-    originals, the target in protected images). It learns from `dump.classifier_images`.
+    A classifier is one network that learns the expression, the face shown (the identity in originals, the target in
+    protected images) and the motion where it is known. Who learns from what: `learnt_and_tested`. Where vectors are
+    released and no pictures, "protected" is what is released, and figures that need a picture are None.
 
-    Intensity, pose and quality are from the first seed.
+    Tables and quality are from the first seed.
 
     Returns:
         `(figures, predictions)`. predictions: "original_to_protected" and so on (trained on the first, tested on the
-        second) -> list of int64 `(n_test,)`. figures: each of these -> accuracy figure; "target_success": share of
-        protected images that the classifier of originals takes for their target, or None; "per_expression":
-        {label: {"original_to_protected", "protected_to_protected", "original_to_original": figure}}; "agreement": how
-        often both versions get the same expression, from the "classifier_of_originals" or from "a_classifier_for_each";
-        "intensity_r2" and "pose_r2": {"yaw": ..., ...} of `motion_figures`, or None where the truth is unknown;
-        "quality" of `quality_figures`; "expression_from_latent" of `latent_expression`; "ceiling":
-        {"classifier_of_originals", "classifier_of_protected": figure} of the expression on pictures
-        `from_labels_alone`, over those pictures, or None.
+        second) -> list of int64 `(n,)`, expressions of the images tested. figures:
+        "original_to_original" and so on -> accuracy figure, or None;
+        "n_test": images tested;
+        "target_success": share of protected images that the classifier of originals takes for their target, or None;
+        "original_to_targets": accuracy of the classifier of originals on real images of the targets, or None;
+        "kept": {"expression": accuracy "original_to_protected" / "original_to_targets"}, or None;
+        "per_expression": {label: {"original_to_protected", "protected_to_protected", "original_to_original": figure}};
+        "agreement": how often both versions get the same expression, from the "classifier_of_originals" or from
+        "a_classifier_for_each";
+        "motion": {"original", "protected", "name_only", "table" (that of more strengths): figures of `Motion.figures`},
+        or None where the truth is unknown;
+        "intensity_r2": {"original", "protected_by_original", "protected", "by_expression_alone": R-squared}, or None;
+        "expression_from_latent" of `latent_expression`;
+        "quality" of `quality_figures`;
+        "distinct_pictures_per_target": how many different pictures the images tested become, on average over targets;
+        "table", "beats_table", "better_than_table": of `compare_with_tables`.
     """
-    predictions, of_targets, of_motion, of_ceiling = {}, [], {}, {}
-    tests = {name: getattr(dump, f"{key}_test") for name, key in SOURCES.items()}
-    motion, ceiling = true_motion(dump, "train"), from_labels_alone(dump)
+    sets = learnt_and_tested(dump)
+    tested, truth, found, to_targets = sets.tested, None, {}, []
+    if sets.learnt.motion is not None and tested.motion is not None:
+        scale = motion_scale(sets.learnt.motion, dump.motion_names)
+        truth = Motion(tested.motion, tested.ep, dump.motion_names, scale)
     quality = None
-    for source, key in SOURCES.items():
+    for source in SOURCES:
         progress(f"utility: classifier of {source} images")
+        tests = SOURCES if tested.p is not None else (source,)
         for seed in seeds:
-            predict, features_of, held_back = train_classifier(dump, source, seed, quick)
-            predicted = {test: predict(images) for test, images in tests.items()}
-            for test, columns in predicted.items():
-                predictions.setdefault(f"{source}_to_{test}", []).append(columns[:, 0])
-            if ceiling is not None:
-                of_ceiling.setdefault(CEILINGS[source], []).append(predict(ceiling[0])[:, 0])
-            if source == "original" and dump.test.c is not None and dump.shows_targets:
-                of_targets.append(predicted["protected"][:, 1])
-            if seed != seeds[0]:
+            classifier = train_classifier(dump, sets.learnt, source, seed, quick)
+            for test in tests:
+                found.setdefault(f"{source}_to_{test}", []).append(classifier.predict(shown(tested, test)))
+            if source == "protected":
                 continue
-            if motion is not None:
-                progress(f"utility: intensity and pose, from {source} images")
-                learnt = features_of(getattr(dump, f"{key}_train"))
-                predict_motion = fit_motion(learnt, motion, held_back, seed, quick)
-                of_motion[source] = {test: predict_motion(features_of(images)) for test, images in tests.items()}
-            if source == "original":
-                quality = quality_figures(dump, features_of, seed, quick, progress)
-    figures = {name: accuracy_figure(dump.test.ep, runs, dump.test.clip) for name, runs in predictions.items()}
-    figures["target_success"] = accuracy_figure(dump.test.c, of_targets, dump.test.clip) if of_targets else None
-    figures["per_expression"] = per_expression(dump, predictions)
-    figures["agreement"] = agreement(dump, predictions)
-    figures["intensity_r2"], figures["pose_r2"] = motion_figures(dump, of_motion) if of_motion else (None, None)
+            if seed == seeds[0]:
+                progress("utility: tables of pictures")
+                seen = found["original_to_original"][0]
+                tables = {name: table_of(dump, count, classifier=classifier) for name, count in STRENGTHS.items()}
+                codes = {name: table.codes(tested, seen) for name, table in tables.items()}
+                on_tables = {name: [] for name in tables}
+                if tested.p is not None:
+                    quality = quality_figures(sets, classifier.features_of, seed, quick, progress)
+            for name, table in tables.items():
+                on_tables[name].append(classifier.predict(table.pictures).rows(codes[name]))
+            if sets.of_targets is not None:
+                to_targets.append(classifier.predict(sets.of_targets.x).expression)
+    pictures = picture_numbers(dump, tested)
+    clusters = {"original": clusters_of(tested), "protected": clusters_of(tested, pictures)}
+    predictions = {name: [one.expression for one in runs] for name, runs in found.items()}
+    figures = {"n_test": len(tested), "target_success": None, "original_to_targets": None, "kept": None}
+    for name in (f"{source}_to_{test}" for source in SOURCES for test in SOURCES):
+        runs = predictions.get(name)
+        figures[name] = accuracy_figure(tested.ep, runs, *clusters[name.split("_to_")[1]]) if runs else None
+    if tested.p is not None and tested.c is not None and dump.shows_targets:
+        faces = [one.face for one in found["original_to_protected"]]
+        figures["target_success"] = accuracy_figure(tested.c, faces, *clusters["protected"])
+    if to_targets:
+        figures["original_to_targets"] = accuracy_figure(sets.of_targets.ep, to_targets, sets.of_targets.clip)
+        if tested.p is not None and figures["original_to_targets"]["accuracy"]:
+            shares = [figures[name]["accuracy"] for name in ("original_to_protected", "original_to_targets")]
+            figures["kept"] = {"expression": shares[0] / shares[1]}
+    figures["per_expression"] = per_expression(dump, tested, predictions, pictures)
+    figures["agreement"] = agreement(predictions, clusters["protected"])
+    figures |= compare_with_tables(dump, tested, truth, found, tables, codes, on_tables, pictures)
+    figures["motion"] = figures["intensity_r2"] = None
+    if truth is not None:
+        figures["motion"] = {
+            **{source: _motion_figures(truth, found[f"{source}_to_{source}"]) for source in SOURCES},
+            "name_only": truth.figures(truth.by_name, np.zeros_like(truth.by_name)),
+            "table": figures["table"]["strengths"]["motion"],
+        }
+        if "intensity" in dump.motion_names:
+            figures["intensity_r2"] = intensity_figures(truth, found)
+    figures["distinct_pictures_per_target"] = _distinct_per_target(tested, pictures)
     figures["quality"] = quality
-    figures["expression_from_latent"] = latent_expression(dump, seeds, quick)
-    figures["ceiling"] = {
-        name: accuracy_figure(dump.test.ep, runs, ceiling[1], over="pictures") for name, runs in of_ceiling.items()
-    } or None
+    figures["expression_from_latent"] = latent_expression(dump, sets, seeds, quick)
     return figures, predictions
 
 
-def from_labels_alone(dump):
-    """One and the same protected picture for all test images of an expression and a target: it identifies no person.
+def picture_numbers(dump, images):
+    """Which of the different protected pictures, or releases, each of some `Images` became: int64 `(n,)`.
 
-    It is the training picture nearest to the mean of those of this expression and target (of this expression, where
-    there is none of the target, or where targets are not known).
-
-    Returns:
-        uint8 `(n_test, height, width, 3)` and the row of the train part each is, int64 `(n_test,)`; or None where an
-        expression is not in the train part.
+    Where the release is discrete and targets are known, these decide it, whatever the last bits of the pictures.
     """
-    if not np.isin(dump.test.ep, dump.train.ep).all():
-        return None
-    target_train, target_test = (
-        np.zeros_like(labels) if targets is None else targets
-        for labels, targets in ((dump.train.ep, dump.train.c), (dump.test.ep, dump.test.c))
-    )
-    chosen = np.empty(len(dump.test.ep), np.int64)
-    for expression, target in np.unique(np.stack([dump.test.ep, target_test]), axis=1).T:
-        of_expression = dump.train.ep == expression
-        alike = of_expression & (target_train == target)
-        rows = np.flatnonzero(alike if alike.any() else of_expression)
-        pictures = dump.train.p[rows].astype(np.float32)
-        nearest = rows[np.square(pictures - pictures.mean(axis=0)).sum(axis=(1, 2, 3)).argmin()]
-        chosen[(dump.test.ep == expression) & (target_test == target)] = nearest
-    return dump.train.p[chosen], chosen
+    if dump.codes is not None and images.c is not None:
+        return np.unique(dump.code(images) * len(dump.targets) + images.c, return_inverse=True)[1]
+    return numbered(shown(images, "protected"))
 
 
-def train_classifier(dump, source, seed, quick):
-    """Train a network to predict the expression and the face shown.
+def numbered(values):
+    """Numbers for examples, the same for those that are equal bit by bit: int64 `(n,)`."""
+    known = {}
+    return np.array([known.setdefault(one.tobytes(), len(known)) for one in values])
 
-    `source`: "original" or "protected", what it learns from.
 
-    Returns:
-        predict: images -> int64 `(n, tasks)`, expression first and then, unless protected images have no known
-        targets, the face shown; features_of: images -> float32 `(n, d)`, last hidden layer; and the examples of the
-        train part to hold back from regressions of motion, bool `(n,)`: those that decided when to stop.
+def clusters_of(images, *numberings):
+    """What images are right or wrong together by, as `accuracy_figure` takes it: (int `(n,)` or None, its name).
+
+    The clips where they are known, or pictures where fewer are different, by one of `numberings`, int64 `(n,)`.
     """
-    learnt = dump.classifier_images
-    held_back, validation = (
-        attackers.stratified_sample(labels, attackers.VALIDATION_SHARE, seed) for labels in (dump.train.ep, learnt.ep)
-    )
-    faces = learnt.id if source == "original" else learnt.c
-    labels = np.stack([learnt.ep] if faces is None else [learnt.ep, faces], axis=1)
-    images = getattr(learnt, SOURCES[source])
-    parts = [attackers.Examples(images[rows], labels[rows]) for rows in (~validation, validation)]
-    classes = max(len(dump.expressions), len(dump.identities), len(dump.targets))
-    return *attackers.train_classifier(*parts, classes, seed, quick), held_back
+    kinds = [(images.clip, "clips")] if images.clip is not None else []
+    kinds += [(numbers, "pictures") for numbers in numberings]
+    clusters, over = min(kinds, key=lambda one: len(np.unique(one[0])), default=(None, "images"))
+    if clusters is None or (over == "pictures" and len(np.unique(clusters)) == len(images)):
+        return None, "images"
+    return clusters, over
 
 
-def per_expression(dump, predictions):
-    """Share of the images of each expression that are recognised as it: {label: {test: figure}}."""
+def per_expression(dump, tested, predictions, pictures):
+    """Share of the images of each expression that are recognised as it: {label: {test: figure, or None}}."""
     figures = {}
     for index, label in enumerate(dump.expressions):
-        rows = dump.test.ep == index
+        rows = tested.ep == index
         if rows.any():
-            clips = None if dump.test.clip is None else dump.test.clip[rows]
+            images = tested.rows(rows)
+            clusters = {"original": clusters_of(images), "protected": clusters_of(images, pictures[rows])}
             figures[label] = {
-                test: accuracy_figure(dump.test.ep[rows], [one[rows] for one in predictions[test]], clips)
+                test: accuracy_figure(
+                    images.ep, [one[rows] for one in predictions[test]], *clusters[test.split("_")[2]]
+                )
+                if test in predictions
+                else None
                 for test in PER_EXPRESSION_TESTS
             }
     return figures
 
 
-def agreement(dump, predictions):
-    """How often an original and its protected version get the same expression: {classifiers: figure}."""
-    before = predictions["original_to_original"]
-    return {
-        name: accuracy_figure(
-            np.ones(len(dump.test.ep)), [one == other for one, other in zip(before, after, strict=True)], dump.test.clip
-        )
-        for name, after in (
-            ("classifier_of_originals", predictions["original_to_protected"]),
-            ("a_classifier_for_each", predictions["protected_to_protected"]),
-        )
+def agreement(predictions, clusters):
+    """How often an original and its protected version get the same expression: {classifiers: figure, or None}."""
+    before, figures = predictions["original_to_original"], {}
+    for name, test in (
+        ("classifier_of_originals", "original_to_protected"),
+        ("a_classifier_for_each", "protected_to_protected"),
+    ):
+        same = [one == other for one, other in zip(before, predictions.get(test, ()), strict=False)]
+        figures[name] = accuracy_figure(np.ones(len(before[0])), same, *clusters) if same else None
+    return figures
+
+
+def intensity_figures(truth, found):
+    """R-squared of the intensity over all images, as `utility_figures` has it."""
+    cases = {
+        "original": "original_to_original",
+        "protected_by_original": "original_to_protected",
+        "protected": "protected_to_protected",
     }
+    figures = {
+        name: truth.intensity_r2([one.motion for one in found[test]]) if test in found else None
+        for name, test in cases.items()
+    }
+    return {**figures, "by_expression_alone": truth.intensity_r2(truth.by_name)}
 
 
-def latent_expression(dump, seeds, quick=False):
-    """Predict the expression from latents, without a network if quick: {"logistic on mean": figure, ...}, or empty."""
-    figures = {}
-    for key, latent in dump.latents.items():
-        arrays = getattr(dump, f"{key}_train"), dump.train.ep, getattr(dump, f"{key}_test")
-        for attacker in (attackers.LOGISTIC,) if quick else (attackers.LOGISTIC, attackers.MLP):
-            runs = attackers.attack(attacker, *arrays, len(dump.expressions), seeds, quick)
-            figures[f"{attacker.name} on {latent}"] = accuracy_figure(dump.test.ep, runs, dump.test.clip)
+def _motion_figures(truth, runs):
+    return truth.figures([one.motion for one in runs], [one.deviation for one in runs])
+
+
+def compare_with_tables(dump, tested, truth, found, tables, codes, on_tables, pictures):
+    """What two tables of pictures keep, and whether the protected images keep more.
+
+    What a table keeps of the motion is what its codes tell, exactly: the mean motion of the tested images of each code.
+    So nothing that is predicted from the codes alone comes nearer to the truth of these images. (Means of training
+    images would tell less than that: the classifier is surer of images that it learnt from.)
+
+    Args:
+        truth: `Motion` of the images tested, or None.
+        found: {"original_to_protected" and so on: list of `Prediction`}.
+        tables: {name: `Table`}.
+        codes: {name: int64 `(n,)`, which of its pictures each image gets}.
+        on_tables: {name: list of what classifiers of originals predict of these pictures}.
+        pictures: of `picture_numbers`.
+
+    Returns:
+        {"table": {"pictures": number of those in the larger table, "one_each" and "strengths": {"expression": figure of
+        the classifiers of originals, "target_success": figure or None, "motion": of `Motion.figures` or None}},
+        "beats_table": 95 % of what is kept more than by the better table: {"motion": [low, high] of
+        "within_expression_r2" or None, "expression": [low, high], by the first classifier of originals},
+        "better_than_table": whether it is so of the motion beyond the interval; False, too, where the motion is not
+        known but pictures repeat like those of a table; None where that is not so}.
+    """
+    figures, codes_of_motion = {"pictures": max(len(table.pictures) for table in tables.values())}, {}
+    shows_targets = tested.c is not None and dump.shows_targets
+    for name, runs in on_tables.items():
+        stored = numbered(tables[name].pictures)[codes[name]]
+        clusters = clusters_of(tested, stored)
+        motion = None
+        if truth is not None:
+            # Targets are drawn at random, and tell nothing of the motion.
+            _, expression_and_strength = np.unique(codes[name] % tables[name].pictures_of_each, return_inverse=True)
+            codes_of_motion[name] = _means(truth.truth - truth.by_name, expression_and_strength)
+            motion = truth.figures(_means(truth.truth, expression_and_strength), codes_of_motion[name])
+        figures[name] = {
+            "expression": accuracy_figure(tested.ep, [one.expression for one in runs], *clusters),
+            "target_success": accuracy_figure(tested.c, [one.face for one in runs], *clusters)
+            if shows_targets
+            else None,
+            "motion": motion,
+        }
+    best = max(on_tables, key=lambda name: figures[name]["expression"]["accuracy"])
+    ours = found["original_to_protected" if tested.p is not None else "protected_to_protected"][0]
+    right = [one.expression == tested.ep for one in (ours, on_tables[best][0])]
+    over = clusters_of(tested, pictures, numbered(tables[best].pictures)[codes[best]])[0]
+    beats = {"motion": None, "expression": paired_difference(*right, over)["interval"]}
+    if truth is not None:
+        better = max(codes_of_motion, key=lambda name: figures[name]["motion"]["within_expression_r2"] or 0)
+        protected = [one.deviation for one in found["protected_to_protected"]]
+        beats["motion"] = truth.difference(protected, codes_of_motion[better], _units(tested))
+    repeated = len(np.unique(pictures)) <= min(figures["pictures"], len(tested) // 2)
+    better = False if dump.discrete or repeated else None
+    if beats["motion"] is not None:
+        better = beats["motion"][0] > 0
+    return {"table": figures, "beats_table": beats, "better_than_table": better}
+
+
+def _means(values, groups):
+    """The mean of the values of each one's group: float `(n, m)`."""
+    counts = np.bincount(groups)
+    return np.stack([np.bincount(groups, column) / counts for column in values.T], axis=1)[groups]
+
+
+def _units(images):
+    """What a bootstrap takes whole: people where there are `FEWEST_PEOPLE`, clips where they are known, else images."""
+    if len(np.unique(images.id)) >= FEWEST_PEOPLE:
+        return images.id
+    return np.arange(len(images)) if images.clip is None else images.clip
+
+
+def _distinct_per_target(tested, pictures):
+    """Different pictures for each target, on average: int where it is one, else float."""
+    targets = np.zeros(len(tested), np.int64) if tested.c is None else tested.c
+    mean = float(np.mean([len(np.unique(pictures[targets == target])) for target in np.unique(targets)]))
+    return int(mean) if mean.is_integer() else mean
+
+
+def latent_expression(dump, sets, seeds, quick=False):
+    """Predict the expression from latents and from the release: {"logistic on mean": figure, ...}, or empty.
+
+    Without a network if quick. A release that is the mean itself gets its figures.
+    """
+    figures, kinds = {}, {**dump.latents, **({} if dump.train.r is None else {"r": "release"})}
+    chosen = (attackers.LOGISTIC,) if quick else (attackers.LOGISTIC, attackers.MLP)
+    for key, name in kinds.items():
+        learnt, tested = getattr(sets.learnt, key), getattr(sets.tested, key)
+        if key == "r" and "mu" in kinds and np.array_equal(tested, sets.tested.mu):
+            figures |= {f"{one.name} on {name}": figures[f"{one.name} on {kinds['mu']}"] for one in chosen}
+            continue
+        clusters = clusters_of(sets.tested, numbered(tested))
+        for attacker in chosen:
+            runs = [
+                attackers.train(attacker, learnt, sets.learnt.ep, len(dump.expressions), seed, quick)(tested)
+                for seed in seeds
+            ]
+            figures[f"{attacker.name} on {name}"] = accuracy_figure(sets.tested.ep, runs, *clusters)
     return figures

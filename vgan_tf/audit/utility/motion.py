@@ -1,10 +1,15 @@
-"""Motion: what a face does beyond the name of its expression, predicted where the truth is known."""
+"""Motion: what a face does beyond the name of its expression, predicted from images where the truth is known."""
 
 import numpy as np
+from scipy.linalg import cho_factor, cho_solve
+from sklearn.metrics.pairwise import rbf_kernel
+from sklearn.preprocessing import StandardScaler
 
 from vgan_tf.audit.statistics import BOOTSTRAP_DRAWS, middle
 
 OWN_UNITS = ("intensity", "yaw", "pitch", "roll")  # and gaze; all others share one unit
+MOST_KERNEL_EXAMPLES = 4000  # its kernel matrix grows with the square of this
+QUICK_MOST_KERNEL_EXAMPLES = 1500
 
 
 def motion_scale(truth, names):
@@ -19,81 +24,124 @@ def motion_scale(truth, names):
         names: of the parameters.
     """
     variances = truth.var(axis=0, dtype=np.float64)
-    sharing = np.array([name not in OWN_UNITS and not name.startswith("gaze") for name in names])
+    sharing = np.array([name not in OWN_UNITS and not name.startswith("gaze") for name in names], bool)
     if sharing.any():
         variances[sharing] = variances[sharing].mean()
     return np.sqrt(np.where(variances > 0, variances, 1))
 
 
+def expression_means(motion, expression):
+    """The mean motion of all images of the expression of each: float64, shape of `motion`."""
+    means = np.empty(motion.shape)
+    for label in np.unique(expression):
+        means[expression == label] = motion[expression == label].mean(axis=0, dtype=np.float64)
+    return means
+
+
+def fit_motion(features, truth, held_back, seed, quick=False):
+    """Kernel ridge regression from a classifier's last hidden layer to several true values at once.
+
+    Args:
+        features: float32 `(n, d)`.
+        truth: float `(n, values)`.
+        held_back: bool `(n,)`, the examples that choose the strength of the regularisation, for each value.
+
+    Returns:
+        predict: features -> float `(m, values)`.
+    """
+    scaler = StandardScaler().fit(features[~held_back])
+    most = QUICK_MOST_KERNEL_EXAMPLES if quick else MOST_KERNEL_EXAMPLES
+    rows = np.random.default_rng(seed).permutation(np.flatnonzero(~held_back))[:most]
+    known, mean = scaler.transform(features[rows]), truth[rows].mean(axis=0)
+
+    def kernel(others):
+        return rbf_kernel(others, known, gamma=0.3 / features.shape[1])
+
+    gram, checked = kernel(known), kernel(scaler.transform(features[held_back]))
+    candidates = [
+        cho_solve(cho_factor(gram + strength * np.eye(len(gram), dtype=gram.dtype)), truth[rows] - mean)
+        for strength in (0.01, 0.1, 1.0)
+    ]
+    errors = [np.square(checked @ weights + mean - truth[held_back]).sum(axis=0) for weights in candidates]
+    best = np.argmin(errors, axis=0)  # (values,)
+    weights = np.stack(candidates)[best, :, np.arange(len(best))].T
+    return lambda others: kernel(scaler.transform(others)) @ weights + mean
+
+
 class Motion:
-    """The true motion of some tested images, to compare predictions with."""
+    """The true motion of some images, with which predictions are compared.
+
+    Attributes:
+        truth: float64 `(n, m)`.
+        by_name: float64 `(n, m)`, the mean of the true expression of each: what its name alone tells.
+    """
 
     def __init__(self, truth, expression, names, scale):
-        """Keep what all comparisons share.
+        """Prepare comparisons.
 
         Args:
             truth: float `(n, m)`.
             expression: int64 `(n,)`, the true ones.
             names: of the parameters.
-            scale: float `(m,)`, of `motion_scale` of the training images.
+            scale: float64 `(m,)`, `motion_scale` of the training images.
         """
-        self.truth, self.scale, self.names = truth.astype(np.float64), scale, np.array(names)
-        self.by_name = np.zeros_like(self.truth)
-        for label in np.unique(expression):
-            self.by_name[expression == label] = self.truth[expression == label].mean(axis=0)
+        self.truth, self.by_name = truth.astype(np.float64), expression_means(truth, expression)
+        self._scale = scale
+        self._columns = {name: np.array(names) == name for name in OWN_UNITS}
+        self._columns["gaze"] = np.array([name.startswith("gaze") for name in names])
+        self._within = self._errors(self.by_name)  # (n, m), as are all errors
         self._overall = self._errors(np.broadcast_to(self.truth.mean(axis=0), self.truth.shape))
-        self._within = self._errors(self.by_name)
 
-    def figures(self, predictions):
-        """How much of the motion some predictions have.
+    def figures(self, motion, deviation):
+        """R-squared of predictions: 1 minus squared error over squared deviation; 1 is perfect.
+
+        Within expressions the name of the true expression is given to every prediction for nothing: what counts is the
+        predicted deviation from its mean, so that 0 is nothing beyond the name, and misreading the name costs nothing.
 
         Args:
-            predictions: float `(n, m)`, or a list of such, one for each training.
+            motion, deviation: as `Prediction` has them, float `(n, m)`; or lists of them, one for each training.
 
         Returns:
-            {"within_expression_r2": what of the deviations from the expression's mean is predicted, 1 for all and 0 for
-            nothing beyond the expression's name: 1 - sum of squared errors / sum of squared deviations, over all
-            parameters as `motion_scale` weighs them; "intensity_within_r2": the same of the intensity alone;
-            "yaw_r2", "pitch_r2", "gaze_r2" (all of its columns): of the deviations from the overall mean}; None where
-            not known or constant. The mean over the trainings.
+            {"within_expression_r2": of all parameters together, weighed as `motion_scale` says; "intensity_within_r2";
+            "yaw_r2", "pitch_r2", "gaze_r2" (all its columns together), not within expressions}: the mean over the
+            trainings; None where the truth is unknown or constant.
         """
-        errors, intensity = self._errors(predictions), self.names == "intensity"
-        gaze = np.array([name.startswith("gaze") for name in self.names])
+        within, overall = self._errors(self.by_name + np.asarray(deviation)), self._errors(motion)
+        intensity = self._columns["intensity"]
+        poses = {f"{name}_r2": self._columns[name] for name in ("yaw", "pitch", "gaze")}
         return {
-            "within_expression_r2": _r_squared(errors, self._within),
-            "intensity_within_r2": _r_squared(errors[:, intensity], self._within[:, intensity]),
-            "yaw_r2": self._overall_r_squared(errors, self.names == "yaw"),
-            "pitch_r2": self._overall_r_squared(errors, self.names == "pitch"),
-            "gaze_r2": self._overall_r_squared(errors, gaze),
+            "within_expression_r2": _r_squared(within, self._within),
+            "intensity_within_r2": _r_squared(within[:, intensity], self._within[:, intensity]),
+            **{name: _r_squared(overall[:, those], self._overall[:, those]) for name, those in poses.items()},
         }
 
-    def intensity_r2(self, predictions):
-        """R-squared of the intensity, its deviations counted from the overall mean: float, or None."""
-        return self._overall_r_squared(self._errors(predictions), self.names == "intensity")
+    def intensity_r2(self, motion):
+        """R-squared of the intensity, not within expressions: float, or None."""
+        those = self._columns["intensity"]
+        return _r_squared(self._errors(motion)[:, those], self._overall[:, those])
 
     def difference(self, first, second, units):
-        """By how much `within_expression_r2` of the first predictions is above that of the second: 95 %, [low, high].
+        """By how much "within_expression_r2" of some deviations is above that of others: 95 %, [low, high].
 
         A bootstrap of whole `units`, int `(n,)`: images, clips or people. None where there is nothing to predict.
         """
-        if not self._within.sum() > 0:
+        first, second = (
+            self._errors(self.by_name + np.asarray(deviation)).sum(axis=1) for deviation in (first, second)
+        )
+        units, within = np.unique(units, return_inverse=True)[1], self._within.sum(axis=1)
+        if not within.any():
             return None
-        gains = (self._errors(second) - self._errors(first)).sum(axis=1)
-        units = np.unique(units, return_inverse=True)[1]
-        gains, deviations = np.bincount(units, gains), np.bincount(units, self._within.sum(axis=1))
-        number = len(gains)
+        number = units.max() + 1
         draws = np.random.default_rng(0).multinomial(number, np.full(number, 1 / number), BOOTSTRAP_DRAWS)
-        totals = draws @ deviations
-        return middle((draws @ gains)[totals > 0] / totals[totals > 0])
+        gains, totals = draws @ np.bincount(units, second - first), draws @ np.bincount(units, within)
+        return middle(gains[totals > 0] / totals[totals > 0])
 
     def _errors(self, predictions):
-        """Squared errors, scaled, the mean over trainings: `(n, m)`."""
-        predictions = np.asarray(predictions).reshape(-1, *self.truth.shape)
-        return np.square((predictions - self.truth) / self.scale).mean(axis=0)
-
-    def _overall_r_squared(self, errors, columns):
-        return _r_squared(errors[:, columns], self._overall[:, columns])
+        """Squared errors in units of the scale, on average over trainings."""
+        predictions = np.reshape(predictions, (-1, *self.truth.shape))
+        return np.square((predictions - self.truth) / self._scale).mean(axis=0)
 
 
 def _r_squared(errors, deviations):
-    return float(1 - errors.sum() / deviations.sum()) if deviations.sum() > 0 else None
+    total = float(deviations.sum())
+    return 1.0 - float(errors.sum()) / total if total > 0 else None

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from vgan_tf.audit.dump import joined
+from vgan_tf.audit import attackers
 from vgan_tf.audit.processing import blur
 from vgan_tf.audit.statistics import middle
 
@@ -16,35 +16,41 @@ QUICK_MOST_IMAGES = 600
 FEWEST_IMAGES = 80  # below, a subset of a half would hold fewer than 20
 SUBSETS = 100
 BOOTSTRAP_DRAWS = 200
+NEIGHBOURS = 3
 
 
-def quality_figures(dump, features_of, seed, quick=False, progress=print):
-    """Kernel inception distance (Binkowski et al. 2018), but from a network trained on these faces; and diversity.
+def quality_figures(sets, features_of, seed, quick=False, progress=print):
+    """How protected pictures look, beside originals and beside real pictures of the targets.
 
-    Only images that trained neither generator nor network are used: the test part and, where there are any, fresh
-    images. They are halved at random. Originals of the second half are the reference. Compared with it are originals of
-    the first half (the floor), their protected versions, and blurred ones.
+    Distances are kernel inception distances (Binkowski et al. 2018), but from a network trained on these faces. Only
+    images that trained no network here are compared. Those tested are halved at random. Originals of the second half
+    are the reference. Compared with it are originals of the first half (the floor), their protected versions, and
+    blurred ones.
 
-    `features_of`: uint8 images -> features, float32 `(n, d)`.
+    Precision and recall are those of Kynkaanniemi et al. (2019), by the same network: the share of protected pictures
+    that lie among real ones of the targets, and the share of these that lie among protected pictures. Real ones are
+    originals of the second half or, where others are tested, images of the targets that were kept apart.
+
+    Args:
+        sets: `Sets`.
+        features_of: uint8 images -> features, float32 `(n, d)`.
 
     Returns:
         {"kid": {"protected_against_originals", "originals_against_originals": distance, "blurred_against_originals":
         {"by 1 pixels": distance, ...}}, "extractor", "images", "subset_images", "diversity_over_targets": figures of
-        `diversity`, or None without targets}; None where the images are too few. A distance is {"value", "interval"}:
-        the mean over subsets and what 95 % of them lie between; its unit follows the extractor.
+        `diversity`, or None without targets, "precision" and "recall": shares, "sharpness" of `sharpness`: None where
+        targets are not known, "smoothness" of `smoothness`}; None where the images are too few. A distance is {"value",
+        "interval"}: the mean over subsets and what 95 % of them lie between; its unit follows the extractor.
     """
-    sets = dump.sets("test", "fresh")
-    originals, protected, people, targets = (
-        joined([getattr(one, name) for one in sets]) for name in ("x", "p", "id", "c")
-    )
+    tested, real = sets.tested, sets.of_targets
     random = np.random.default_rng(seed)
-    rows = random.permutation(len(people))[: QUICK_MOST_IMAGES if quick else MOST_IMAGES]
+    rows = random.permutation(len(tested))[: QUICK_MOST_IMAGES if quick else MOST_IMAGES]
     if len(rows) < FEWEST_IMAGES:
         return None
     progress("quality: distances of features")
     half = len(rows) // 2
     first, second = rows[:half], rows[half : 2 * half]
-    reference = features_of(originals[second])
+    reference = features_of(tested.x[second])
     centre = reference.mean(axis=0)
     scale = float(np.sqrt(np.square(reference - centre).mean())) or 1.0
 
@@ -53,27 +59,89 @@ def quality_figures(dump, features_of, seed, quick=False, progress=print):
 
     subset = half // 2
     subsets = [[random.permutation(half)[:subset] for _ in range(2)] for _ in range(SUBSETS)]
-    reference, known = features(originals[second]), features(originals[first])
+    reference, known, protected = (reference - centre) / scale, features(tested.x[first]), features(tested.p[first])
     kid = {
-        "protected_against_originals": kernel_distance(features(protected[first]), reference, subsets),
+        "protected_against_originals": kernel_distance(protected, reference, subsets),
         "originals_against_originals": kernel_distance(known, reference, subsets),
         "blurred_against_originals": {
-            f"by {pixels} pixels": kernel_distance(features(blur(originals[first], pixels)), reference, subsets)
+            f"by {pixels} pixels": kernel_distance(features(blur(tested.x[first], pixels)), reference, subsets)
             for pixels in BLURS
         },
     }
-    spread = None
-    if targets is not None:
+    figures = {"kid": kid, "extractor": EXTRACTOR, "images": half, "subset_images": subset}
+    figures |= {name: None for name in ("diversity_over_targets", "precision", "recall", "sharpness")}
+    if tested.c is not None:
         used = rows[: 2 * half]
-        pictures = np.concatenate([known, reference]), features(protected[used])
-        spread = diversity(*pictures, people[used], targets[used], seed)
-    return {
-        "kid": kid,
-        "extractor": EXTRACTOR,
-        "images": half,
-        "subset_images": subset,
-        "diversity_over_targets": spread,
-    }
+        pictures = np.concatenate([known, reference]), np.concatenate([protected, features(tested.p[second])])
+        figures["diversity_over_targets"] = diversity(*pictures, tested.id[used], tested.c[used], seed)
+        if real is not None:
+            figures["sharpness"] = sharpness(tested, real)
+            shown = np.isin(real.id, tested.c)
+            if real is tested:
+                among = reference[shown[second]]
+            else:
+                among = features(real.x[random.permutation(np.flatnonzero(shown))[:half]])
+            count = min(len(among), len(protected))
+            if count > NEIGHBOURS:
+                figures["precision"], figures["recall"] = precision_and_recall(protected[:count], among[:count])
+    figures["smoothness"] = smoothness(tested)
+    return figures
+
+
+def precision_and_recall(made, real):
+    """How many of each lie among the others: nearer to one of them than its third nearest neighbour of its own kind.
+
+    `made`, `real`: float `(n, d)` features, as many of both.
+    """
+    between = _distances(made, real)
+    reach = [np.partition(_distances(one, one), NEIGHBOURS, axis=1)[:, NEIGHBOURS] for one in (made, real)]
+    lying = [(distances <= far).any(axis=1) for distances, far in ((between, reach[1]), (between.T, reach[0]))]
+    return float(lying[0].mean()), float(lying[1].mean())
+
+
+def sharpness(tested, real):
+    """Gradient energy of protected pictures over that of real images of their target, on average over targets.
+
+    Gradient energy is the mean squared difference of neighbouring pixels. 1 is as sharp as the real images.
+
+    Args:
+        tested: `Images` with `p` and `c`.
+        real: `Images` whose `id` counts the same people as `c`.
+
+    Returns:
+        float, or None where no target has real images.
+    """
+    energies, of_real = (attackers.in_batches(_gradient_energy, images) for images in (tested.p, real.x))
+    ratios = [
+        energies[tested.c == target].mean() / of_real[real.id == target].mean()
+        for target in np.intersect1d(tested.c, real.id)
+        if of_real[real.id == target].any()
+    ]
+    return float(np.mean(ratios)) if ratios else None
+
+
+def _gradient_energy(images):
+    images = images.astype(np.float32)
+    return sum(np.square(np.diff(images, axis=axis)).mean(axis=(1, 2, 3)) for axis in (1, 2))
+
+
+def smoothness(tested):
+    """Change between neighbouring frames of protected clips over that of the originals: float, or None without clips.
+
+    Change is the mean absolute difference in grey levels. Frames of a clip stand in their order; those neighbours count
+    that have the same target. 1 is as smooth as the originals, and more is less smooth.
+    """
+    if tested.clip is None:
+        return None
+    same = tested.clip[1:] == tested.clip[:-1]
+    if tested.c is not None:
+        same &= tested.c[1:] == tested.c[:-1]
+    before = np.flatnonzero(same)
+    grey = (
+        attackers.in_batches(lambda batch: batch.mean(axis=3, dtype=np.float32), one) for one in (tested.p, tested.x)
+    )
+    changes = [float(np.abs(one[before + 1] - one[before]).mean()) if len(before) else 0.0 for one in grey]
+    return changes[0] / changes[1] if changes[1] else None
 
 
 def kernel_distance(some, others, subsets):
@@ -117,7 +185,7 @@ def diversity(originals, protected, people, targets, seed):
         the latter; each {"value", "interval" (95 %, bootstrap of the pictures)}, None without such pairs}.
     """
     strangers, same_target = people[:, None] != people, targets[:, None] == targets
-    distances = _distances(originals), _distances(protected)
+    distances = _distances(originals, originals), _distances(protected, protected)
     kinds = {
         "between_targets": (distances[1], strangers & ~same_target),
         "within_one_target": (distances[1], strangers & same_target),
@@ -135,9 +203,9 @@ def diversity(originals, protected, people, targets, seed):
     return figures
 
 
-def _distances(features):
-    squares = np.square(features).sum(axis=1)
-    return np.sqrt(np.maximum(squares[:, None] + squares - 2 * features @ features.T, 0))
+def _distances(some, others):
+    squares = [np.square(one).sum(axis=1) for one in (some, others)]
+    return np.sqrt(np.maximum(squares[0][:, None] + squares[1] - 2 * some @ others.T, 0))
 
 
 def _weighted_means(distances, pairs, weights):
