@@ -67,7 +67,9 @@ def utility_figures(dump, seeds, quick=False, progress=print):
                     quality = quality_figures(sets, classifier.features_of, seed, quick, progress)
             for name, table in tables.items():
                 on_tables[name].append(classifier.predict(table.pictures).rows(codes[name]))
-            if sets.of_targets is not None:
+            if sets.of_targets is tested:
+                to_targets.append(found["original_to_original"][-1].expression)
+            elif sets.of_targets is not None:
                 to_targets.append(classifier.predict(sets.of_targets.x).expression)
     pictures = picture_numbers(dump, tested)
     clusters = {"original": clusters_of(tested), "protected": clusters_of(tested, pictures)}
@@ -203,7 +205,7 @@ def compare_with_tables(dump, tested, truth, found, tables, codes, on_tables, pi
         "better_than_table": whether it is so of the motion beyond the interval; False, too, where the motion is not
         known but pictures repeat like those of a table; None where that is not so}.
     """
-    figures, codes_of_motion = {"pictures": max(len(table.pictures) for table in tables.values())}, {}
+    figures, deviations = {"pictures": max(len(table.pictures) for table in tables.values())}, {}
     shows_targets = tested.c is not None and dump.shows_targets
     for name, runs in on_tables.items():
         stored = numbered(tables[name].pictures)[codes[name]]
@@ -212,8 +214,8 @@ def compare_with_tables(dump, tested, truth, found, tables, codes, on_tables, pi
         if truth is not None:
             # Targets are drawn at random, and tell nothing of the motion.
             _, expression_and_strength = np.unique(codes[name] % tables[name].pictures_of_each, return_inverse=True)
-            codes_of_motion[name] = _means(truth.truth - truth.by_name, expression_and_strength)
-            motion = truth.figures(_means(truth.truth, expression_and_strength), codes_of_motion[name])
+            deviations[name] = _means(truth.truth - truth.by_name, expression_and_strength)
+            motion = truth.figures(_means(truth.truth, expression_and_strength), deviations[name])
         figures[name] = {
             "expression": accuracy_figure(tested.ep, [one.expression for one in runs], *clusters),
             "target_success": accuracy_figure(tested.c, [one.face for one in runs], *clusters)
@@ -227,9 +229,9 @@ def compare_with_tables(dump, tested, truth, found, tables, codes, on_tables, pi
     over = clusters_of(tested, pictures, numbered(tables[best].pictures)[codes[best]])[0]
     beats = {"motion": None, "expression": paired_difference(*right, over)["interval"]}
     if truth is not None:
-        better = max(codes_of_motion, key=lambda name: figures[name]["motion"]["within_expression_r2"] or 0)
+        most = max(deviations, key=lambda name: figures[name]["motion"]["within_expression_r2"] or 0)
         protected = [one.deviation for one in found["protected_to_protected"]]
-        beats["motion"] = truth.difference(protected, codes_of_motion[better], _units(tested))
+        beats["motion"] = truth.difference(protected, deviations[most], _units(tested))
     repeated = len(np.unique(pictures)) <= min(figures["pictures"], len(tested) // 2)
     better = False if dump.discrete or repeated else None
     if beats["motion"] is not None:
