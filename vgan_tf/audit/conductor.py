@@ -17,6 +17,7 @@ from vgan_tf.audit.evidence import Evidence, combined, judge
 from vgan_tf.audit.notebook import Notebook
 from vgan_tf.audit.report import report_html
 from vgan_tf.audit.utility import expression
+from vgan_tf.audit.utility.classifier import learnt_and_tested
 from vgan_tf.backends import require_tensorflow
 from vgan_tf.files import write_json, write_text
 
@@ -141,7 +142,8 @@ def _controls_step(dump, seeds, quick, progress, decode):
 
 def _utility_step(dump, seeds, quick, progress, decode):
     figures, predictions = expression.utility_figures(dump, seeds, quick, progress)
-    return {"figures": figures, "confusions": _confusions(dump.tested.ep, predictions, dump.expressions)}, {}
+    tested = learnt_and_tested(dump).tested
+    return {"figures": figures, "confusions": _confusions(tested.ep, predictions, dump.expressions)}, {}
 
 
 def _inversion_step(dump, seeds, quick, progress, decode):

@@ -12,6 +12,7 @@ from sklearn.metrics import euclidean_distances
 
 from vgan_tf.audit import processing
 from vgan_tf.audit.dump import LATENTS
+from vgan_tf.audit.utility.classifier import learnt_and_tested, train_classifier
 from vgan_tf.audit.utility.tables import STRENGTHS, table_of
 from vgan_tf.errors import InputError
 
@@ -140,21 +141,26 @@ def baseline_dump(dump, name):
     return _untrained(bare.changed(lambda images: dataclasses.replace(images, p=protect(images))))
 
 
-def table_dump(dump, name, quick=False):
-    """As `baseline_dump`, of a table of pictures: key of `TABLES`. It has targets, and its release is a code.
+def table_dumps(dump, quick=False):
+    """As `baseline_dump`, of the tables of pictures. They have targets, and their release is a code.
 
-    `quick`: a classifier of less training decides which picture is shown.
+    `quick`: the classifier that decides which picture is shown is trained less.
+
+    Returns:
+        {key of `TABLES`: Dump}.
     """
-    table = table_of(dump, TABLES[name], quick=quick)
-    for_each_target = len(table.pictures) // (len(dump.targets) if table.shows_targets else 1)
-    codes = np.eye(for_each_target, dtype=np.float32)
+    bare, dumps = dump.without(*LATENTS), {}
+    classifier = train_classifier(dump, learnt_and_tested(dump).learnt, "original", 0, quick)
+    for name, strengths in TABLES.items():
+        table = table_of(dump, strengths, classifier=classifier)
+        codes = np.eye(table.pictures_of_each, dtype=np.float32)
 
-    def protect(images):
-        pictures, shown = table.protect(images)
-        return dataclasses.replace(images, p=pictures, r=codes[shown % for_each_target])
+        def protect(images, table=table, codes=codes):
+            pictures, shown = table.protect(images)
+            return dataclasses.replace(images, p=pictures, r=codes[shown % len(codes)])
 
-    bare = dataclasses.replace(dump.without(*LATENTS), release=name, discrete=True)
-    return _untrained(bare.changed(protect))
+        dumps[name] = _untrained(dataclasses.replace(bare, release=name, discrete=True).changed(protect))
+    return dumps
 
 
 def _untrained(dump):

@@ -17,7 +17,7 @@ from vgan_tf.audit.attacks import reidentification
 from vgan_tf.audit.notebook import Notebook
 from vgan_tf.audit.statistics import chance
 from vgan_tf.audit.utility.expression import utility_figures
-from vgan_tf.comparison.baselines import LADDERS, TABLES, baseline_dump, baseline_names, table_dump
+from vgan_tf.comparison.baselines import LADDERS, baseline_dump, baseline_names, table_dumps
 from vgan_tf.comparison.plot import frontier_svg
 from vgan_tf.comparison.table import TABLE_SERIES, markdown_table, point, write_table
 from vgan_tf.data import load_faces
@@ -94,8 +94,8 @@ def compare(paths, out, baselines="all", releases=(), quick=True, progress=print
             found = [figures(source_dump(source, release), f"{source.label}_{release}") for source in group]
             points.append(point(release, f"{whole.label} release", found))
     left_out, dump = [], first[0]
-    for name in TABLES:
-        points.append(point(name, TABLE_SERIES, [figures((table_dump(dump, name, quick), None), name)]))
+    for name, table in table_dumps(dump, quick).items():
+        points.append(point(name, TABLE_SERIES, [figures((table, None), name)]))
     for name in names:
         try:
             protected = baseline_dump(dump, name)
