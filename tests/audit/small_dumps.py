@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from vgan_tf.audit import Dump, Extra
+from vgan_tf.audit import Dump, Images
 
 threadpool_limits(1, "blas")  # as in an audit: threads wait busily for one another
 
@@ -52,21 +52,11 @@ def small_dump(kind, train=360, test=180, others=180, size=SIZE):
             "c": target,
         }
 
-    arrays = {
-        f"{name}_{which}": values
-        for which in ("train", "test")
-        for name, values in part({"train": train, "test": test}[which]).items()
-    }
     names = tuple("abcdefghijkl")
-    latent_samples = {f"z_{which}": arrays[f"mu_{which}"] for which in ("train", "test")}
-    extras = {}
-    for which, first_person in (("fresh", 0), ("strangers", PEOPLE)):
-        values = part(others, first_person)
-        extras[which] = Extra(**values, z=values["mu"], identities=names[PEOPLE:] if first_person else ())
+    sets = {name: part(count) for name, count in (("train", train), ("test", test), ("fresh", others))}
+    sets["strangers"] = part(others, PEOPLE) | {"identities": names[PEOPLE:]}
     return Dump(
-        **arrays,
-        **latent_samples,
-        **extras,
+        **{name: Images(**values, z=values["mu"]) for name, values in sets.items()},
         trained=np.arange(train) // PEOPLE % 2 == 0,
         identities=names[:PEOPLE],
         expressions=("joy", "fear", "anger"),
@@ -76,11 +66,18 @@ def small_dump(kind, train=360, test=180, others=180, size=SIZE):
 
 def of_people_held_out(dump):
     """The dump's strangers as its people, its own people as the targets, whose images are the references."""
-    people, changes, half = dump.strangers, {}, len(dump.strangers.id) // 2
-    for part, rows in (("train", slice(half)), ("test", slice(half, None))):
-        changes |= {f"{name}_{part}": getattr(people, name)[rows] for name in ("x", "p", "id", "ep", "c", "mu", "z")}
-    changes |= {"references": dump.classifier_images, "targets": dump.identities, "identities": people.identities}
-    return dataclasses.replace(dump, **changes, fresh=None, strangers=None, trained=None)
+    people, half = dump.strangers, len(dump.strangers) // 2
+    return dataclasses.replace(
+        dump,
+        train=people.rows(slice(half)),
+        test=people.rows(slice(half, None)),
+        fresh=None,
+        strangers=None,
+        references=dump.train,
+        trained=None,
+        identities=people.identities,
+        targets=dump.identities,
+    )
 
 
 def silent(line):

@@ -1,8 +1,9 @@
 """Embeddings: vectors that are alike for two images of one person, learnt on known people and used on any.
 
-Two steps: *features* (principal components of pixels or of lowest bits, latents), and an *embedding* of the features,
-learnt from known people. The attacker sees the target of a protected image and can predict its expression. So the mean
-of the target is subtracted, and images are compared within the predicted expression: neither hides the person any more.
+Two steps: *features* (principal components of pixels or of lowest bits, released vectors, latents), and an *embedding*
+of the features, learnt from known people. The attacker sees the target of a protected image and can predict its
+expression. So the mean of the target is subtracted, and images are compared within the predicted expression: neither
+hides the person any more.
 """
 
 import warnings
@@ -19,7 +20,7 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from vgan_tf.audit.dump import joined
+from vgan_tf.audit.dump import EXTRAS, PARTS, joined
 
 COMPONENTS = 64
 MOST_SIDE = 64  # a larger picture is reduced to 64 to 127 pixels
@@ -56,7 +57,7 @@ def take(columns, rows):
 
 
 def gather(dump, key, most=None):
-    """The array `key` ("x", "p", "mu", "z") of known people (train part and fresh images) and of those tested.
+    """The array `key` ("x", "p", "r", "mu", "z") of known people (train part and fresh images) and of those tested.
 
     At most `most` of the known images are taken, evenly spaced and the same for every key. Targets are left out where
     some are unknown.
@@ -64,17 +65,24 @@ def gather(dump, key, most=None):
     Returns:
         `Gathered`, or None where the dump lacks the array.
     """
-    if getattr(dump, f"{key}_train") is None:
+    if getattr(dump.train, key) is None:
         return None
     columns, known = (key, "id", "ep", "c"), dump.sets("train", "fresh")
     people = People(*(joined([getattr(images, name) for images in known]) for name in columns))
     if most is not None and len(people.id) > most:
         people = take(people, np.linspace(0, len(people.id) - 1, most).astype(int))
     names = ("test",) if dump.strangers is None else ("test", "strangers")
-    tests = {name: People(*(getattr(dump.images(name), column) for column in columns)) for name in names}
+    tests = {name: People(*(getattr(getattr(dump, name), column) for column in columns)) for name in names}
     if any(one.c is None for one in tests.values()):
         people = people._replace(c=None)
     return Gathered(people, tests)
+
+
+def release_is_mean(dump):
+    """Whether the encoder's own mean is released, bit for bit, so that one attack is on both."""
+    return dump.train.r is not None and all(
+        images.mu is not None and np.array_equal(images.r, images.mu) for images in dump.sets(*PARTS, *EXTRAS)
+    )
 
 
 def pixels(images, quick=False):
