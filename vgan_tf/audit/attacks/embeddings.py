@@ -17,7 +17,6 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.kernel_approximation import Nystroem
 from sklearn.linear_model import Ridge
 from sklearn.neural_network import MLPClassifier
-from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from vgan_tf.audit.dump import EXTRAS, PARTS, joined
@@ -235,10 +234,12 @@ def fit_ridge(known, seed):
 def fit_regression(features, targets, seed, strength, landmarks):
     """Ridge regression with a Nyström-approximated Gaussian kernel: predict, float32 `(n, d)` -> like `targets`."""
     scaler = StandardScaler().fit(features)
-    count = min(landmarks, len(features))
-    kernel = Nystroem(gamma=0.3 / features.shape[1], n_components=count, random_state=seed)
-    model = make_pipeline(scaler, kernel, Ridge(strength)).fit(features, targets)
-    return lambda others: model.predict(others).astype(np.float32)
+    scaled = scaler.transform(features)
+    distinct = np.unique(scaled, axis=0)  # equal landmarks, as of a release of few values, would span nothing
+    count = min(landmarks, len(distinct))
+    kernel = Nystroem(gamma=0.3 / features.shape[1], n_components=count, random_state=seed).fit(distinct)
+    model = Ridge(strength).fit(kernel.transform(scaled), targets)
+    return lambda others: model.predict(kernel.transform(scaler.transform(others))).astype(np.float32)
 
 
 def unit(vectors):

@@ -191,9 +191,12 @@ def linkability(dump, seeds, quick, progress, attacks, tests=("test", "strangers
 def open_set(dump, seeds, quick, progress, attacks):
     """Recognise strangers by their similarity to a few pictures of each, with attackers that never saw them.
 
-    The gallery holds `GALLERY_PICTURES` pictures of each stranger: what is released of them, or originals. The probe is
-    what is released of another picture, of no clip in the gallery; "accuracy_of_5_pictures" is that of five of one
-    stranger together. Ties share the credit.
+    The gallery holds `GALLERY_PICTURES` pictures of each stranger from one half of them, what is released of them, or
+    originals. A probe is what is released of a picture of the other half, and of another clip; then the halves change
+    places. "accuracy_of_5_pictures" is that of five of one stranger together. Ties share the credit.
+
+    The evidence is the best of either half, in which names are exchanged: where a picture is in the gallery once and a
+    probe the next time, being right in both is not independent.
 
     Returns:
         (None without strangers, else {"people", "chance", "gallery_pictures", "images", "release", "latents": kind or
@@ -206,19 +209,19 @@ def open_set(dump, seeds, quick, progress, attacks):
     progress("open set: galleries of strangers")
     images, pictures = dump.strangers, {"images": "protected images", "release": "vectors", "latents": "latents"}
     names, people = np.unique(images.id, return_inverse=True)
-    draws = _galleries(people, images.clip, seeds[0])
-    if not all(len(probes) for _, probes, _ in draws):
+    half, draws = _galleries(people, images.clip, seeds[0])
+    if not all(len(rows) for held, _, _ in draws for rows in held):
         progress("open set: too few pictures of strangers")
         return None, []
-    sources = np.concatenate([np.arange(len(people))[None], _exchanges(images)])
+    labels = np.concatenate([people[None], exchanged(people, 2 * strata_of(images) + half, images.clip)])
     attacks = {
         f"{name}; gallery of {'originals' if one.with_originals else pictures[one.kinds[0]]}": one
         for name, one in attacks.items()
     }
     right, together = np.full((len(attacks), GALLERIES, len(people)), np.nan), [[] for _ in attacks]
-    statistics = np.zeros((len(sources), len(attacks)))
+    statistics = np.zeros((2, len(labels), len(attacks)))  # with the galleries of either half
     for draw, (held, probes, groups) in enumerate(draws):
-        credits = np.zeros((len(attacks), len(probes), len(names)), np.float32)
+        credits = np.zeros((len(attacks), len(probes), len(names)))
         for number, attack in enumerate(attacks.values()):
             for run in attack.runs:
                 vectors, others = run["strangers"]
@@ -227,10 +230,10 @@ def open_set(dump, seeds, quick, progress, attacks):
                 of_groups = _credit(vectors[groups].mean(axis=1) @ templates)
                 together[number].extend(of_groups[np.arange(len(groups)), people[groups[:, 0]]])
             right[number, draw, probes] = credits[number, np.arange(len(probes)), people[probes]]
-        labels = people[_among(sources, probes)]
         for person in range(len(names)):
-            statistics += (labels == person).astype(np.float32) @ credits[:, :, person].T
-    statistics = np.round(statistics / sum(len(probes) for _, probes, _ in draws), 6)
+            said = (labels[:, probes] == person).astype(np.float32)
+            statistics[draw % 2] += said @ credits[:, :, person].T.astype(np.float32) / len(probes)
+    statistics = np.round(np.concatenate(statistics / (GALLERIES / 2), axis=1), 6)
     random = np.random.default_rng(seeds[0])
     drawn = random.integers(GALLERIES, size=REPLICATES)
     clips = np.arange(len(people)) if images.clip is None else images.clip
@@ -248,7 +251,7 @@ def open_set(dump, seeds, quick, progress, attacks):
         for kind in KINDS
     }
     result = {"people": len(names), "chance": 1 / len(names), "gallery_pictures": GALLERY_PICTURES, **tables}
-    return result, [_evidence(attacks, "strangers", statistics, people[sources])]
+    return result, [_evidence(attacks, "strangers", statistics, labels)]
 
 
 def _exchanges(images):
@@ -262,49 +265,46 @@ def _evidence(attacks, tested, statistics, labels):
     Args:
         attacks: {name: Attack}.
         tested: for the names.
-        statistics: float `(1 + PERMUTATIONS, attacks)`, the observed one first.
+        statistics: float `(1 + PERMUTATIONS, attacks)`, the observed one first; or several such, side by side.
         labels: int `(1 + PERMUTATIONS, n)`. Where no exchange changes them there is no evidence.
     """
     found = {}
     for side, kinds in SIDES.items():
-        columns = [number for number, one in enumerate(attacks.values()) if set(kinds) & set(one.kinds)]
-        names = [f"{name} ({tested})" for name in np.array(list(attacks))[columns]]
-        usable = bool(names) and bool((labels != labels[0]).any())
-        found[side] = evidence(names, statistics[0, columns], statistics[1:, columns]) if usable else None
+        chosen = np.array([bool(set(kinds) & set(one.kinds)) for one in attacks.values()])
+        columns = np.flatnonzero(np.tile(chosen, statistics.shape[1] // len(chosen)))
+        found[side] = None
+        if len(columns) and (labels != labels[0]).any():
+            named = [f"{list(attacks)[column % len(attacks)]} ({tested})" for column in columns]
+            one = evidence(named, statistics[0, columns], statistics[1:, columns])
+            found[side] = one._replace(attackers=int(chosen.sum()))
     return found
 
 
 def _galleries(people, clip, seed):
-    """Random galleries: list of (rows of each person, probes, groups of probes `(groups, PROBE_PICTURES)`), all rows."""
+    """Galleries of one half of each person's pictures, then of the other.
+
+    Returns:
+        (which half, int `(n,)`; list of (rows of each person, rows of probes, rows of groups `(groups,
+        PROBE_PICTURES)`), from either half in turn).
+    """
     random = np.random.default_rng(seed)
     units = np.arange(len(people)) if clip is None else clip
-    draws = []
-    for _ in range(GALLERIES):
+    half, draws = np.zeros(len(people), int), []
+    rows_of = [np.flatnonzero(people == person) for person in range(people.max() + 1)]
+    for rows in rows_of:
+        own = random.permutation(np.unique(units[rows]))
+        half[rows] = np.isin(units[rows], own[: len(own) // 2])
+    for draw in range(GALLERIES):
         held, groups = [], [np.empty((0, PROBE_PICTURES), int)]
-        rows_of = [random.permutation(np.flatnonzero(people == person)) for person in range(people.max() + 1)]
         for rows in rows_of:
-            own = random.permutation(np.unique(units[rows]))
-            held.append(rows[np.isin(units[rows], own[: max(1, len(own) // 2)])][:GALLERY_PICTURES])
-        probe = ~np.isin(units, units[np.concatenate(held)])
-        for rows in rows_of:
-            rows = rows[probe[rows]]
+            rows = random.permutation(rows)
+            in_gallery = half[rows] == draw % 2
+            held.append(rows[in_gallery][:GALLERY_PICTURES])
+            rows = rows[~in_gallery]
             groups.append(rows[: len(rows) // PROBE_PICTURES * PROBE_PICTURES].reshape(-1, PROBE_PICTURES))
-        draws.append((held, np.flatnonzero(probe), np.concatenate(groups)))
-    return draws
-
-
-def _among(sources, probes):
-    """Exchanges among the probes alone: int64 `(exchanges, probes)`.
-
-    What comes from an image that is no probe is replaced by what that image gets itself, until it comes from a probe.
-    """
-    is_probe = np.zeros(sources.shape[1], bool)
-    is_probe[probes] = True
-    found = sources[:, probes]
-    while (outside := ~is_probe[found]).any():
-        exchange, column = np.nonzero(outside)
-        found[exchange, column] = sources[exchange, found[exchange, column]]
-    return found
+        probes = np.flatnonzero(half != draw % 2)
+        draws.append((held, probes, np.concatenate(groups)))
+    return half, draws
 
 
 def _interval(right, times):
