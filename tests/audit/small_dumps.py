@@ -12,7 +12,7 @@ threadpool_limits(1, "blas")  # as in an audit: threads wait busily for one anot
 PEOPLE, EXPRESSIONS, SIZE, WIDTH = 6, 3, 16, 12
 
 
-def small_dump(kind, train=360, test=180, others=180, size=SIZE):
+def small_dump(kind, train=360, test=180, others=180, size=SIZE, seed=0):
     """A dump whose faces are mixtures of six patterns, one mixture a person, beside a pattern of the expression.
 
     Args:
@@ -20,11 +20,12 @@ def small_dump(kind, train=360, test=180, others=180, size=SIZE):
             and the expression, latents the expression alone).
         train, test, others: images of each part; `others` of fresh, and of strangers.
         size: pixels a side, 16 or a multiple.
+        seed: of everything.
 
     Returns:
         Dump with fresh images and six strangers; every second training image trained the generator.
     """
-    random = np.random.default_rng(0)
+    random = np.random.default_rng(seed)
     patterns = random.normal(0, 14, (PEOPLE, SIZE, SIZE // 2, 3))
     mixtures = random.normal(size=(2 * PEOPLE, PEOPLE))  # known people, then strangers
     moods = random.normal(0, 30, (EXPRESSIONS, SIZE, SIZE // 2, 3))
@@ -78,6 +79,11 @@ def of_people_held_out(dump):
         identities=people.identities,
         targets=dump.identities,
     )
+
+
+def released(dump, vectors_of=lambda images: images.mu):
+    """The dump with `vectors_of(images)`, float32 `(n, d)`, as what is released."""
+    return dump.changed(lambda images: dataclasses.replace(images, r=vectors_of(images)))
 
 
 def silent(line):

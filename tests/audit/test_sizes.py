@@ -17,7 +17,7 @@ def test_networks_reconstructions_and_controls_at_other_sizes(size):
     dump = small_dump("same", 120, 36, 60, size=size)
     changed = subverted.subvert(dump, 0, True, silent)
     assert 0 < np.abs(changed.test.p.astype(int) - dump.test.p).max() <= subverted.MOST_LEVELS
-    figures, pictures = inversion(dump, [0], True, silent)
+    figures, pictures, _ = inversion(dump, [0], True, silent)
     assert figures["from_protected"]["recognised"]["accuracy"] > 0.9
     assert pictures["from_protected"].shape[1:] == (size, size, 3)
     predict = attackers.train(attackers.SMALL_CNN, dump.train.x, dump.train.ep, 3, 0, True)

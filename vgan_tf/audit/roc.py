@@ -1,5 +1,7 @@
 """Scores of a yes-or-no question: area under the curve, equal error rate, hits at few false alarms."""
 
+import math
+
 import numpy as np
 
 from vgan_tf.audit.statistics import strongest_of
@@ -29,6 +31,47 @@ class Ranking:
         hits = np.cumsum(weights * self.positive)[self.ends]
         false_alarms = np.cumsum(weights * ~self.positive)[self.ends]
         return np.append(0.0, false_alarms / false_alarms[-1]), np.append(0.0, hits / hits[-1])
+
+
+class StratifiedRanking:
+    """As `Ranking`, for areas within strata. stratum: int `(n,)`."""
+
+    def __init__(self, scores, positive, stratum):
+        self.order = np.lexsort((scores, stratum))
+        scores, self.stratum = scores[self.order], np.unique(stratum[self.order], return_inverse=True)[1]
+        self.positive = np.asarray(positive, bool)[self.order]
+        opens = np.append(True, (scores[1:] != scores[:-1]) | (self.stratum[1:] != self.stratum[:-1]))
+        bounds = np.append(np.flatnonzero(opens), len(scores))
+        group = np.cumsum(opens) - 1  # of equal scores in one stratum
+        self.first, self.last = bounds[group], bounds[group + 1]
+        self.bounds = np.append(0, np.cumsum(np.bincount(self.stratum)))
+        self.rows = np.flatnonzero(self.positive)
+        self.strata = self.stratum[self.rows]
+
+    def centred_ranks(self):
+        """Rank of each example within its stratum less the mean rank there, ties averaged: float32 `(n,)`.
+
+        Their sum over the positive examples of a stratum, divided by the numbers of positive and of other ones, is by
+        how much the area there exceeds one half.
+        """
+        middles = (self.bounds[:-1] + self.bounds[1:])[self.stratum]
+        ranks = np.empty(len(self.order), np.float32)
+        ranks[self.order] = (self.first + self.last - middles) / 2
+        return ranks
+
+    def area(self, weights=None):
+        """Mean over the strata of the area under the curve, weighted by their positive examples.
+
+        `weights` as for `Ranking.curve`. Strata without positive or without other examples are left out; NaN where all
+        are. Rounded like `area`.
+        """
+        weights = np.ones(len(self.order)) if weights is None else weights[self.order]
+        others = np.append(0.0, np.cumsum(np.where(self.positive, 0.0, weights)))
+        in_stratum = np.diff(others[self.bounds])[self.strata]
+        below = (others[self.first[self.rows]] + others[self.last[self.rows]]) / 2 - others[self.bounds[self.strata]]
+        shares = np.divide(below, in_stratum, out=np.zeros_like(below), where=in_stratum > 0)
+        weights = np.where(in_stratum > 0, weights[self.rows], 0)
+        return round(float(weights @ shares / weights.sum()), 9) if weights.any() else math.nan
 
 
 def area(curve):

@@ -1,8 +1,9 @@
 """Embeddings: vectors that are alike for two images of one person, learnt on known people and used on any.
 
-Two steps: *features* (principal components of pixels or of lowest bits, latents), and an *embedding* of the features,
-learnt from known people. The attacker sees the target of a protected image and can predict its expression. So the mean
-of the target is subtracted, and images are compared within the predicted expression: neither hides the person any more.
+Two steps: *features* (principal components of pixels or of lowest bits, released vectors, latents), and an *embedding*
+of the features, learnt from known people. The attacker sees the target of a protected image and can predict its
+expression. So the mean of the target is subtracted, and images are compared within the predicted expression: neither
+hides the person any more.
 """
 
 import warnings
@@ -16,10 +17,9 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.kernel_approximation import Nystroem
 from sklearn.linear_model import Ridge
 from sklearn.neural_network import MLPClassifier
-from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from vgan_tf.audit.dump import joined
+from vgan_tf.audit.dump import EXTRAS, PARTS, joined
 
 COMPONENTS = 64
 MOST_SIDE = 64  # a larger picture is reduced to 64 to 127 pixels
@@ -56,7 +56,7 @@ def take(columns, rows):
 
 
 def gather(dump, key, most=None):
-    """The array `key` ("x", "p", "mu", "z") of known people (train part and fresh images) and of those tested.
+    """The array `key` ("x", "p", "r", "mu", "z") of known people (train part and fresh images) and of those tested.
 
     At most `most` of the known images are taken, evenly spaced and the same for every key. Targets are left out where
     some are unknown.
@@ -64,17 +64,24 @@ def gather(dump, key, most=None):
     Returns:
         `Gathered`, or None where the dump lacks the array.
     """
-    if getattr(dump, f"{key}_train") is None:
+    if getattr(dump.train, key) is None:
         return None
     columns, known = (key, "id", "ep", "c"), dump.sets("train", "fresh")
     people = People(*(joined([getattr(images, name) for images in known]) for name in columns))
     if most is not None and len(people.id) > most:
         people = take(people, np.linspace(0, len(people.id) - 1, most).astype(int))
     names = ("test",) if dump.strangers is None else ("test", "strangers")
-    tests = {name: People(*(getattr(dump.images(name), column) for column in columns)) for name in names}
+    tests = {name: People(*(getattr(getattr(dump, name), column) for column in columns)) for name in names}
     if any(one.c is None for one in tests.values()):
         people = people._replace(c=None)
     return Gathered(people, tests)
+
+
+def release_is_mean(dump):
+    """Whether the encoder's own mean is released, bit for bit, so that one attack is on both."""
+    return dump.train.r is not None and all(
+        images.mu is not None and np.array_equal(images.r, images.mu) for images in dump.sets(*PARTS, *EXTRAS)
+    )
 
 
 def pixels(images, quick=False):
@@ -227,10 +234,12 @@ def fit_ridge(known, seed):
 def fit_regression(features, targets, seed, strength, landmarks):
     """Ridge regression with a Nyström-approximated Gaussian kernel: predict, float32 `(n, d)` -> like `targets`."""
     scaler = StandardScaler().fit(features)
-    count = min(landmarks, len(features))
-    kernel = Nystroem(gamma=0.3 / features.shape[1], n_components=count, random_state=seed)
-    model = make_pipeline(scaler, kernel, Ridge(strength)).fit(features, targets)
-    return lambda others: model.predict(others).astype(np.float32)
+    scaled = scaler.transform(features)
+    distinct = np.unique(scaled, axis=0)  # equal landmarks, as of a release of few values, would span nothing
+    count = min(landmarks, len(distinct))
+    kernel = Nystroem(gamma=0.3 / features.shape[1], n_components=count, random_state=seed).fit(distinct)
+    model = Ridge(strength).fit(kernel.transform(scaled), targets)
+    return lambda others: model.predict(kernel.transform(scaler.transform(others))).astype(np.float32)
 
 
 def unit(vectors):
