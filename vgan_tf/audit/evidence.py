@@ -99,17 +99,18 @@ def exchanged(labels, strata, clusters=None):
         clusters: int `(n,)`, which clip each example is from, or None for independent ones.
     """
     units = np.arange(len(labels)) if clusters is None else np.unique(clusters, return_inverse=True)[1]
-    return _exchanged(*(np.ascontiguousarray(one, np.int64).tobytes() for one in (labels, strata, units)))
+    columns = (np.ascontiguousarray(one, np.int64).tobytes() for one in (labels, strata, units))
+    return _exchanged(PERMUTATIONS, *columns)
 
 
 @functools.lru_cache(maxsize=4)  # Several attacks are tested on the same images.
-def _exchanged(*columns):
+def _exchanged(count, *columns):
     labels, strata, units = (np.frombuffer(column, np.int64) for column in columns)
     random, first = np.random.default_rng(0), np.unique(units, return_index=True)[1]
     own, stratum = labels[first], np.unique(strata[first], return_inverse=True)[1]
     by_stratum = np.argsort(stratum, kind="stable")
-    shuffled = np.empty((PERMUTATIONS, len(first)), np.int32)
-    for number in range(PERMUTATIONS):
+    shuffled = np.empty((count, len(first)), np.int32)
+    for number in range(count):
         # Sorted by stratum, and at random within one.
         shuffled[number, np.argsort(stratum + random.random(len(first)))] = own[by_stratum]
     return shuffled[:, units]

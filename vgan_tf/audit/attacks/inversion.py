@@ -12,6 +12,7 @@ from sklearn.preprocessing import StandardScaler
 
 from vgan_tf.audit.attacks import embeddings
 from vgan_tf.audit.attacks.embeddings import release_is_mean
+from vgan_tf.audit.attacks.reidentification import excluded
 from vgan_tf.audit.evidence import combined, naming_evidence, strata_of
 from vgan_tf.audit.statistics import accuracy_figure, chance, informed_chance, strongest_of
 
@@ -72,7 +73,7 @@ def inversion(dump, seeds, quick=False, progress=print):
             means[rows[tested.ep[rows] == expression]] = of_expression
     result["class_mean"] = figure("class_mean", [means], level)[0]
 
-    excluded = tested.c if dump.known_policy == "exclude-true" and dump.people_are_targets else None
+    ruled_out = excluded(dump, tested)
     sources = {"from_protected": ("p", informed), "from_release": ("r", informed), "from_latent": ("mu", level)}
     if dump.train.mu is None:
         sources["from_latent"] = "z", level
@@ -86,7 +87,7 @@ def inversion(dump, seeds, quick=False, progress=print):
         progress(f"inversion: {title}")
         runs = [_reconstructed(learners, tested, key, seed, quick) for seed in seeds]
         result[name], said = figure(name, runs, chance_level)
-        found[name] = _evidence(tested, rounds, {f"{title}, {one}": runs for one, runs in said.items()}, excluded)
+        found[name] = _evidence(tested, rounds, {f"{title}, {one}": runs for one, runs in said.items()}, ruled_out)
     if mean_is_released:
         for one in (result, found, pictures):
             one["from_release"] = one["from_latent"]
@@ -98,14 +99,14 @@ def _flat(images):
     return images.astype(np.float32).reshape(len(images), -1)
 
 
-def _evidence(tested, rounds, predictions, excluded):
+def _evidence(tested, rounds, predictions, ruled_out):
     """Evidence of the best of any round; each learnt from the others' names, so they are not right independently."""
     found = []
     for _, rows in rounds:
         images = tested.rows(rows)
         said = {name: [one[rows] for one in runs] for name, runs in predictions.items()}
-        ruled_out = None if excluded is None else excluded[rows]
-        found.append(naming_evidence(images.id, said, strata_of(images), images.clip, ruled_out))
+        names = None if ruled_out is None else ruled_out[rows]
+        found.append(naming_evidence(images.id, said, strata_of(images), images.clip, names))
     return combined(found)._replace(attackers=len(predictions))
 
 
