@@ -201,9 +201,7 @@ class Trial:
             values = getattr(in_keras, column).copy()
             from_file = np.random.default_rng(self.seed).permutation(len(values))[::2]
             values[from_file] = getattr(learnt, column)[from_file]
-            tests = [
-                Seen(getattr(one.tested, column)[rows], self.tested.ep[rows]) for one in (dump, self.dump)
-            ]
+            tests = [Seen(getattr(one.tested, column)[rows], self.tested.ep[rows]) for one in (dump, self.dump)]
             people = len(dump.identities)
             scores = attackers.attack(chosen, Seen(values, learnt.ep), learnt.id, tests, people, self.seed, quick=True)
             for name, of_tests in scores.items():
@@ -228,8 +226,8 @@ def not_shown(figures):
     """What is not shown of a file that passes: one line for each figure whose interval exceeds the tolerance."""
     unit = "images" if "images" in figures else "clips"
     return [
-        f"{name}: {worse['difference']:+.1%} worse than in Keras, but it may be {worse['interval'][1]:+.1%}; "
-        f"{figures[unit]} {unit} are too few to show that it is within {TOLERANCE:.0%}"
+        f"{name}: {worse['difference']:+.1%} worse than in Keras, at most {worse['interval'][1]:+.1%}; "
+        f"{figures[unit]} {unit} are too few to show {TOLERANCE:.0%}"
         for name, worse in figures["worse_than_keras"].items()
         if worse["interval"][1] > TOLERANCE
     ]
