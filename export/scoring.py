@@ -67,7 +67,7 @@ class Trial:
             ),
         }
         if dump.discrete:
-            self.truth["same_code"] = self.in_keras["same_code"] = self._nearest_code(tested.r)
+            self.truth["same_code"] = self.in_keras["same_code"] = self._matched("r", tested)[0]
         of_pictures = [*self.classifiers, *(["same_code"] if dump.discrete else [])]
         names = {
             "anonymizer": of_pictures,
@@ -103,11 +103,11 @@ class Trial:
         """
         dump = self.dump
         if part == "anonymizer":
-            dump = self._changed("p", lambda one: file.run(image=one.x, target=self._targets(one))["protected"])
+            dump = _changed(dump, "p", lambda one: file.run(image=one.x, target=self._targets(one))["protected"])
             predictions = self._seen_in(dump.tested.p)
         elif part == "encoder":
-            dump = self._changed("r", lambda one: file.run(image=one.x)["latent"])
-            predictions = {"same_code": self._nearest_code(dump.tested.r)} if dump.discrete else {}
+            dump = _changed(dump, "r", lambda one: file.run(image=one.x)["latent"])
+            predictions = {"same_code": self._matched("r", dump.tested)[0]} if dump.discrete else {}
         elif part == "generator":
             drawn = file.run(latent=self.tested.r, target=self._targets(self.tested))["protected"]
             predictions = self._seen_in(drawn)
@@ -154,35 +154,37 @@ class Trial:
     def _seen_in(self, pictures):
         """What protected pictures of the tested images show: {name: int64 predictions}."""
         seen = {name: predict(pictures) for name, predict in self.classifiers.items()}
-        return {**seen, "same_code": self._code_shown(pictures)} if self.dump.discrete else seen
+        if self.dump.discrete:
+            seen["same_code"] = self._matched("p", dataclasses.replace(self.tested, p=pictures))[0]
+        return seen
 
     def _expressions(self, probabilities):
         pictures = {"originals": self.tested.x, "protected": self.tested.p}
         return {name: probabilities(images).argmax(axis=1) for name, images in pictures.items()}
 
-    def _nearest_code(self, latents):
-        """Which prototype a latent is, int64 `(n,)`: a file holds them rounded."""
-        return np.square(latents[:, None] - self.codes).sum(axis=2).argmin(axis=1)
+    def _matched(self, column, images):
+        """Which prototype a file chose for each image, and what Keras gives for that one.
 
-    def _code_shown(self, pictures):
-        """From which prototype each protected picture was drawn, int64 `(n,)`: the one that Keras draws most alike."""
-        shown = np.empty(len(pictures), np.int64)
-        for target in np.unique(self.tested.c):
-            rows = np.flatnonzero(self.tested.c == target)
-            drawn = self.decode(self.codes, np.full(len(self.codes), target))
-            different, which = np.unique(pictures[rows], axis=0, return_inverse=True)
-            distances = [np.square(drawn - one.astype(np.float32)).sum(axis=(1, 2, 3)) for one in different]
-            shown[rows] = np.argmin(distances, axis=1)[which.ravel()]
-        return shown
+        Args:
+            column: "r" or "p": what the file gave is compared with the prototypes, or with what Keras draws from them.
+            images: `Images` with that column.
 
-    def _changed(self, column, of):
-        """The dump with what a file gives, `of(images)`, in a column of the sets that attackers learn from or test."""
-        changed = {
-            part: dataclasses.replace(getattr(self.dump, part), **{column: of(getattr(self.dump, part))})
-            for part in (*PARTS, "fresh")
-            if getattr(self.dump, part) is not None
-        }
-        return dataclasses.replace(self.dump, **changed)
+        Returns:
+            int64 `(n,)`, the most alike; and the values of Keras, which differ from the file's by rounding alone. Where
+            a file gives more different ones than there are prototypes, they are the file's own.
+        """
+        values, codes = getattr(images, column), np.empty(len(images), np.int64)
+        matched = values.copy()
+        groups = np.zeros(len(images), np.int64) if column == "r" else images.c
+        for group in np.unique(groups):
+            rows = np.flatnonzero(groups == group)
+            known = self.codes if column == "r" else self.decode(self.codes, np.full(len(self.codes), group))
+            different, which = np.unique(values[rows], axis=0, return_inverse=True)
+            distances = [np.square(known - one.astype(np.float32)).reshape(len(known), -1).sum(1) for one in different]
+            codes[rows] = np.argmin(distances, axis=1)[which.ravel()]
+            if len(different) <= len(known):
+                matched[rows] = known[codes[rows]]
+        return codes, matched
 
     def _targets(self, images):
         return target_codes(images.c, self.identity_count)
@@ -191,11 +193,13 @@ class Trial:
         """What the strongest attacker sees in a file's outputs, and the same attacker in those of Keras.
 
         Each learns from both, half of the images as the file gives them: two that learnt apart would differ by chance
-        more than the files do.
+        more than the files do. For the same reason prototypes are given them without their rounding.
 
         Returns:
             int64 predictions for the tested images from the file's and from Keras's; {"attacker", "p_value"}.
         """
+        if dump.discrete:
+            dump = _changed(dump, column, lambda images: self._matched(column, images)[1])
         found = {one.name: np.empty((2, len(self.tested)), np.int64) for one in chosen}
         for (learnt, rows), (in_keras, _) in zip(dump.rounds, self.dump.rounds, strict=True):
             values = getattr(in_keras, column).copy()
@@ -211,6 +215,13 @@ class Trial:
         of_file = {one: [predicted[0]] for one, predicted in found.items()}
         p_value = naming_evidence(truth, of_file, strata_of(self.tested), self.tested.clip).p_value
         return *found[name], {"attacker": name, "p_value": p_value}
+
+
+def _changed(dump, column, of):
+    """The dump with `of(images)` in a column of the sets that attackers learn from or are tested on."""
+    present = {part: getattr(dump, part) for part in (*PARTS, "fresh")}
+    changed = {part: dataclasses.replace(one, **{column: of(one)}) for part, one in present.items() if one is not None}
+    return dataclasses.replace(dump, **changed)
 
 
 def failures(figures):
