@@ -59,15 +59,15 @@ class Trial:
         if dump.shows_targets:
             self.classifiers["target_success"] = self._train("id", self.identity_count)
             self.truth["target_success"] = tested.c
+        if dump.discrete:
+            self.truth["same_code"] = self._matched("r", tested)[0]
         progress("scoring: the Keras model")
         self.in_keras = {
-            **self._seen_in(tested.p),
+            **self._shown(tested.p),
             **self._expressions(
                 lambda images: np.asarray(classifier.predict(to_float(images), batch_size=128, verbose=0))
             ),
         }
-        if dump.discrete:
-            self.truth["same_code"] = self.in_keras["same_code"] = self._matched("r", tested)[0]
         of_pictures = [*self.classifiers, *(["same_code"] if dump.discrete else [])]
         names = {
             "anonymizer": of_pictures,
@@ -99,30 +99,31 @@ class Trial:
             anonymizer: "scenario_2", encoder: "release", of the strongest attacker. expression: "originals",
             "protected". Each is {"accuracy", "interval"}, for attacks with "attacker" and "p_value" (of all attackers,
             as for `naming_evidence`); and "worse_than_keras": {the same names: {"difference", "interval"}}, a loss of
-            accuracy or, for an attack, its gain; and "images" (or "clips", where they are known): how many were tested.
+            accuracy or, for an attack, its gain ("expression_accuracy", "target_success": a loss of the probability
+            that the classifier gives to what is true); and "images" (or "clips", where they are known): how many were
+            tested.
         """
         dump = self.dump
         if part == "anonymizer":
             dump = _changed(dump, "p", lambda one: file.run(image=one.x, target=self._targets(one))["protected"])
-            predictions = self._seen_in(dump.tested.p)
+            predictions = self._shown(dump.tested.p)
         elif part == "encoder":
             dump = _changed(dump, "r", lambda one: file.run(image=one.x)["latent"])
-            predictions = {"same_code": self._matched("r", dump.tested)[0]} if dump.discrete else {}
+            predictions = self._right({"same_code": self._matched("r", dump.tested)[0]} if dump.discrete else {})
         elif part == "generator":
             drawn = file.run(latent=self.tested.r, target=self._targets(self.tested))["protected"]
-            predictions = self._seen_in(drawn)
+            predictions = self._shown(drawn)
         else:
             predictions = self._expressions(lambda images: file.run(image=images)["probabilities"])
         return self._score(predictions, part, dump)
 
     def _score(self, predictions, part, dump):
-        """Figures of {name: int64 predictions for the tested images} and of the attacks on a file's dump."""
+        """Figures of {name: (int64 predictions for the tested images, how far each is right)}, and of the attacks."""
         clips = self.tested.clip
         figures, worse = {}, {}
-        for name, predicted in predictions.items():
-            truth = self.truth[name]
-            figures[name] = accuracy_figure(truth, predicted, clips)
-            worse[name] = paired_difference(self.in_keras[name] == truth, predicted == truth, clips)
+        for name, (predicted, right) in predictions.items():
+            figures[name] = accuracy_figure(self.truth[name], predicted, clips)
+            worse[name] = paired_difference(self.in_keras[name][1], right, clips)
         if part in ATTACKS:
             name, column, chosen = ATTACKS[part]
             predicted, in_keras, about = self._strongest(column, chosen, dump)
@@ -132,35 +133,47 @@ class Trial:
         return {**figures, "worse_than_keras": worse, **size}
 
     def _train(self, label, classes):
-        """Train a classifier of `label` ("ep" or "id") on originals: tested images -> int64 predictions.
+        """Train a classifier of `label` ("ep" or "id") on originals: pictures of the tested images -> probabilities.
 
         Images of people held out, where there are no others, are tested by classifiers that learnt from the rest.
         """
         dump, everything = self.dump, np.arange(len(self.tested))
         rounds = dump.rounds if dump.references is None else [(dump.references, everything)]
         trained = [
-            (attackers.train(attackers.CNN, learnt.x, getattr(learnt, label), classes, self.seed), rows)
+            (attackers.train_scores(attackers.CNN, learnt.x, getattr(learnt, label), classes, self.seed), rows)
             for learnt, rows in rounds
         ]
 
-        def predict(images):
-            predicted = np.empty(len(images), np.int64)
-            for classify, rows in trained:
-                predicted[rows] = classify(images[rows])
-            return predicted
+        def classify(pictures):
+            probabilities = np.empty((len(pictures), classes), np.float32)
+            for score, rows in trained:
+                probabilities[rows] = np.exp(score(pictures[rows]))
+            return probabilities
 
-        return predict
+        return classify
 
-    def _seen_in(self, pictures):
-        """What protected pictures of the tested images show: {name: int64 predictions}."""
-        seen = {name: predict(pictures) for name, predict in self.classifiers.items()}
+    def _shown(self, pictures):
+        """What classifiers see in protected pictures: {name: (int64 predictions, probability of the truth)}.
+
+        The probability is what is compared: prototypes are few different pictures, and a prediction changes for a whole
+        one at once, however little the picture did.
+        """
+        everything, shown = np.arange(len(pictures)), {}
+        for name, classify in self.classifiers.items():
+            probabilities = classify(pictures)
+            shown[name] = probabilities.argmax(axis=1), probabilities[everything, self.truth[name]]
         if self.dump.discrete:
-            seen["same_code"] = self._matched("p", dataclasses.replace(self.tested, p=pictures))[0]
-        return seen
+            codes = self._matched("p", dataclasses.replace(self.tested, p=pictures))[0]
+            shown |= self._right({"same_code": codes})
+        return shown
 
     def _expressions(self, probabilities):
         pictures = {"originals": self.tested.x, "protected": self.tested.p}
-        return {name: probabilities(images).argmax(axis=1) for name, images in pictures.items()}
+        return self._right({name: probabilities(images).argmax(axis=1) for name, images in pictures.items()})
+
+    def _right(self, predictions):
+        """{name: (int64 predictions, whether each is right)}."""
+        return {name: (predicted, predicted == self.truth[name]) for name, predicted in predictions.items()}
 
     def _matched(self, column, images):
         """Which prototype a file chose for each image, and what Keras gives for that one.
