@@ -4,28 +4,41 @@ import math
 
 from jinja2 import Environment, StrictUndefined
 
+from vgan_tf.audit.evidence import ERROR, QUESTIONS
+
 from .metadata import MODELS
 
-# The figures of each model, as columns. The generator is measured as half of the anonymizer.
+# The figures of each model, as columns; "same_code" is measured where there are prototypes.
+PICTURES = {
+    "expression_accuracy": "expression recognized in protected faces",
+    "target_success": "protected face recognized as its target",
+}
+SAME_CODE = {"same_code": "same prototype as Keras"}
 FIGURES = {
-    "anonymizer": {
-        "expression_accuracy": "expression recognized in protected faces",
-        "target_success": "protected face recognized as its target",
-        "scenario_2": "identity recognized in protected faces",
-    },
-    "encoder": {"scenario_3": "identity recognized from latents"},
+    "anonymizer": {**PICTURES, **SAME_CODE, "scenario_2": "identity recognized in protected faces"},
+    "encoder": {**SAME_CODE, "release": "identity recognized from the latents that leave the device"},
+    "generator": {**PICTURES, **SAME_CODE},
     "expression": {
         "originals": "expression recognized in originals",
         "protected": "expression recognized in protected faces",
     },
 }
+ATTACKS = ("scenario_2", "release")
 UNITS = {"protected": "of 255 levels", "latent": "in the latent", "probabilities": "in probability"}
+WITHOUT_NOISE = """\
+**The noise is not in the files.** The run draws each latent with noise of scale %g. That is part of its privacy, and of
+what its audit found. The files draw none, and each figure of a file is of the file as it is."""
 
 EXPORT_PAGE = """\
 # Export of the run `{{ run }}`
 
 Each file was compared with the Keras model on the same held-out images: the largest and mean difference of its output,
-and what its output scores. MODEL_CARD.md compares the scores with those of the Keras model.
+and what its output scores. MODEL_CARD.md compares the scores with those of the Keras model, and has the verdict of the
+run's audit.
+{% if noise %}
+
+{{ without_noise }}
+{% endif %}
 
 | file | bytes | largest difference | mean difference | figures |
 |---|---|---|---|---|
@@ -39,6 +52,15 @@ and what its output scores. MODEL_CARD.md compares the scores with those of the 
 {% for name, reason in refused.items() %}
 | `{{ name }}` | refused | | | {{ reason.splitlines() | join("; ") }} |
 {% endfor %}
+{% if unproven %}
+
+A file is refused where a score is more than one point worse than that of the Keras model. These are not, but the tested
+images are too few to show that they are not; test on more:
+
+{% for name, line in unproven %}
+- `{{ name }}`: {{ line }}
+{% endfor %}
+{% endif %}
 
 ## Use
 
@@ -75,6 +97,48 @@ face and target give the same picture.
 {% for part in parts %}
 | {{ part }} | {{ models[part] }} |
 {% endfor %}
+
+## Verdict of the audit
+
+{% if audit is none %}
+**Not audited**: no audit of this run with these weights was found. `python evaluate.py RUN` makes one. Export again
+after that, and its verdict stands here.
+{% else %}
+{% set table = "a table of %d pictures" % audit.table_pictures %}
+{% if audit.better_than_table is false %}
+**No better than {{ table }}**, which need no generator.
+{% endif %}
+**{{ audit.verdict | capitalize }}**: {{ audit.reason }}. This is said of what leaves the device for a picture:
+`{{ audit.release.name }}`{{ ", one of %d codes" % audit.release.codes if audit.release.codes else "" }}. \
+{{ audit.n_test }} images were tested; target policy: {{ audit.target_policy }}.\
+{{ " It was a quick audit, with cheaper attackers: a first look." if audit.quick else "" }}
+
+| question | yes | p-value | counts up to | best attack |
+|---|---|---|---|---|
+{% for name, found in audit.questions.items() %}
+| {{ questions[name] }} | {{ "yes" if found.answered else "not shown" }} | {{ "%.4f" % found.p_value }} \
+| {{ "%.4f" % found.error }} | {{ found.attacker }}, of {{ found.attackers }} |
+{% endfor %}
+
+{% if audit.encoder %}
+What the encoder knows: {{ audit.encoder.verdict }}: {{ audit.encoder.reason }}.
+{% endif %}
+{% if audit.better_than_table %}
+It is better than {{ table }}.
+{% elif audit.better_than_table is none %}
+Whether it is better than {{ table }} is not known, as the true motion of the faces is not.
+{% endif %}
+What it keeps beyond the table, by 95 % intervals:\
+{% if audit.beats_table.motion %} {{ "%+.2f to %+.2f of R² in motion," | format(*audit.beats_table.motion) }}{% endif %}
+ {{ "%+.3f to %+.3f" | format(*audit.beats_table.expression) }} of the accuracy of the expression.
+Each target is shown in {{ "%g" % audit.distinct_pictures_per_target }} different pictures.
+{% endif %}
+{% if noise %}
+
+{{ without_noise }}
+{% endif %}
+
+`python evaluate.py RUN --on-device DIR` audits the files themselves.
 
 ## Intended use
 
@@ -116,9 +180,10 @@ a picture holds at most {{ "%.1f" % bits }} bits about the face |
 
 ## Results
 
-Measured on test images, with the 95 % interval in brackets. After the semicolon: how many percentage points worse than
-the Keras model on the same images (negative: better). For identities, lower is better: the attackers were trained on
-protected faces and on latents of the same people.
+Measured on images that trained nothing{{ tested }}, with the 95 % interval in brackets. After the semicolon: how many
+percentage points worse than the Keras model on the same images (negative: better). For identities, lower is better: the
+attackers were trained on protected faces and on latents of the same people, half of them the file's and half those of
+Keras.
 
 {{ leak }}
 {% for part, columns in figures.items() if part in parts %}
@@ -135,7 +200,8 @@ protected faces and on latents of the same people.
 {% endfor %}
 {% endfor %}
 
-EXPORT.md lists the files, how far their outputs are from the Keras model, and which files were refused.
+EXPORT.md lists the files, how far their outputs are from the Keras model, which files were refused, and of which it is
+not shown that they lose less than a point.
 
 ## Licence
 
@@ -145,27 +211,44 @@ MIT, as the code. The training data may have further terms that apply to these f
 
 def export_page(record):
     """EXPORT.md of a record, the dict of `export.json`: a table of the files, and how to use them."""
-    return _render(EXPORT_PAGE, record)
+    unproven = [(name, line) for name, file in record["files"].items() for line in file["not_shown"] or ()]
+    return _render(EXPORT_PAGE, record, unproven=unproven)
 
 
 def model_card(record):
     """MODEL_CARD.md of a record, the dict of `export.json`: what the files are for, and what was measured."""
     codes = (record["prototypes"] or 1) * len(record["expressions"])
     parts = [part for part in MODELS if any(file["part"] == part for file in record["files"].values())]
-    return _render(MODEL_CARD, record, parts=parts, codes=codes, bits=math.log2(codes), leak=_leak(record))
+    words = {"questions": QUESTIONS, "leak": _leak(record), "tested": _tested(record)}
+    return _render(MODEL_CARD, record, parts=parts, codes=codes, bits=math.log2(codes), **words)
 
 
 def _render(template, record, **more):
     environment = Environment(trim_blocks=True, undefined=StrictUndefined, keep_trailing_newline=True)
     environment.filters |= {"figure": _figure, "worse": _worse}
-    return environment.from_string(template).render(record, models=MODELS, figures=FIGURES, units=UNITS, **more)
+    figures = {
+        part: {key: title for key, title in columns.items() if key != "same_code" or record["prototypes"]}
+        for part, columns in FIGURES.items()
+    }
+    without_noise = WITHOUT_NOISE % record["noise"]
+    words = {"models": MODELS, "figures": figures, "units": UNITS, "without_noise": without_noise}
+    return environment.from_string(template).render(record, **words, **more)
+
+
+def _tested(record):
+    """How many images or clips the figures are of, as ", 630 images", or nothing."""
+    for file in record["files"].values():
+        for unit in ("images", "clips"):
+            if unit in (file["figures"] or {}):
+                return f", {file['figures'][unit]} {unit}"
+    return ""
 
 
 def _figure(figures, key):
     figure = (figures or {}).get(key)
     if figure is None:
         return "not measured"
-    notes = [figure["attacker"]] if "attacker" in figure else []
+    notes = [figure["attacker"], f"p = {figure['p_value']:.4f}"] if "attacker" in figure else []
     notes += [f"interval over {figure['interval_over']}"] if figure["interval_over"] != "images" else []
     low, high = figure["interval"]
     return f"{figure['accuracy']:.1%} [{low:.1%}, {high:.1%}]" + (f" ({', '.join(notes)})" if notes else "")
@@ -185,15 +268,15 @@ def _leak(record):
         return "Nothing was measured."
     identity, expression = record["chance"]["identity"], record["chance"]["expression"]
     attacks = [
-        (name, figure["interval"][0])
+        (name, figure["p_value"])
         for name, file in record["files"].items()
         for key, figure in (file["figures"] or {}).items()
-        if key.startswith("scenario")
+        if key in ATTACKS
     ]
     if not attacks:
         found = "Whether the identity leaks was not measured."
-    elif leaking := ", ".join(f"`{name}`" for name, low in attacks if low > identity):
-        found = f"**The identity leaks**: the whole interval is above chance for {leaking}."
+    elif leaking := ", ".join(f"`{name}`" for name, p_value in attacks if p_value <= ERROR / len(attacks)):
+        found = f"**The identity leaks**: attackers name more than by exchanged names for {leaking}."
     else:
-        found = "No attack has its whole interval above chance. This does not prove that no attack would."
+        found = "No attack names more than by exchanged names. This does not prove that no attack would."
     return f"By chance, {identity:.1%} of identities and {expression:.1%} of expressions are right. {found}"

@@ -8,6 +8,7 @@ from pathlib import Path
 from vgan_tf.backends import require_tensorflow
 from vgan_tf.data import load_faces, partition
 from vgan_tf.errors import InputError, VerificationError
+from vgan_tf.evaluation.dumps import drawn_companions
 from vgan_tf.ondevice.lite import LiteModel
 from vgan_tf.run import load_expression_classifier, load_run, open_run
 
@@ -16,7 +17,7 @@ from .examples import draw_examples, for_calibration, inputs_of
 from .metadata import add_metadata
 from .parts import build_parts
 from .quantization_aware import QuantizationError, convert_qat
-from .records import describe, versions, write_export
+from .records import audit_of, describe, versions, write_export
 from .scoring import Trial, failures
 from .verification import verify
 
@@ -58,7 +59,8 @@ def export_run(folder, out, recipes=RECIPES, data=None, progress=print, score=Tr
     examples = draw_examples(model, training, TRAINING_IMAGES, seed)
     held_out = draw_examples(model, test, VERIFICATION_IMAGES, seed)
     labels = {"anonymizer": run.identities, "generator": run.identities, "expression": run.expressions, "encoder": ()}
-    trial = Trial(model, classifier, faces, progress) if score else None
+    fresh = drawn_companions(run.config)[0] if score and data is None else None
+    trial = Trial(model, classifier, faces, fresh, progress) if score else None
 
     contents, files, refused = {}, {}, {}
     for part_name, part in build_parts(model, classifier).items():
@@ -81,6 +83,8 @@ def export_run(folder, out, recipes=RECIPES, data=None, progress=print, score=Tr
             contents[name], files[name] = content, describe(content, part_name, recipe, difference, figures)
             ((output, by),) = difference.items()
             progress(f"{name}: {len(content):,} bytes, {output} off by {by['mean']:.3g}, at most {by['largest']:.3g}")
+            for line in files[name]["not_shown"] or ():
+                progress(f"{name}: not shown: {line}")
 
     record = {
         "run": run.folder.resolve().name,
@@ -94,7 +98,9 @@ def export_run(folder, out, recipes=RECIPES, data=None, progress=print, score=Tr
         "expressions": list(run.expressions),
         "image_size": run.config.image_size,
         "latent_dim": run.config.latent_dim,
-        "prototypes": model.config.protection_prototypes,
+        "prototypes": run.config.protection_prototypes,
+        "noise": run.config.protection_noise,
+        "audit": audit_of(run),
         "versions": versions(),
         "files": files,
         "reference": trial.reference if trial else None,

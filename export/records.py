@@ -1,6 +1,7 @@
 """The export folder: its files, `export.json`, label lists and pages."""
 
 import hashlib
+import json
 import platform
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 import vgan_tf
+from vgan_tf.errors import InputError
 from vgan_tf.files import replacing, write_json, write_text
 from vgan_tf.ondevice.lite import LiteModel
 
@@ -17,6 +19,7 @@ from .convert import RECIPES
 from .inspection import operators
 from .pages import export_page, model_card
 from .parts import PARTS
+from .scoring import not_shown
 
 
 def versions():
@@ -29,6 +32,35 @@ def versions():
         "numpy": np.__version__,
         "ai_edge_litert": ai_edge_litert.__version__,
     }
+
+
+def audit_of(run):
+    """What the audit of a run found, of its `evaluation/evaluation.json`, or None where that is not of these weights.
+
+    Args:
+        run: Run.
+
+    Returns:
+        {"verdict", "reason", "questions", "encoder", "release", "quick", "n_test", "target_policy", "table_pictures",
+        "better_than_table", "beats_table", "distinct_pictures_per_target"}, as there.
+
+    Raises:
+        InputError: the file is damaged.
+    """
+    path = run.folder / "evaluation" / "evaluation.json"
+    if not path.exists():
+        return None
+    try:
+        evaluation = json.loads(path.read_text(encoding="utf-8"))
+        if evaluation.get("weights_sha256") != run.weights_sha256():
+            return None
+        utility = evaluation["utility"]
+        names = ("verdict", "reason", "questions", "encoder", "release", "quick", "n_test", "target_policy")
+        found = {name: evaluation[name] for name in names}
+        found |= {name: utility[name] for name in ("better_than_table", "beats_table", "distinct_pictures_per_target")}
+        return {**found, "table_pictures": (utility["table"] or {}).get("pictures")}
+    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{path}: damaged ({type(error).__name__}: {error}); audit again or remove it") from None
 
 
 def describe(content, part_name, recipe, difference, figures):
@@ -44,6 +76,7 @@ def describe(content, part_name, recipe, difference, figures):
         "operators": operators(content),
         "difference": difference,
         "figures": figures,
+        "not_shown": not_shown(figures) if figures else None,
     }
 
 

@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import json
 import runpy
+import shutil
 import sys
 
 import keras
@@ -18,13 +19,16 @@ from export.examples import draw_examples, for_calibration, inputs_of
 from export.inspection import operators, problems, read
 from export.metadata import add_metadata
 from export.parts import PARTS, build_parts
+from export.records import audit_of
 from export.verification import verify
 from vgan_tf.data import load_faces
 from vgan_tf.errors import InputError, VerificationError
+from vgan_tf.files import write_json
 from vgan_tf.images import to_uint8
 from vgan_tf.networks import expression_classifier
 from vgan_tf.ondevice import open_export
 from vgan_tf.ondevice.lite import LiteModel
+from vgan_tf.run import open_run
 
 
 def cut(config):
@@ -304,6 +308,29 @@ def test_the_record_names_the_data_that_were_used(exported, trained_folder, monk
     assert (changed["data"], changed["data_fingerprint"]) == (other, load_faces(other).fingerprint())
     card = (tmp_path / "MODEL_CARD.md").read_text()
     assert all(f"`{value}`" in card for value in (*own, other, changed["data_fingerprint"]))
+
+
+def test_the_record_has_the_audit_of_these_weights_alone(trained_folder, tmp_path):
+    run = dataclasses.replace(open_run(trained_folder), folder=tmp_path)
+    shutil.copy(trained_folder / "model.weights.h5", tmp_path)
+    assert audit_of(run) is None
+    names = ("verdict", "reason", "questions", "encoder", "release", "quick", "n_test", "target_policy")
+    utility = {
+        "table": {"pictures": 56},
+        "better_than_table": None,
+        "beats_table": {},
+        "distinct_pictures_per_target": 7,
+    }
+    evaluation = {**dict.fromkeys(names, 1), "utility": utility, "weights_sha256": run.weights_sha256()}
+    write_json(tmp_path / "evaluation" / "evaluation.json", evaluation)
+    found = audit_of(run)
+    assert set(found) == {*names, "table_pictures", *utility} - {"table"} and found["table_pictures"] == 56
+    write_json(tmp_path / "evaluation" / "evaluation.json", {**evaluation, "weights_sha256": "0"})
+    assert audit_of(run) is None
+    del evaluation["verdict"]
+    write_json(tmp_path / "evaluation" / "evaluation.json", evaluation)
+    with pytest.raises(InputError, match="evaluation.json: damaged .*verdict.*; audit again or remove it"):
+        audit_of(run)
 
 
 def run_export(*arguments):

@@ -26,6 +26,8 @@ def record():
         "image_size": 128,
         "latent_dim": 17,
         "prototypes": 0,
+        "noise": 0.0,
+        "audit": None,
         "versions": {"tensorflow": "2.21.0", "keras": "3.15.1"},
         "chance": {"identity": 0.507, "expression": 0.143},
         "files": {
@@ -37,9 +39,11 @@ def record():
                 "difference": {"protected": {"largest": 31.5, "mean": 2.75}},
                 "figures": {
                     "expression_accuracy": figure(0.8125, 0.784, 0.8384),
-                    "scenario_2": figure(0.4321, 0.394, 0.471, "clips", attacker="ridge on pixels"),
-                    "worse_than_keras": {"scenario_2": {"difference": -0.0123, "interval": [-0.031, 0.0074]}},
+                    "scenario_2": figure(0.4321, 0.394, 0.471, "clips", attacker="ridge on pixels", p_value=0.03),
+                    "worse_than_keras": {"scenario_2": {"difference": -0.0123, "interval": [-0.031, 0.0174]}},
+                    "clips": 46,
                 },
+                "not_shown": ["scenario_2: -1.2% worse, at most +1.7%"],
             },
             "expression_float32.tflite": {
                 "part": "expression",
@@ -48,6 +52,7 @@ def record():
                 "sha256": "b" * 64,
                 "difference": {"probabilities": {"largest": 0.000125, "mean": 3.5e-06}},
                 "figures": None,
+                "not_shown": None,
             },
         },
         "reference": {"anonymizer": {"expression_accuracy": figure(0.8765, 0.851, 0.9)}, "encoder": {}},
@@ -71,9 +76,10 @@ def test_every_figure_of_the_record_is_in_the_card(record):
     ]
     assert (
         "| `anonymizer_int8.tflite` | 81.2% [78.4%, 83.8%] | not measured "
-        "| 43.2% [39.4%, 47.1%] (ridge on pixels, interval over clips); -1.2 [-3.1, +0.7] |"
+        "| 43.2% [39.4%, 47.1%] (ridge on pixels, p = 0.0300, interval over clips); -1.2 [-3.1, +1.7] |"
     ) in measured
     assert "| Keras model | 87.6% [85.1%, 90.0%] | not measured | not measured |" in measured
+    assert "images that trained nothing, 46 clips, with the 95 % interval" in card
     assert "By chance, 50.7% of identities and 14.3% of expressions are right." in card
     for text in ("`faces`", "`edge`", record["data"], record["data_fingerprint"], "ann, bob", "anger, joy", "| 17 |"):
         assert text in card
@@ -116,12 +122,90 @@ def test_what_is_missing_is_said_to_be_missing(record):
 
 
 def test_a_leak_is_named(record):
-    assert "not measured." not in model_card(record) and "**The identity leaks**" not in model_card(record)
-    record["chance"]["identity"] = 0.39
-    leak = "**The identity leaks**: the whole interval is above chance for `anonymizer_int8.tflite`."
+    assert "not measured." not in model_card(record)
+    leak = "**The identity leaks**: attackers name more than by exchanged names for `anonymizer_int8.tflite`."
     assert leak in model_card(record)
-    del record["files"]["anonymizer_int8.tflite"]["figures"]["scenario_2"]
+    figures = record["files"]["anonymizer_int8.tflite"]["figures"]
+    figures["scenario_2"]["p_value"] = 0.06
+    assert leak not in model_card(record) and "No attack names more than by exchanged names." in model_card(record)
+    del figures["scenario_2"]
     assert "Whether the identity leaks was not measured." in model_card(record)
+
+
+def test_of_which_files_a_loss_was_not_excluded_is_said(record):
+    line = "- `anonymizer_int8.tflite`: scenario_2: -1.2% worse, at most +1.7%"
+    assert line in export_page(record).splitlines()
+    record["files"]["anonymizer_int8.tflite"]["not_shown"] = []
+    assert "too few" not in export_page(record)
+
+
+def test_noise_that_the_files_lack_is_said_on_both_pages(record):
+    for page in (export_page, model_card):
+        assert "noise is not in the files" not in page(record)
+        assert "**The noise is not in the files.**" in page({**record, "noise": 1.0})
+        assert "noise of scale 1." in page({**record, "noise": 1.0})
+
+
+AUDIT = {
+    "verdict": "no leak found",
+    "reason": "none of 111 attacks tells more than nothing",
+    "questions": {
+        "named": {
+            "answered": False,
+            "p_value": 0.25,
+            "error": 0.0125,
+            "attacker": "logistic on mean",
+            "attackers": 30,
+            "least_seen": 0.04,
+        }
+    },
+    "encoder": {"verdict": "leaks", "reason": "who it is can be found out", "questions": {}},
+    "release": {"kind": "prototypes", "name": "prototypes:1", "discrete": True, "codes": 7},
+    "quick": True,
+    "n_test": 840,
+    "target_policy": "uniform",
+    "table_pictures": 56,
+    "better_than_table": False,
+    "beats_table": {"motion": [-0.123, 0.012], "expression": [-0.0342, 0.0012]},
+    "distinct_pictures_per_target": 7,
+}
+
+
+def verdict_of(record, **changed):
+    """The section of the card that has the verdict."""
+    card = model_card({**record, "audit": {**AUDIT, **changed}})
+    return card.split("## Verdict of the audit\n\n")[1].split("## Intended use")[0]
+
+
+def test_the_card_has_the_verdict_of_the_runs_audit(record):
+    verdict = verdict_of(record)
+    assert verdict.splitlines()[:2] == [
+        "**No better than a table of 56 pictures**, which need no generator.",
+        "**No leak found**: none of 111 attacks tells more than nothing. This is said of what leaves the device for a "
+        "picture:",
+    ]
+    for text in (
+        "`prototypes:1`, one of 7 codes. 840 images were tested; target policy: uniform. It was a quick audit",
+        "| who it is can be found out from one picture | not shown | 0.2500 | 0.0125 | logistic on mean, of 30 |",
+        "What the encoder knows: leaks: who it is can be found out.",
+        "95 % intervals: -0.12 to +0.01 of R² in motion, -0.034 to +0.001 of the accuracy of the expression.",
+        "shown in 7 different pictures.",
+    ):
+        assert text in " ".join(verdict.split())
+
+
+def test_the_card_compares_with_a_table_as_far_as_is_known(record):
+    better = verdict_of(record, better_than_table=True, quick=False, encoder=None)
+    assert "It is better than a table of 56 pictures." in better and "No better" not in better
+    assert "quick" not in better and "encoder knows" not in better
+    unknown = verdict_of(record, better_than_table=None, beats_table={"motion": None, "expression": [0.01, 0.02]})
+    assert "Whether it is better than a table of 56 pictures is not known" in unknown and "R²" not in unknown
+
+
+def test_a_run_without_an_audit_is_said_to_have_none(record):
+    card = model_card(record)
+    assert "**Not audited**: no audit of this run with these weights was found." in card
+    assert "`python evaluate.py RUN` makes one" in card
 
 
 def test_the_card_warns_and_leaves_the_record_alone(record):

@@ -130,28 +130,27 @@ def paired_difference(first, second, clusters=None):
     where the two never differ, or there is one cluster, each cluster counts as one example.
 
     Args:
-        first, second: bool `(n,)`, whether each prediction was right.
+        first, second: bool `(n,)`, whether each prediction was right, or float `(n,)` in [0, 1], how far.
         clusters: int `(n,)`, which clip each example is from, or None for independent examples.
 
     Returns:
         {"difference": share, "interval": [low, high]}, in [-1, 1].
     """
-    first, second = np.asarray(first, bool), np.asarray(second, bool)
-    only_first, only_second = (first & ~second).sum() + 0.5, (second & ~first).sum() + 0.5
-    total = len(first) + 2
-    centre = (only_first - only_second) / total
-    spread = math.sqrt(only_first + only_second - (only_first - only_second) ** 2 / total) / total
+    differences = np.asarray(first, float) - np.asarray(second, float)
+    total, added = len(differences) + 2, differences.sum()
+    centre = float(added / total)
+    spread = math.sqrt(np.square(differences).sum() + 1 - added**2 / total) / total
     quantile = _quantile(CONFIDENCE)
     if clusters is not None:
-        number, differences = len(np.unique(clusters)), first.astype(float) - second
-        independent = float(differences.var()) / len(first)
-        effect = len(first) / number
+        number, count = len(np.unique(clusters)), len(differences)
+        independent = float(differences.var()) / count
+        effect = count / number
         if number > 1 and independent > 0:
             effect = max(1.0, _variance_over_clusters(differences, clusters) / independent)
         spread *= math.sqrt(effect)
         quantile = _quantile(CONFIDENCE, max(1, number - 1))
     low, high = float(centre - quantile * spread), float(centre + quantile * spread)
-    return {"difference": float(first.mean() - second.mean()), "interval": [max(-1.0, low), min(1.0, high)]}
+    return {"difference": float(differences.mean()), "interval": [max(-1.0, low), min(1.0, high)]}
 
 
 def frequencies(labels, classes):
