@@ -24,7 +24,9 @@ WIDTH = 8
 
 def draw_images(count, random):
     """Person, expression and target of each image."""
-    return random.permutation(np.arange(count) % PEOPLE), *(random.integers(0, n, count) for n in (EXPRESSIONS, TARGETS))
+    return random.permutation(np.arange(count) % PEOPLE), *(
+        random.integers(0, n, count) for n in (EXPRESSIONS, TARGETS)
+    )
 
 
 def drawn_attackers(truth, advantage, random):
@@ -90,7 +92,9 @@ def main():
             verdicts = [verdict_on_drawn(count, advantage, random) for _ in range(arguments.repetitions)]
             shares = {name: verdicts.count(name) / len(verdicts) for name in ("leaks", "inconclusive", "no leak found")}
             rows.append({"images": count, "advantage": advantage, **shares})
-            print(f"{count:5} images, advantage {advantage:4.0%}: " + ", ".join(f"{n} {s:.1%}" for n, s in shares.items()))
+            print(
+                f"{count:5} images, advantage {advantage:4.0%}: " + ", ".join(f"{n} {s:.1%}" for n, s in shares.items())
+            )
     p_values = [p_value_of_learners(252, random) for _ in range(arguments.learnt)]
     wrong = float(np.mean(np.array(p_values) <= evidence.ERROR))
     print(f"attackers that learn from releases that tell nothing, 252 images: p <= {evidence.ERROR} in {wrong:.1%}")

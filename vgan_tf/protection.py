@@ -314,7 +314,9 @@ def with_release(model, release, faces):
     """
     release = parse_release(release)
     each = int(release.amount) if release.kind == "prototypes" else 0
-    changed = type(model)(model.config.replace(protection_prototypes=each, protection_noise=0.0), model.identities, model.expressions)
+    changed = type(model)(
+        model.config.replace(protection_prototypes=each, protection_noise=0.0), model.identities, model.expressions
+    )
     kept = [layer.name for layer in changed.layers if layer.name != "prototypes"]
     for name in kept:
         changed.get_layer(name).set_weights(model.get_layer(name).get_weights())

@@ -141,7 +141,9 @@ def test_one_person_s_misread_anger_leaks(tmp_path):
     def misread(images):
         rows = (images.id == 3) & (images.ep == 2) & (random.random(len(images)) < 0.5)
         code = np.where(rows, 1, images.ep)
-        stored = {(c, e): images.p[(images.c == c) & (images.ep == e)][0] for c in range(PEOPLE) for e in range(EXPRESSIONS)}
+        stored = {
+            (c, e): images.p[(images.c == c) & (images.ep == e)][0] for c in range(PEOPLE) for e in range(EXPRESSIONS)
+        }
         pictures = np.stack([stored[c, e] for c, e in zip(images.c, code, strict=True)])
         return dataclasses.replace(images, p=pictures, r=np.eye(EXPRESSIONS, dtype=np.float32)[code], mu=None)
 
@@ -183,7 +185,9 @@ def test_vectors_that_are_released_without_pictures_are_audited(kind, tmp_path):
     dump = with_strangers(make_dump(kind, 400, 300), kind).without("p", "c", "mu")
     evaluation = audit(dump, tmp_path, quick=True, progress=silent)
     assert (evaluation["verdict"] == "leaks") == (kind == "same"), evaluation["reason"]
-    assert evaluation["privacy"]["scenario_1"] is evaluation["privacy"]["scenario_2"] is evaluation["robustness"] is None
+    assert (
+        evaluation["privacy"]["scenario_1"] is evaluation["privacy"]["scenario_2"] is evaluation["robustness"] is None
+    )
     assert evaluation["privacy"]["release"]["strongest"]["interval"][0 if kind == "same" else 1] > 0.1
     assert "{" not in re.sub(r"<style.*?</style>", "", (tmp_path / "report.html").read_text(), flags=re.DOTALL)
     assert summary(evaluation)

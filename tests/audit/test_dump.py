@@ -61,7 +61,10 @@ def test_fresh_images_are_tested_where_as_much_is_known_of_them():
     dump = small_dump("same", 24, 12, 24)
     assert len(dump.tested) == 36
     assert len(dataclasses.replace(dump, fresh=dataclasses.replace(dump.fresh, c=None)).tested) == 12
-    clips = {part: dataclasses.replace(getattr(dump, part), clip=np.arange(n) // 4) for part, n in (("train", 24), ("test", 12))}
+    clips = {
+        part: dataclasses.replace(getattr(dump, part), clip=np.arange(n) // 4)
+        for part, n in (("train", 24), ("test", 12))
+    }
     tested = dataclasses.replace(dump, **clips).tested
     assert len(np.unique(tested.clip)) == 3 + 24
 
@@ -77,7 +80,9 @@ def test_codes_are_numbered():
 
 def test_foreign_dump_without_names_gets_numbers(tmp_path):
     dump = tiny()
-    foreign = {f"{name}_{part}": getattr(getattr(dump, part), name) for name in ("x", "p", "id", "ep") for part in PARTS}
+    foreign = {
+        f"{name}_{part}": getattr(getattr(dump, part), name) for name in ("x", "p", "id", "ep") for part in PARTS
+    }
     np.savez(tmp_path / "foreign.npz", **foreign)
     loaded = Dump.load(tmp_path / "foreign.npz")
     assert loaded.identities == tuple("012345") and loaded.expressions == ("0", "1", "2")

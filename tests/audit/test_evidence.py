@@ -72,6 +72,24 @@ def test_frames_of_a_clip_count_once():
     assert with_clips <= 0.12 < without
 
 
+def test_rounds_that_learn_from_one_another_are_no_more_often_called_leaks():
+    """Each image is named after those most like it: two that are alike are right together."""
+    p_values = []
+    for seed in range(80):
+        random, truth, strata = case(150, seed, expressions=1)
+        truth = truth % 3
+        looks, part = random.normal(size=(150, 3)), random.permutation(150) % 3
+        distances = np.square(looks[:, None] - looks).sum(axis=2)
+        distances[part[:, None] == part] = np.inf  # learnt from images of the other rounds
+        votes = np.eye(3)[truth[np.argsort(distances, axis=1)[:, :5]]].sum(axis=1) + 0.1 * random.random((150, 3))
+        guess = {"neighbours": [votes.argmax(axis=1)]}
+        p_values.append(
+            [evidence.naming_evidence(truth, guess, strata, crossed=crossed).p_value for crossed in (True, False)]
+        )
+    crossed, plain = (np.array(p_values) <= 0.05).mean(axis=0)
+    assert crossed <= 0.075 and crossed <= plain
+
+
 def test_who_is_ruled_out_by_the_target_is_no_news():
     random, truth, _ = case(900, 2)
     target = (truth + random.integers(1, PEOPLE, 900)) % PEOPLE
@@ -95,7 +113,9 @@ def test_codes_that_depend_on_the_person_are_seen():
 
 def test_evidence_joined_is_of_the_best_and_survives_json():
     random, truth, strata = case(500, 4)
-    weak, strong = (evidence.naming_evidence(truth, {n: knowing(truth, s, random)}, strata) for n, s in (("a", 0), ("b", 0.2)))
+    weak, strong = (
+        evidence.naming_evidence(truth, {n: knowing(truth, s, random)}, strata) for n, s in (("a", 0), ("b", 0.2))
+    )
     both = evidence.combined([weak, None, strong])
     assert both.attacker == "b" and both.attackers == 2 and (both.null >= strong.null).all()
     again = evidence.Evidence.from_json(both.to_json())

@@ -270,7 +270,9 @@ def test_several_pictures_of_one_person_tell_more_than_one():
         alone = reidentification.scenario_figures(dump, attacks[test])["strongest"]["accuracy"]
         assert figure["accuracy"] > alone + 0.05 and figure["groups"] == 100 and figure["chance"] == 0.25
         assert figure["attacker"] in figure["attackers"]
-        assert figures[f"{kind} of 64 pictures"]["groups"] == 4 and figures[f"{kind} of all pictures"]["pictures"] == 100
+        assert (
+            figures[f"{kind} of 64 pictures"]["groups"] == 4 and figures[f"{kind} of all pictures"]["pictures"] == 100
+        )
     assert figures["release of 16 pictures, by average and spread"]["accuracy"] > 0.9
     assert found["device"].p_value < 0.001 and found["encoder"].p_value < 0.001
 

@@ -91,7 +91,9 @@ def test_a_split_by_subject_audits_people_never_trained_on():
     assert names_of(dump.train.x) | names_of(dump.test.x) == names_of(test.images)
     assert names_of(dump.train.x).isdisjoint(names_of(dump.test.x))
     assert not dump.trained.any() and dump.people_held_out and not dump.people_are_targets
-    assert len(dump.tested) == len(test) and sorted(np.concatenate([rows for _, rows in dump.rounds])) == list(range(len(test)))
+    assert len(dump.tested) == len(test) and sorted(np.concatenate([rows for _, rows in dump.rounds])) == list(
+        range(len(test))
+    )
     assert dump.targets == model.identities and set(dump.train.c) == set(range(4))
     assert names_of(dump.references.x) == names_of(faces.images) - names_of(test.images)
     np.testing.assert_array_equal(dump.references.id[: len(train)], train.identity)
@@ -136,7 +138,9 @@ def test_a_run_is_audited_on_its_own_data_with_its_dump_and_pictures(trained_fol
     assert (dump.release, dump.discrete) == ("prototypes:2", True) and 1 < len(dump.codes) <= 14
     np.testing.assert_array_equal(dump.codes[dump.code(dump.test)], dump.test.r)
     assert len(np.unique(dump.train.mu, axis=0)) > 100  # the encoder's own
-    audits.evaluate_run(trained_folder, out=tmp_path / "three", release="noise:2", strangers="avatars:identities=2,images=14")
+    audits.evaluate_run(
+        trained_folder, out=tmp_path / "three", release="noise:2", strangers="avatars:identities=2,images=14"
+    )
     assert 1.8 < np.std(audited["dump"].test.r - audited["dump"].test.mu) < 2.2
     assert audited["options"]["about"]["given"]["strangers"] == "avatars:identities=2,images=14"
     assert audits.results_folder("run", release="prototypes:2").name == "evaluation_prototypes_2"

@@ -111,7 +111,12 @@ class Dump:
                 values[names] = tuple(map(str, range(int(max(one.max() for one in labels)) + 1)))
         values["targets"] = tuple(map(str, self.targets)) or values["identities"]
         self._set(values)
-        names = {"train": self.identities, "test": self.identities, "fresh": self.identities, "references": self.targets}
+        names = {
+            "train": self.identities,
+            "test": self.identities,
+            "fresh": self.identities,
+            "references": self.targets,
+        }
         for part in (*PARTS, *EXTRAS):
             images = getattr(self, part)
             if images is not None:

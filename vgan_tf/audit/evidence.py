@@ -126,8 +126,12 @@ def strata_of(images):
     return images.ep * (int(images.c.max()) + 1) + images.c
 
 
-def naming_evidence(truth, predictions, strata, clusters=None, excluded=None):
+def naming_evidence(truth, predictions, strata, clusters=None, excluded=None, crossed=False):
     """Evidence of attackers who name people.
+
+    Where examples are tested in rounds, each by those who learnt from the others, two that look alike are right
+    together or wrong together: each is counted twice. The accuracy then varies by up to the root of two more than
+    exchange shows, and is taken to vary so much. (Simulated with tables, class means and neighbours: 1.1 to 1.3.)
 
     Args:
         truth: int `(n,)`.
@@ -135,6 +139,7 @@ def naming_evidence(truth, predictions, strata, clusters=None, excluded=None):
         strata: int `(n,)`, within which names are exchanged.
         clusters: int `(n,)`, the clips, or None.
         excluded: bool `(n, people)`, names that each example is known not to have, or None.
+        crossed: whether the examples were tested in such rounds.
 
     Returns:
         Evidence, or None without attackers.
@@ -150,7 +155,11 @@ def naming_evidence(truth, predictions, strata, clusters=None, excluded=None):
         hits += shown @ (said * allowed).astype(np.float32).T
         possible += shown @ np.asarray(allowed, np.float32)
     accuracies = hits / np.maximum(possible, 1)[:, None]
-    return evidence(list(predictions), accuracies[0], accuracies[1:])
+    null = accuracies[1:]
+    if crossed:
+        mean = null.mean(axis=0)
+        null = mean + math.sqrt(2) * (null - mean)
+    return evidence(list(predictions), accuracies[0], null)
 
 
 def dependence_evidence(name, values, truth, strata, clusters=None):
@@ -228,10 +237,15 @@ def judge(found, chances, failed=()):
     answered = [name for name, one in questions.items() if one["answered"]]
     unseen = (questions.get("named") or {}).get("least_seen")
     if answered and "negative" not in failed:
-        best = [f"{QUESTIONS[name]} ({questions[name]['attacker']}, p = {asked[name].p_value:.4f})" for name in answered]
+        best = [
+            f"{QUESTIONS[name]} ({questions[name]['attacker']}, p = {asked[name].p_value:.4f})" for name in answered
+        ]
         outcome = "leaks", "; ".join(best)
     elif failed:
-        outcome = "inconclusive", f"these attackers cannot be trusted on this data: failed controls: {', '.join(failed)}"
+        outcome = (
+            "inconclusive",
+            f"these attackers cannot be trusted on this data: failed controls: {', '.join(failed)}",
+        )
     elif unseen is None or unseen > MOST_UNSEEN:
         least = "any advantage" if unseen is None else f"an advantage of less than {100 * unseen:.1f} points"
         outcome = "inconclusive", f"{least} in naming people would have gone unseen; more test images are needed"

@@ -91,7 +91,11 @@ def _panel(axes, result, panel):
     arrow = {"arrowstyle": "->", "color": INK}
     guides = [
         axes.annotate("guessing a person", (level, 0), (6, 6), **about),
-        *([] if panel == "motion" else [axes.annotate("guessing an expression", (level, expression_level), (6, 5), **about)]),
+        *(
+            []
+            if panel == "motion"
+            else [axes.annotate("guessing an expression", (level, expression_level), (6, 5), **about)]
+        ),
         axes.annotate("the aim", (level, 1), (-20, -20), ha="right", arrowprops=arrow, **about),
     ]
     series, labels, lines = {}, [], [[(level, 0), (level, 1)]]

@@ -8,7 +8,6 @@ import numpy as np
 from vgan_tf.data import stored
 from vgan_tf.errors import InputError
 
-
 # Names of ground truth that tell what a face does: these, and those that begin so.
 MOTION = ("intensity", "asymmetry", "yaw", "pitch", "roll")
 MOTION_PREFIXES = ("gaze", "motion_")

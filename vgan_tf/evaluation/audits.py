@@ -70,6 +70,7 @@ def evaluate_run(
     out = Path(out) if out else results_folder(folder, on_device, release)
     about = {"given": {"data": data, "fresh": fresh, "strangers": strangers, "on_device": on_device}}
     about["given"] = {name: source and str(source) for name, source in about["given"].items()}
+    about["weights_sha256"] = run.weights_sha256()
     drawn = drawn_companions(run.config) if data is None else (None, None)
     fresh, strangers = (
         load_faces(given, run.config.image_size) if given else more

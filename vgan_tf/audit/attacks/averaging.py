@@ -4,7 +4,7 @@ import numpy as np
 
 from vgan_tf.audit import attackers
 from vgan_tf.audit.attackers import Seen, attack
-from vgan_tf.audit.attacks.reidentification import excluded, predictions_of
+from vgan_tf.audit.attacks.reidentification import FRESH, excluded, predictions_of
 from vgan_tf.audit.evidence import combined, naming_evidence
 from vgan_tf.audit.statistics import accuracy_figure, chance, strongest_of
 
@@ -50,7 +50,8 @@ def averaging_attacks(dump, found, seeds, quick=False, progress=print):
             "chance": _chance(truth, together, len(dump.identities)),
         }
         named = {f"{name}, {title}": runs for name, runs in predictions.items()}
-        known = naming_evidence(truth, named, np.zeros(len(truth), int), bundles, together)
+        crossed = dump.people_held_out or any(FRESH in name for name in named)
+        known = naming_evidence(truth, named, np.zeros(len(truth), int), bundles, together, crossed)
         evidence["encoder" if kind == "latents" else "device"].append(known)
 
     for size in SIZES:

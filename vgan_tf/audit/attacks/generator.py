@@ -62,6 +62,8 @@ def inverted(dump, decode, seed, quick=False):
         return tf.reduce_mean(tf.square(found - labels[:, 1:]), axis=1)
 
     network = cnn(pictures.shape[1:], len(dump.targets) * width, seed, MEDIUM_LAYERS)
-    parts = [Examples(pictures[rows], labels[rows]) for rows in (slice(VALIDATION_PAIRS, None), slice(VALIDATION_PAIRS))]
+    parts = [
+        Examples(pictures[rows], labels[rows]) for rows in (slice(VALIDATION_PAIRS, None), slice(VALIDATION_PAIRS))
+    ]
     outputs_of = train_network(network, *parts, loss, seed, QUICK_STEPS if quick else STEPS)
     return lambda images, targets: of_target(outputs_of(images), targets.astype(np.int32)).numpy()

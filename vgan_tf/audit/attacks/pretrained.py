@@ -9,9 +9,9 @@ import numpy as np
 import tensorflow as tf
 
 from vgan_tf.audit import attackers
+from vgan_tf.audit.attackers.augmentation import shift_light_and_cover
 from vgan_tf.audit.attackers.interface import VALIDATION_SHARE, Examples, Seen, attack, stratified_sample
 from vgan_tf.audit.attackers.networks import MEDIUM_LAYERS, as_float, cnn, fit_network, in_batches, mlp
-from vgan_tf.audit.attackers.augmentation import shift_light_and_cover
 
 SOURCES = {"p": "protected images", "r": "release"}
 

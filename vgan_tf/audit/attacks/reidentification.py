@@ -10,11 +10,12 @@ import numpy as np
 from vgan_tf.audit import attackers
 from vgan_tf.audit.attackers import Seen, attack
 from vgan_tf.audit.attacks import codes, generator, pretrained
-from vgan_tf.audit.evidence import dependence_evidence, naming_evidence, strata_of
+from vgan_tf.audit.evidence import combined, dependence_evidence, naming_evidence, strata_of
 from vgan_tf.audit.processing import PROCESSINGS, QUICK_PROCESSINGS
 from vgan_tf.audit.statistics import accuracy_figure, strongest_of
 
 SCENARIOS = ("scenario_1", "scenario_2", "scenario_3", "release")
+FRESH = ", from fresh images"  # in the names of those who learnt from these, in rounds
 
 
 def identity_attacks(dump, seeds, quick=False, progress=print, decode=None):
@@ -88,7 +89,7 @@ def _attack_images(found, dump, seed, quick, progress):
         fresh = attackers.QUICK_FRESH_IMAGE_ATTACKERS if quick else attackers.FRESH_IMAGE_ATTACKERS
         tells = tell("images that trained nothing")
         scores = scores_over_rounds(fresh, dump, dump.unseen_rounds, "p", ("p",), *arguments, tells)
-        add("scenario_2", *scores, ", from fresh images")
+        add("scenario_2", *scores, FRESH)
     for attacker in attackers.TRANSFER_ATTACKERS:
         progress(f"identity: {attacker.name}, across targets")
         scores = scores_across_targets(attacker, dump, *arguments)
@@ -121,7 +122,7 @@ def _latent_scores(dump, key, seed, quick):
     if not dump.people_held_out:
         fresh = attackers.FRESH_LATENT_ATTACKERS
         more = scores_over_rounds(fresh, dump, dump.unseen_rounds, key, (key,), seed, quick)[0]
-        scores |= {f"{name}, from fresh images,": one for name, one in more.items()}
+        scores |= {f"{name}{FRESH},": one for name, one in more.items()}
     return scores
 
 
@@ -171,16 +172,18 @@ def without_target_means(images, targets, known, known_targets):
 def scenario_figures(dump, scores):
     """{"strongest": figure with "attacker", "attackers": {name: figure}}, or None without attackers."""
     tested = dump.tested
-    figures = {
-        name: accuracy_figure(tested.id, runs, tested.clip) for name, runs in predictions_of(scores).items()
-    }
+    figures = {name: accuracy_figure(tested.id, runs, tested.clip) for name, runs in predictions_of(scores).items()}
     return strongest_of(figures)
 
 
 def naming(dump, scores):
     """Evidence of attackers with these scores, or None without any."""
-    tested = dump.tested
-    return naming_evidence(tested.id, predictions_of(scores), strata_of(tested), tested.clip, excluded(dump, tested))
+    tested, ruled_out, found = dump.tested, excluded(dump, dump.tested), []
+    for crossed in (False, True):
+        chosen = {name: runs for name, runs in scores.items() if crossed == (dump.people_held_out or FRESH in name)}
+        arguments = predictions_of(chosen), strata_of(tested), tested.clip, ruled_out, crossed
+        found.append(naming_evidence(tested.id, *arguments))
+    return combined(found)
 
 
 def excluded(dump, images):
@@ -221,7 +224,9 @@ def robustness_attacks(dump, found, seeds, quick=False, progress=print):
         progress(f"identity: after {name}")
         process = PROCESSINGS[name]
         processed = dump.changed_pictures(lambda images, process=process: process(images, seed))
-        scores = scores_over_rounds(chosen[: 1 if quick else 2], processed, processed.rounds, "p", ("p",), seed, quick)[0]
+        scores = scores_over_rounds(chosen[: 1 if quick else 2], processed, processed.rounds, "p", ("p",), seed, quick)[
+            0
+        ]
         one = scenario_figures(dump, {attacker: [score] for attacker, score in scores.items()})
         figures[name] = {**one["strongest"], "attackers": one["attackers"]}
         everything |= {f"{attacker}, after {name}": [score] for attacker, score in scores.items()}
