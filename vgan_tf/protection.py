@@ -56,7 +56,7 @@ def parse_release(text):
 
 
 def release_of(config):
-    """What a configuration releases, as for `parse_release`, or "sample:L": the posterior's sample, its noise L-fold."""
+    """What a configuration releases, as for `parse_release`, or "sample:L": a posterior sample, its noise L-fold."""
     if config.protection_prototypes:
         return f"prototypes:{config.protection_prototypes}"
     return f"sample:{config.protection_noise:g}" if config.protection_noise else "latent"

@@ -26,8 +26,8 @@ def make_dump(kind, train=600, test=1000, seed=0):
 
     Args:
         kind: "same" (protected is original, latents hold the person), "rendered" (protected images show the target and
-            the expression, latents the expression), or "table" (each protected image is one stored original of the target
-            and the expression, and so is the release; the encoder's own latents hold the person).
+            the expression, latents the expression), or "table" (each protected image is one stored original of the
+            target and the expression; the release is the expression; the encoder's own latents hold the person).
     """
     random = np.random.default_rng(seed)
     faces = random.integers(30, 220, (PEOPLE, SIZE, SIZE // 2, 3))

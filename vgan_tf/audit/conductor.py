@@ -23,8 +23,8 @@ from vgan_tf.files import write_json, write_text
 
 NOTES = (
     "The verdict is about what leaves the device: a protected picture, or the release that it was made from.",
-    "It tests the best of all attackers of a kind at once, by exchanging names among images of one expression and target: "
-    "more attackers do not make a leak easier to miss, but for the luck that they have.",
+    "It tests the best of all attackers of a kind at once, by exchanging names among images of one expression and "
+    "target, so that the luck of many attackers is no leak.",
     "The strongest attacker is chosen by test accuracy: the maximum over attackers overestimates each, which is the "
     "cautious side.",
     "Intervals are at 95 %: Wilson's over test images, or wider, over clips, where the clips are known.",

@@ -207,8 +207,8 @@ def judge(found, chances, failed=()):
     """The verdict on what attackers achieve.
 
     "leaks" where any of the questions is answered better than by exchange, each at its share of `ERROR` (Bonferroni
-    over questions): so it is for any number of images. Else "inconclusive" where a control failed, or where an advantage
-    of more than `MOST_UNSEEN` in naming people from one picture would have gone unseen by this test. Else "no leak
+    over questions): so it is for any number of images. Else "inconclusive" where a control failed, or an advantage
+    of more than `MOST_UNSEEN` in naming people from one picture would go unseen by this test. Else "no leak
     found".
 
     Args:

@@ -130,8 +130,8 @@ def baseline_dump(dump, name):
         name: key of `BASELINES`.
 
     Returns:
-        Dump without latents, release and targets. Its further images are protected likewise; what trained the anonymizer
-        is not known of it, so that as many images are tested as of the dump.
+        Dump without latents, release and targets. Its further images are protected likewise. What trained the
+        anonymizer is not known of it, so that as many images are tested as of the dump.
 
     Raises:
         InputError: the baseline cannot be applied to this data.

@@ -154,14 +154,14 @@ def notes(result):
     """What one must know to understand the table: list of sentences."""
     kind = "quick attackers" if result["quick"] else "all attackers"
     sentences = [
-        f"Percent, of motion and strength R²; in brackets 95 % intervals. Identity: the strongest attack ({kind}) on one "
-        "protected picture, on what it was made from (the release), and on what the encoder knows; guessing gets "
+        f"Percent, of motion and strength R²; in brackets 95 % intervals. Identity: the strongest attack ({kind}) on "
+        "one protected picture, on what it was made from (the release), and on what the encoder knows; guessing gets "
         f"{percent(result['chance'])}, and {percent(result['chance_expression'])} of the expressions. Expression: by a "
         "network trained on originals, or on protected pictures. Motion and strength: of all motion, and of the "
-        "expression's strength, what a network trained on protected pictures reads beyond the expression's name. Pictures: "
-        f"how many different ones there are of a target. {result['n_test']} test pictures of {result['people']} people.",
-        "A table shows a stored real picture of the target for the expression that a classifier sees. What is no better "
-        "than it is of no use.",
+        "expression's strength, what is read in protected pictures beyond the expression's name. Pictures: how many "
+        f"different ones there are of a target. {result['n_test']} test pictures of {result['people']} people.",
+        "A table shows a stored real picture of the target for the expression that a classifier sees. What is no "
+        "better than a table is of no use.",
     ]
     if any(one["runs"] > 1 for one in result["points"]):
         sentences.append(
