@@ -31,13 +31,15 @@ def evaluation(identity=0.4, latent=0.5, by_originals=0.8, by_protected=0.9):
         "privacy": {
             "scenario_1": scenario(CNN=0.2),
             "scenario_2": scenario(CNN=0.3, ridge=identity),
-            "scenario_3": None if latent is None else scenario(MLP=latent),
+            "scenario_3": None if latent is None else scenario(MLP=0.99),
+            "release": None if latent is None else scenario(logistic=latent),
         },
         "utility": {
             "original_to_protected": figure(by_originals),
             "protected_to_protected": figure(by_protected),
             "target_success": None if latent is None else figure(0.95),
-            "intensity_r2": {"protected_by_original": 0.5, "protected": by_protected - 0.1},
+            "motion": {"protected": {"within_expression_r2": by_protected - 0.1, "intensity_within_r2": None}},
+            "distinct_pictures_per_target": 7,
         },
     }
 
@@ -52,11 +54,12 @@ def measurements(monkeypatch):
     """Replace attackers and classifiers by fixed figures; the list of the dumps that were measured."""
     seen = []
 
-    def identity_attacks(dump, seeds, quick, progress):
+    def identity_attacks(dump, seeds, quick, progress, decode):
+        assert (decode is None) == (dump.train.mu is None), "the generator of runs alone"
         seen.append(dump)
+        right = np.eye(len(dump.identities))[dump.tested.id]
         return {
-            name: {"attacker": [dump.test.id]} if name != "scenario_3" else {}
-            for name in frontier.reidentification.SCENARIOS
+            name: {"attacker": [right]} if name != "scenario_3" else {} for name in frontier.reidentification.SCENARIOS
         }
 
     def utility_figures(dump, seeds, quick, progress):
@@ -64,18 +67,21 @@ def measurements(monkeypatch):
 
     monkeypatch.setattr(frontier.reidentification, "identity_attacks", identity_attacks)
     monkeypatch.setattr(frontier, "utility_figures", utility_figures)
+    monkeypatch.setattr(frontier, "table_dumps", lambda dump, quick: {})  # test_baselines.py has them
     return seen
 
 
-def test_a_point_is_the_strongest_attack_and_the_strongest_on_images():
+def test_a_point_is_the_strongest_attack_on_what_leaves_the_device():
     one = point("run", "runs", [evaluation()])
-    assert (one["identity"]["attacker"], one["identity"]["accuracy"]) == ("MLP", 0.5)
+    assert (one["identity"]["attacker"], one["identity"]["accuracy"]) == ("logistic", 0.5)
     assert (one["identity_from_images"]["attacker"], one["identity_from_images"]["accuracy"]) == ("ridge", 0.4)
+    assert one["identity_from_release"] == one["identity"] and one["identity_from_latents"]["accuracy"] == 0.99
     assert one["expression"]["original"]["accuracy"] == 0.8 and one["expression"]["protected"]["accuracy"] == 0.9
     without = point("blur-1", "blur", [evaluation(latent=None)])
     assert without["identity"] == without["identity_from_images"] and without["identity_from_latents"] is None
-    assert one["identity_from_latents"] == one["identity"] and without["target_success"] is None
-    assert one["intensity_r2"]["original"] == {"r_squared": 0.5, "interval": None}
+    assert without["identity_from_release"] is None and without["target_success"] is None
+    assert one["motion"] == {"r_squared": pytest.approx(0.8), "interval": None} and one["strength"] is None
+    assert one["pictures"] == 7
 
 
 def test_runs_of_several_seeds_are_one_point_whose_interval_covers_their_spread():
@@ -86,15 +92,14 @@ def test_runs_of_several_seeds_are_one_point_whose_interval_covers_their_spread(
     assert images["accuracy"] == pytest.approx(0.44) and images["attacker"] == "ridge"
     # Student's 4.30265 times 0.04 / sqrt(3), and the 0.03 of the test set.
     assert images["interval"] == pytest.approx([0.44 - 0.10378, 0.44 + 0.10378], abs=1e-4)
-    assert one["identity_from_latents"]["interval"] == pytest.approx([0.47, 0.53])
-    intensity = one["intensity_r2"]["protected"]
-    assert intensity["r_squared"] == pytest.approx(0.74)
-    assert intensity["interval"] == pytest.approx([0.74 - 0.09937, 0.74 + 0.09937], abs=1e-4)
+    assert one["identity_from_release"]["interval"] == pytest.approx([0.47, 0.53])
+    motion = one["motion"]
+    assert motion["r_squared"] == pytest.approx(0.74)
+    assert motion["interval"] == pytest.approx([0.74 - 0.09937, 0.74 + 0.09937], abs=1e-4)
     table = markdown_table(result([one, point("blur-1", "blur", [evaluation(1.0, None)])]))
     lines = table.splitlines()
-    assert (
-        "target success" in lines[0] and "intensity, prot." in lines[0] and len({len(line) for line in lines[:4]}) == 1
-    )
+    assert "target success" in lines[0] and "motion" in lines[0] and "strength" not in lines[0]
+    assert len({len(line) for line in lines[:4]}) == 1
     assert lines[2].startswith("| run (3 seeds) |")
     assert "44.0 [33.6, 54.4]" in lines[2] and "0.74 [0.64, 0.84]" in lines[2]
     assert lines[3].startswith("| blur-1 ") and " - |" in lines[3] and "k-same-10" in table
@@ -106,7 +111,7 @@ def test_a_run_and_baselines_are_measured_once_and_plotted(trained_folder, measu
     assert [one["name"] for one in found["points"]] == [trained_folder.name, "blur-1", "k-same-2", "label-only"]
     assert found["left_out"] == ["k-same-10"] and found["quick"] is True
     assert all(one["identity"]["accuracy"] == 1 for one in found["points"]) and len(measurements) == 4
-    assert measurements[0].mu_test is not None and measurements[1].mu_test is None
+    assert measurements[0].test.mu is not None and measurements[1].test.mu is None
     assert json.loads((out / "frontier.json").read_text()) == found
     with open(out / "frontier.csv", newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
@@ -150,8 +155,8 @@ def test_a_run_with_noise_on_its_latents_is_a_series(trained_folder, measurement
     name = trained_folder.name
     assert names == [("runs", name), *((f"{name} release", release) for release in releases)]
     plain, little, much = measurements
-    assert little.test.mu is None and little.strangers.mu is None and little.train.z is not None
-    assert np.abs(little.test.z - plain.test.mu).max() < 0.01 and np.std(much.test.z - plain.test.mu) > 8
+    assert np.array_equal(little.test.mu, plain.test.mu) and much.release == "noise:9"
+    assert np.abs(little.test.r - plain.test.mu).max() < 0.01 and np.std(much.test.r - plain.test.mu) > 8
     errors = [np.abs(one.test.p.astype(int) - plain.test.p).mean() for one in (little, much)]
     assert errors[0] < 1 < errors[1] and np.array_equal(plain.test.c, much.test.c)
     assert f"| {name} release=noise:9 " in (tmp_path / "out" / "frontier.md").read_text(encoding="utf-8")
@@ -167,28 +172,29 @@ def test_every_run_is_measured_with_each_release(trained_folder, measurements, t
     ]
     own, latent, one, three = (measurements[number : number + 2] for number in (0, 2, 4, 6))
     for number in range(2):
-        np.testing.assert_array_equal(latent[number].p_test, own[number].p_test)
+        np.testing.assert_array_equal(latent[number].test.p, own[number].test.p)
         for dump, most in ((one[number], 7), (three[number], 21)):
-            every = np.concatenate([dump.train.mu, dump.test.mu, dump.test.z, dump.strangers.mu])
-            assert 1 < len(np.unique(every, axis=0)) <= most and np.array_equal(dump.test.c, own[number].c_test)
+            assert 1 < len(dump.codes) <= most and np.array_equal(dump.test.c, own[number].test.c)
+            assert len(np.unique(dump.test.mu, axis=0)) > most
 
 
 def test_dumps_stand_beside_runs(trained_folder, measurements, tmp_path):
-    dump = frontier.source_dump(frontier.named([trained_folder])[0]).without("c", "mu", "z")
-    inverted = dataclasses.replace(dump, p_train=255 - dump.train.x, p_test=255 - dump.test.x)
+    dump = frontier.source_dump(frontier.named([trained_folder])[0])[0].without("c", "mu", "z", "r")
+    inverted = dump.changed(lambda images: dataclasses.replace(images, p=255 - images.x))
     inverted.save(tmp_path / "inverted.npz")
     paths = [tmp_path / "inverted.npz", trained_folder]
     found = frontier.compare(paths, tmp_path / "out", "label-only", ["prototypes:1"])
     assert [one["name"] for one in found["points"]] == [trained_folder.name, "prototypes:1", "inverted", "label-only"]
-    np.testing.assert_array_equal(measurements[2].p_test, 255 - dump.test.x)
+    np.testing.assert_array_equal(measurements[2].test.p, 255 - dump.test.x)
 
     alone = frontier.compare(paths[:1], tmp_path / "alone", "label-only")
     assert [one["name"] for one in alone["points"]] == ["inverted", "label-only"]
-    np.testing.assert_array_equal(measurements[-1].x_test, dump.test.x)
+    np.testing.assert_array_equal(measurements[-1].test.x, dump.test.x)
     with pytest.raises(InputError, match="--release"):
         frontier.compare(paths[:1], tmp_path / "alone", "none", ["latent"])
     with pytest.raises(InputError, match="other originals"):
-        dataclasses.replace(inverted, x_test=inverted.test.x[::-1] // 2).save(tmp_path / "darker.npz")
+        darker = dataclasses.replace(inverted.test, x=inverted.test.x // 2)
+        dataclasses.replace(inverted, test=darker).save(tmp_path / "darker.npz")
         frontier.compare([trained_folder, tmp_path / "darker.npz"], tmp_path / "out", "none")
     with pytest.raises(InputError, match="no such file"):
         frontier.compare([trained_folder, tmp_path / "missing.npz"], tmp_path / "out", "none")
@@ -217,7 +223,13 @@ def test_a_runs_own_evaluation_serves_where_it_is_of_the_same_kind(trained_folde
     assert frontier.evaluated(run, settings) is None
     path = folder / "evaluation" / "evaluation.json"
     path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps({**evaluation(), **settings, "target_policy": "uniform"}))
+    kind = {**evaluation(), **settings, "target_policy": "uniform"}
+    for given in ({"data": "other"}, {"strangers": "others", "data": None}):
+        path.write_text(json.dumps({**kind, "given": given}))
+        assert frontier.evaluated(run, settings) is None, "of other data"
+    path.write_text(json.dumps(kind))
+    assert frontier.evaluated(run, settings) is None, "an older audit does not say"
+    path.write_text(json.dumps({**kind, "given": {"data": None, "strangers": None}}))
     assert frontier.evaluated(run, settings)["utility"] == evaluation()["utility"]
     assert frontier.evaluated(run, {"seeds": [0], "quick": False}) is None
     assert frontier.evaluated(run, {"seeds": [0, 1], "quick": True}) is None
@@ -302,7 +314,8 @@ def test_labels_of_many_points_overlap_nowhere_and_stay_on_the_plot():
     figure = frontier_figure(result(points))
     for axes in figure.axes:
         labels = [one for one in axes.texts if one.get_text()]
-        assert len(labels) == len(points) + 3, "with the aim and what guessing gets"
+        guessed = 2 if "Motion" in axes.get_title("left") else 3
+        assert len(labels) == len(points) + guessed, "with the aim and what guessing gets"
         boxes = [one.get_window_extent() for one in labels]
         for number, box in enumerate(boxes):
             crossed = [other.get_text() for other, its in zip(labels, boxes, strict=True) if box.overlaps(its)]
