@@ -20,8 +20,8 @@ LAST_SIDE = 4
 LEARNING_RATE = 2e-3
 BATCH_SIZE = 64
 CHECK_STEPS = 50  # between looks at the validation loss
-PATIENCE = 3  # looks without a lower one before starting again from the best weights, or stopping
-RESTARTS = 2  # from the best weights, each at a quarter of the learning rate
+PATIENCE = 2  # looks without a lower one before starting again from the best weights, or stopping
+RESTARTS = 1  # from the best weights, at a quarter of the learning rate
 MOST_CHECKED = 1000  # validation examples
 
 
@@ -38,7 +38,7 @@ def for_size(layers, shape):
 def _fit_cnn(train, validation, classes, seed, quick, layers):
     """Three convolutions on the pixels."""
     network = cnn(train.features.shape[1:], train.labels.shape[1] * classes, seed, layers)
-    return fit_network(network, train, validation, seed, 200 if quick else 1200, augment=shift_light_and_cover)
+    return fit_network(network, train, validation, seed, 150 if quick else 1200, augment=shift_light_and_cover)
 
 
 fit_small_cnn = functools.partial(_fit_cnn, layers=SMALL_LAYERS)
@@ -50,7 +50,7 @@ def fit_bit_cnn(train, validation, classes, seed, quick):
     """Three convolutions on the eight bits of each channel, where a label may hide that no eye sees."""
     shape = (*train.features.shape[1:3], 8 * train.features.shape[3])
     network = cnn(shape, train.labels.shape[1] * classes, seed, BIT_LAYERS)
-    return fit_network(network, train, validation, seed, 200 if quick else 800, prepare=bit_planes)
+    return fit_network(network, train, validation, seed, 150 if quick else 800, prepare=bit_planes)
 
 
 def bit_planes(images):
