@@ -106,7 +106,9 @@ def test_codes_that_depend_on_the_person_are_seen():
     assert evidence.dependence_evidence("G", codes, truth, expression).p_value == 1
     codes[(truth == 4) & (expression == 0) & (random.random(840) < 0.5)] = 1
     found = evidence.dependence_evidence("G", codes, truth, expression)
-    assert found.p_value < 0.001 and found.attacker == "G"
+    assert found.p_value < 0.001 and found.attacker == "G" and found.spread == 0
+    both = evidence.combined([found, named(840, 0.0)])
+    assert evidence.least_seen(both, 1 / PEOPLE, 0.0125) < 0.06, "accuracies alone say what advantage is seen"
     anybody = np.where((expression == 0) & (random.random(840) < 0.3), 1, expression)
     assert evidence.dependence_evidence("G", anybody, truth, expression).p_value > 0.02
 

@@ -35,7 +35,8 @@ class Evidence(NamedTuple):
         attacker: the one with the highest score.
         score: its own.
         null: float `(PERMUTATIONS,)`, the highest score of any of them in each exchange.
-        spread: standard deviation of their figures over the exchanges: the median over those which have one.
+        spread: standard deviation of their accuracies over the exchanges: the median over those which have one; 0 where
+            their figures are no accuracies.
         attackers: their number.
     """
 
@@ -179,7 +180,7 @@ def dependence_evidence(name, values, truth, strata, clusters=None):
         counts = counts[counts > 0]
         # Of G = 2 sum(observed log(observed / expected)), what changes when names are exchanged within strata.
         statistics[row] = 2 * (counts * np.log(counts)).sum()
-    return evidence([name], statistics[:1], statistics[1:, None])
+    return evidence([name], statistics[:1], statistics[1:, None])._replace(spread=0.0)
 
 
 def least_seen(found, chance, error):

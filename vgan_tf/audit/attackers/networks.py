@@ -38,7 +38,7 @@ def for_size(layers, shape):
 def _fit_cnn(train, validation, classes, seed, quick, layers):
     """Three convolutions on the pixels."""
     network = cnn(train.features.shape[1:], train.labels.shape[1] * classes, seed, layers)
-    return fit_network(network, train, validation, seed, 150 if quick else 1200, augment=shift_light_and_cover)
+    return fit_network(network, train, validation, seed, 120 if quick else 1200, augment=shift_light_and_cover)
 
 
 fit_small_cnn = functools.partial(_fit_cnn, layers=SMALL_LAYERS)
@@ -50,7 +50,7 @@ def fit_bit_cnn(train, validation, classes, seed, quick):
     """Three convolutions on the eight bits of each channel, where a label may hide that no eye sees."""
     shape = (*train.features.shape[1:3], 8 * train.features.shape[3])
     network = cnn(shape, train.labels.shape[1] * classes, seed, BIT_LAYERS)
-    return fit_network(network, train, validation, seed, 150 if quick else 800, prepare=bit_planes)
+    return fit_network(network, train, validation, seed, 120 if quick else 800, prepare=bit_planes)
 
 
 def bit_planes(images):

@@ -44,7 +44,7 @@ def _pretrain(values, people, seed, quick):
     parts = [Examples(values[rows], labels[rows]) for rows in (~held_back, held_back)]
     if values.dtype == np.uint8:
         network = cnn(values.shape[1:], classes, seed, MEDIUM_LAYERS)
-        fit_network(network, *parts, seed, 150 if quick else 1200, augment=shift_light_and_cover)
+        fit_network(network, *parts, seed, 120 if quick else 1200, augment=shift_light_and_cover)
     else:
         network = mlp(values.shape[1:], classes, seed)
         fit_network(network, *parts, seed, 500 if quick else 2500)

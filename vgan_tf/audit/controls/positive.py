@@ -11,7 +11,7 @@ from vgan_tf.audit.dump import EXTRAS
 from vgan_tf.audit.processing import jpeg
 from vgan_tf.audit.statistics import accuracy_figure, chance
 
-QUICK_TRAIN_IMAGES = 1500
+QUICK_TRAIN_IMAGES = 1000
 JPEG_QUALITY = 50
 LATENT_WIDTH = 16
 HIDDEN_VARIANCE = 0.6  # of a latent's coordinate, of 1; the rest is noise

@@ -223,10 +223,9 @@ def findings(evaluation, attacks):
         for family in attacks
         if (questions.get(family.kind.question) or {}).get("answered") and not family.kind.question.startswith("named")
         for result in family.results()[:1]
-        if result.above_chance
     )
     if answered:
-        lines.append(f"Other questions that attackers answer better than by guessing: {answered}.")
+        lines.append(f"How well other questions are answered: {answered}.")
     return lines
 
 

@@ -17,7 +17,7 @@ from vgan_tf.images import to_float
 
 LAYERS = ((24, 3, 2), (48, 3, 2), (96, 3, 2), (128, 3, 2))  # finer at first than the attackers'
 MOST_STEPS = 700
-QUICK_MOST_STEPS = 150
+QUICK_MOST_STEPS = 120
 MOTION_WEIGHT = 0.3  # of the squared error, beside the cross-entropies
 OF_TARGETS_SHARE = 0.2  # of the references, to test on
 
