@@ -29,21 +29,24 @@ def dump(trained_model, faces):
 
 def test_a_dump_has_the_arrays_of_the_interface(dump, trained_model, tmp_path):
     assert len(dump.train.x) + len(dump.test.x) == 210
-    for part in ("train", "test"):
-        x, p, mu, z = (getattr(dump, f"{name}_{part}") for name in ("x", "p", "mu", "z"))
-        assert x.dtype == p.dtype == np.uint8 and x.shape == p.shape == (len(x), 64, 64, 3)
-        assert mu.dtype == z.dtype == np.float32 and mu.shape == z.shape == (len(x), trained_model.config.latent_dim)
-        for name in ("id", "ep", "c"):
-            labels = getattr(dump, f"{name}_{part}")
-            assert labels.shape == (len(x),) and np.issubdtype(labels.dtype, np.integer)
-        targets = getattr(dump, f"c_{part}")
-        np.testing.assert_array_equal(p, trained_model.protect(x, targets))
-        np.testing.assert_array_equal(mu, trained_model.encode(x))
-        assert set(targets) == {0, 1, 2} and (z != mu).any() and getattr(dump, f"intensity_{part}").max() <= 1
+    for part in (dump.train, dump.test):
+        count = len(part)
+        assert part.x.dtype == part.p.dtype == np.uint8 and part.x.shape == part.p.shape == (count, 64, 64, 3)
+        for latents in (part.mu, part.z, part.r):
+            assert latents.dtype == np.float32 and latents.shape == (count, trained_model.config.latent_dim)
+        for labels in (part.id, part.ep, part.c):
+            assert labels.shape == (count,) and np.issubdtype(labels.dtype, np.integer)
+        np.testing.assert_array_equal(part.p, trained_model.protect(part.x, part.c))
+        np.testing.assert_array_equal(part.mu, trained_model.encode(part.x))
+        np.testing.assert_array_equal(part.r, part.mu)
+        assert set(part.c) == {0, 1, 2} and (part.z != part.mu).any()
+        assert part.motion.shape == (count, 5) and part.motion[:, 0].max() <= 1
+    assert dump.motion_names == ("intensity", "yaw", "pitch", "roll", "gaze"), "light and framing are no motion"
     dump.save(tmp_path / "dump.npz")
     with np.load(tmp_path / "dump.npz", allow_pickle=False) as arrays:
-        parts = ("x", "p", "c", "mu", "z", "id", "ep")
+        parts = ("x", "p", "c", "mu", "z", "r", "id", "ep", "motion")
         assert {f"{name}_{part}" for name in parts for part in ("train", "test")} <= set(arrays)
+        assert str(arrays["release"]) == "latent" and not arrays["discrete"]
 
 
 def test_the_test_part_is_the_runs_own_and_trained_nothing(dump, trained_model, faces):

@@ -87,7 +87,7 @@ def combined(several):
         return None
     best = max(several, key=lambda one: one.score)
     null = np.max([one.null for one in several], axis=0)
-    spread = max(one.spread for one in several)
+    spread = min((one.spread for one in several if one.spread), default=0.0)
     return Evidence(best.attacker, best.score, null, spread, sum(one.attackers for one in several))
 
 

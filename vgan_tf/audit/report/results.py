@@ -60,8 +60,12 @@ class Result(NamedTuple):
 
     @property
     def advantage(self):
-        """What is certain of the share, above guessing: so a few large sets of pictures do not count by luck."""
-        return (self.interval[0] if self.interval else self.share) - (self.chance or 0)
+        """What is certain of the share, above guessing: so a few large sets of pictures do not count by luck.
+
+        Where nothing is certain, less than nothing, and the more the higher the share.
+        """
+        above = [end - (self.chance or 0) for end in (self.share, *(self.interval or ())[:1])]
+        return min(above) if min(above) > 0 else above[0] - 1
 
 
 class Family(NamedTuple):

@@ -199,7 +199,8 @@ def compare_with_tables(dump, tested, truth, found, tables, codes, on_tables, pi
 
     Returns:
         {"table": {"pictures": number of those in the larger table, "one_each" and "strengths": {"expression": figure of
-        the classifiers of originals, "target_success": figure or None, "motion": of `Motion.figures` or None}},
+        the classifiers of originals, "target_success": figure or None, "motion": of `Motion.figures` or None,
+        "distinct_pictures_per_target"}},
         "beats_table": 95 % of what is kept more than by the better table: {"motion": [low, high] of
         "within_expression_r2" or None, "expression": [low, high], by the first classifier of originals},
         "better_than_table": whether it is so of the motion beyond the interval; False, too, where the motion is not
@@ -222,6 +223,7 @@ def compare_with_tables(dump, tested, truth, found, tables, codes, on_tables, pi
             if shows_targets
             else None,
             "motion": motion,
+            "distinct_pictures_per_target": tables[name].pictures_of_each,
         }
     best = max(on_tables, key=lambda name: figures[name]["expression"]["accuracy"])
     ours = found["original_to_protected" if tested.p is not None else "protected_to_protected"][0]
