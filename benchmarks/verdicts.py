@@ -82,16 +82,19 @@ def p_value_of_learners(count, random):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--repetitions", type=int, default=400, help="of each case of drawn attackers")
+    parser.add_argument(
+        "--repetitions", type=int, default=400, help="of each case of drawn attackers; of 5,000 images a quarter"
+    )
     parser.add_argument("--learnt", type=int, default=200, help="repetitions of attackers that learn")
     arguments = parser.parse_args()
     quiet_libraries()
     random, rows = np.random.default_rng(0), []
     for count in (252, 840, 5000):
         for advantage in (0.0, 0.03, 0.05, 0.10):
-            verdicts = [verdict_on_drawn(count, advantage, random) for _ in range(arguments.repetitions)]
+            repetitions = arguments.repetitions if count < 5000 else max(1, arguments.repetitions // 4)
+            verdicts = [verdict_on_drawn(count, advantage, random) for _ in range(repetitions)]
             shares = {name: verdicts.count(name) / len(verdicts) for name in ("leaks", "inconclusive", "no leak found")}
-            rows.append({"images": count, "advantage": advantage, **shares})
+            rows.append({"images": count, "advantage": advantage, "repetitions": repetitions, **shares})
             print(
                 f"{count:5} images, advantage {advantage:4.0%}: " + ", ".join(f"{n} {s:.1%}" for n, s in shares.items())
             )

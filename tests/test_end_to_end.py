@@ -27,13 +27,12 @@ def test_a_run_is_trained_audited_exported_and_protects(size, tmp_path):
     changed = np.argwhere((completed != faces.images[0]).any(axis=-1))
     assert changed.min(axis=0)[0] >= 40 * size // 64 - 1 and changed.max(axis=0)[0] <= 55 * size // 64
 
-    # With its data named, no further faces are drawn: an audit of 9 images.
-    result, out = evaluate_run(
-        run.folder, data=None if size == 32 else config.data, quick=True, progress=lambda line: None
-    )
-    assert result["n_test"] == len(training.partition(faces, config)[2]) + (3 * 280 if size == 32 else 0)
-    assert result["verdict"] in ("leaks", "inconclusive") and result["release"]["kind"] == "latent"
-    assert (out / "summary.txt").read_text().count("%") > 3
+    if size == 32:  # An audit takes minutes at 128; audit/test_sizes.py has its parts at that size.
+        result, out = evaluate_run(run.folder, quick=True, progress=lambda line: None)
+        assert result["n_test"] == len(training.partition(faces, config)[2]) + 3 * 280, "fresh ones are drawn"
+        assert result["verdict"] in ("leaks", "inconclusive") and result["release"]["kind"] == "latent"
+        assert any("inverted generator" in name for name in result["privacy"]["scenario_2"]["attackers"])
+        assert (out / "summary.txt").read_text().count("%") > 3
 
     export_run(run.folder, tmp_path / "export", ("int8",), progress=lambda line: None, score=False)
     assert json.loads((tmp_path / "export" / "export.json").read_text())["image_size"] == size
