@@ -21,7 +21,7 @@ PEOPLE, EXPRESSIONS, SIZE = 10, 3, 16
 NAMES = ("<b>Ann</b>", "Bea", "Cy", "Di", "Ed", "Fay", "Gil", "Hal", "Ian", "Joy")
 
 
-def make_dump(kind, train=600, test=1000, seed=0):
+def make_dump(kind, train=600, test=1400, seed=0):
     """A dump of patterns: the identity in the left half, the expression in the right.
 
     Args:
@@ -105,7 +105,7 @@ def test_a_rendering_of_target_and_expression_does_not_leak_and_is_reported(tmp_
     assert evaluation["verdict"] == "no leak found", evaluation["reason"]
     assert evaluation["controls"]["ok"] and evaluation["controls"]["failed"] == []
     assert evaluation["release"] == {"kind": "latent", "name": "latent", "discrete": False, "codes": None}
-    assert (evaluation["n_train"], evaluation["n_test"], evaluation["cross_fitted"]) == (600, 1000, False)
+    assert (evaluation["n_train"], evaluation["n_test"], evaluation["cross_fitted"]) == (600, 1400, False)
     assert evaluation["questions"]["named"]["least_seen"] < 0.05
     utility = evaluation["utility"]
     tests = [f"{one}_to_{other}" for one in ("original", "protected") for other in ("original", "protected")]

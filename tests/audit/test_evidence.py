@@ -149,7 +149,7 @@ def named(count, share, seed=6):
 @pytest.mark.parametrize(
     ("count", "share", "failed", "expected"),
     [
-        (840, 0.0, [], "no leak found"),
+        (1400, 0.0, [], "no leak found"),
         (200, 0.0, [], "inconclusive"),
         (200, 0.9, [], "leaks"),  # a leak that is proven is a leak, however few the images
         (840, 0.3, ["network on originals"], "leaks"),  # even by attackers that are weak elsewhere
@@ -175,7 +175,7 @@ def test_the_verdict_says_which_question_was_answered():
     random = np.random.default_rng(0)
     null = random.normal(size=(evidence.PERMUTATIONS, 3))
     linked = evidence.evidence(["a", "b", "c"], [0.0, 8.0, 0.0], null)
-    judged = evidence.judge({"named": named(840, 0.0), "linked": linked}, {"named": 1 / PEOPLE})
+    judged = evidence.judge({"named": named(1400, 0.0), "linked": linked}, {"named": 1 / PEOPLE})
     assert judged["verdict"] == "leaks" and judged["reason"].startswith(evidence.QUESTIONS["linked"])
     assert "who it is" not in judged["reason"]
     assert judged["questions"]["linked"]["error"] == pytest.approx(0.025)

@@ -16,7 +16,7 @@ import numpy as np
 
 PERMUTATIONS = 2000
 ERROR = 0.05  # the share of anonymizers that tell nothing which may be called leaking, over all questions together
-POWER = 0.9  # with which an advantage must be seen
+POWER = 0.95  # with which an advantage must be seen; in simulation (docs/audit.md) it is seen somewhat more rarely
 MOST_UNSEEN = 0.05  # an advantage in accuracy: where more would go unseen, nothing is said to be free of leaks
 # What attackers are asked -> what is said where they can answer.
 QUESTIONS = {
