@@ -223,7 +223,7 @@ def test_an_interrupted_audit_goes_on(tmp_path, monkeypatch):
     lines = []
     evaluation = audit(dump, tmp_path, progress=lines.append)
     assert called == ["first", "inversion"] and "'name': 'first'" in evaluation["reason"]
-    assert lines[0] == "first: found, from an audit that was interrupted" and not (tmp_path / "unfinished").exists()
+    assert lines[0] == "first: found, measured before" and not (tmp_path / "unfinished").exists()
 
     monkeypatch.setattr(conductor, "STEPS", {"first": part("first"), "inversion": interrupted})
     with pytest.raises(KeyboardInterrupt):

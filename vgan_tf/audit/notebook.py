@@ -43,7 +43,7 @@ class Notebook:
             if kept["key"] == self.key:
                 with np.load(pictures, allow_pickle=False) as arrays:
                     found = kept["result"], dict(arrays)
-                self.progress(f"{name}: found, from an audit that was interrupted")
+                self.progress(f"{name}: found, measured before")
                 return found
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
             pass  # Nothing kept, or not whole: computed again.

@@ -68,7 +68,8 @@ def frontier_figure(result):
         f"Strongest of all attacks on one picture or what it was made from ({attackers}, {result['n_test']} test "
         f"pictures of {result['people']} people). Bars: 95 % intervals.",
         "Thin lines: points that no other of their series beats in both respects. Broad line: the same of all points "
-        "but label-only and the tables. A table: stored pictures of the target, chosen by a classifier of expressions.",
+        "but label-only and the tables.",
+        "A table: stored real pictures of the target, chosen by a classifier of expressions.",
     ]
     if any(one["identity"] != one["identity_from_images"] for one in result["points"]):
         notes.append("Hollow: the strongest attack on pictures alone, where one on the release is stronger.")
