@@ -35,8 +35,7 @@ class Evidence(NamedTuple):
         attacker: the one with the highest score.
         score: its own.
         null: float `(PERMUTATIONS,)`, the highest score of any of them in each exchange.
-        spread: standard deviation of their accuracies over the exchanges: the median over those which have one; 0 where
-            their figures are no accuracies.
+        spread: standard deviation of the accuracy of one who guesses; 0 where the figures are no accuracies.
         attackers: their number.
     """
 
@@ -73,8 +72,7 @@ def evidence(names, observed, null):
     scale = np.where(varied, spread, np.inf)  # one that is right as often whatever is exchanged knows nothing
     scores = (observed - mean) / scale
     best = int(scores.argmax())
-    typical = float(np.median(spread[varied])) if varied.any() else 0.0
-    return Evidence(names[best], float(scores[best]), ((null - mean) / scale).max(axis=1), typical, len(names))
+    return Evidence(names[best], float(scores[best]), ((null - mean) / scale).max(axis=1), 0.0, len(names))
 
 
 def combined(several):
@@ -87,7 +85,7 @@ def combined(several):
         return None
     best = max(several, key=lambda one: one.score)
     null = np.max([one.null for one in several], axis=0)
-    spread = min((one.spread for one in several if one.spread), default=0.0)
+    spread = max(one.spread for one in several)
     return Evidence(best.attacker, best.score, null, spread, sum(one.attackers for one in several))
 
 
@@ -160,7 +158,11 @@ def naming_evidence(truth, predictions, strata, clusters=None, excluded=None, cr
     if crossed:
         mean = null.mean(axis=0)
         null = mean + math.sqrt(2) * (null - mean)
-    return evidence(list(predictions), accuracies[0], null)
+    # Of one who guesses at random: the attackers at hand may all say the same of an expression and target.
+    chance = float(np.square(np.bincount(truth) / len(truth)).sum())
+    count = len(truth) if clusters is None else len(np.unique(clusters))
+    spread = math.sqrt((2 if crossed else 1) * chance * (1 - chance) / count)
+    return evidence(list(predictions), accuracies[0], null)._replace(spread=spread)
 
 
 def dependence_evidence(name, values, truth, strata, clusters=None):
@@ -180,7 +182,7 @@ def dependence_evidence(name, values, truth, strata, clusters=None):
         counts = counts[counts > 0]
         # Of G = 2 sum(observed log(observed / expected)), what changes when names are exchanged within strata.
         statistics[row] = 2 * (counts * np.log(counts)).sum()
-    return evidence([name], statistics[:1], statistics[1:, None])._replace(spread=0.0)
+    return evidence([name], statistics[:1], statistics[1:, None])
 
 
 def least_seen(found, chance, error):
@@ -193,7 +195,7 @@ def least_seen(found, chance, error):
     """
     if not found.spread:
         return math.inf
-    bar = float(np.quantile(found.null, 1 - error)) * found.spread
+    bar = max(float(np.quantile(found.null, 1 - error)), NormalDist().inv_cdf(1 - error)) * found.spread
     # The accuracy varies as over so many independent images.
     count = chance * (1 - chance) / found.spread**2
     z = NormalDist().inv_cdf(POWER)

@@ -183,6 +183,8 @@ def naming(dump, scores):
         chosen = {name: runs for name, runs in scores.items() if crossed == (dump.people_held_out or FRESH in name)}
         arguments = predictions_of(chosen), strata_of(tested), tested.clip, ruled_out, crossed
         found.append(naming_evidence(tested.id, *arguments))
+    if found[0] and found[1]:  # What an attacker must know to be seen is that of those who are not tested in rounds.
+        found[1] = found[1]._replace(spread=0.0)
     return combined(found)
 
 
