@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from vgan_tf.audit import Dump, Images
+from vgan_tf.audit.utility.classifier import train_classifier
 from vgan_tf.comparison import baselines
 from vgan_tf.errors import InputError
 
@@ -137,7 +138,8 @@ def test_tables_show_stored_pictures_of_the_target():
     parts = {part: make_faces(images=20, size=16, seed=seed) for seed, part in enumerate(("train", "test"))}
     random = np.random.default_rng(0)
     dump = Dump(**{part: dataclasses.replace(one, c=random.permutation(one.id)) for part, one in parts.items()})
-    for (name, one), strengths in zip(baselines.table_dumps(dump, quick=True).items(), (1, 4), strict=True):
+    classifier = train_classifier(dump, dump.train, "original", seed=0, quick=True)
+    for (name, one), strengths in zip(baselines.table_dumps(dump, classifier).items(), (1, 4), strict=True):
         assert one.release == name and one.discrete and one.train.mu is None and len(one.tested) == len(dump.tested)
         assert one.test.r.shape[1] == EXPRESSIONS * strengths and (one.test.r.sum(axis=1) == 1).all()
         labels = zip(dump.train.x, zip(dump.train.id.tolist(), dump.train.ep.tolist(), strict=True), strict=True)

@@ -62,12 +62,15 @@ def measurements(monkeypatch):
             name: {"attacker": [right]} if name != "scenario_3" else {} for name in frontier.reidentification.SCENARIOS
         }
 
-    def utility_figures(dump, seeds, quick, progress):
+    def utility_figures(dump, seeds, quick, progress, of_originals):
+        assert not quick, "the classifiers of a full audit"
+        of_originals.setdefault(0, None)
         return evaluation(latent=dump.test.mu if dump.test.mu is None else 0.5)["utility"], {}
 
     monkeypatch.setattr(frontier.reidentification, "identity_attacks", identity_attacks)
     monkeypatch.setattr(frontier, "utility_figures", utility_figures)
-    monkeypatch.setattr(frontier, "table_dumps", lambda dump, quick: {})  # test_baselines.py has them
+    monkeypatch.setattr(frontier, "train_classifier", lambda dump, learnt, source, seed: None)
+    monkeypatch.setattr(frontier, "table_dumps", lambda dump, classifier: {})  # test_baselines.py has them
     return seen
 
 
@@ -219,7 +222,7 @@ def test_a_runs_own_evaluation_serves_where_it_is_of_the_same_kind(trained_folde
     folder = tmp_path / "run"
     shutil.copytree(trained_folder, folder)
     (run,) = frontier.named([folder])
-    settings = {"seeds": [0], "quick": True}
+    settings = {"seeds": [0], "quick": False}
     assert frontier.evaluated(run, settings) is None
     path = folder / "evaluation" / "evaluation.json"
     path.parent.mkdir(exist_ok=True)
@@ -231,8 +234,10 @@ def test_a_runs_own_evaluation_serves_where_it_is_of_the_same_kind(trained_folde
     assert frontier.evaluated(run, settings) is None, "an older audit does not say"
     path.write_text(json.dumps({**kind, "given": {"data": None, "strangers": None}}))
     assert frontier.evaluated(run, settings)["utility"] == evaluation()["utility"]
-    assert frontier.evaluated(run, {"seeds": [0], "quick": False}) is None
-    assert frontier.evaluated(run, {"seeds": [0, 1], "quick": True}) is None
+    assert frontier.evaluated(run, {"seeds": [0, 1], "quick": False}) is None
+    path.write_text(json.dumps({**kind, "quick": True, "given": {"data": None}}))
+    assert frontier.evaluated(run, {"seeds": [0], "quick": True}) is None, "its classifiers learnt little"
+    path.write_text(json.dumps({**kind, "given": {"data": None}}))
     newer = path.stat().st_mtime + 10
     os.utime(folder / "model.weights.h5", (newer, newer))
     assert frontier.evaluated(run, settings) is None

@@ -12,7 +12,6 @@ from sklearn.metrics import euclidean_distances
 
 from vgan_tf.audit import processing
 from vgan_tf.audit.dump import LATENTS
-from vgan_tf.audit.utility.classifier import learnt_and_tested, train_classifier
 from vgan_tf.audit.utility.tables import STRENGTHS, table_of
 from vgan_tf.errors import InputError
 
@@ -141,16 +140,15 @@ def baseline_dump(dump, name):
     return _untrained(bare.changed(lambda images: dataclasses.replace(images, p=protect(images))))
 
 
-def table_dumps(dump, quick=False):
+def table_dumps(dump, classifier):
     """As `baseline_dump`, of the tables of pictures. They have targets, and their release is a code.
 
-    `quick`: the classifier that decides which picture is shown is trained less.
+    `classifier`: of originals; it decides which picture is shown.
 
     Returns:
         {key of `TABLES`: Dump}.
     """
     bare, dumps = dump.without(*LATENTS), {}
-    classifier = train_classifier(dump, learnt_and_tested(dump).learnt, "original", 0, quick)
     for name, strengths in TABLES.items():
         table = table_of(dump, strengths, classifier=classifier)
         codes = np.eye(table.pictures_of_each, dtype=np.float32)

@@ -1,7 +1,8 @@
 """The frontier: expression accuracy on protected pictures, against the accuracy of the strongest identity attack.
 
 Runs, dumps and simple anonymizers are measured by the same attackers and classifiers, on the same originals. Runs that
-differ in their seed alone become one point.
+differ in their seed alone become one point. The classifiers are those of a full audit even where attackers are quick:
+of 48 people in hard light, those of a quick one recognised 49 % of the expressions of originals.
 """
 
 import json
@@ -16,6 +17,7 @@ from vgan_tf.audit import Dump
 from vgan_tf.audit.attacks import reidentification
 from vgan_tf.audit.notebook import Notebook
 from vgan_tf.audit.statistics import chance
+from vgan_tf.audit.utility.classifier import learnt_and_tested, train_classifier
 from vgan_tf.audit.utility.expression import utility_figures
 from vgan_tf.comparison.baselines import LADDERS, baseline_dump, baseline_names, table_dumps
 from vgan_tf.comparison.plot import frontier_svg
@@ -76,10 +78,11 @@ def compare(paths, out, baselines="all", releases=(), quick=True, progress=print
         raise InputError("--release: changes what a RUN releases; name a run, dumps stay as they are")
     first = source_dump(groups[0][0])
     require_same_originals(first[0], groups)
+    dump, of_originals = first[0], {}
 
     def figures(source, name):
         folder, (dump, decode) = out / "points" / name.replace(":", "_").replace(" ", "_"), source
-        return measured(dump, folder, settings, lambda line: progress(f"{name}: {line}"), decode)
+        return measured(dump, folder, settings, lambda line: progress(f"{name}: {line}"), decode, of_originals)
 
     points = []
     for group in groups:
@@ -93,9 +96,11 @@ def compare(paths, out, baselines="all", releases=(), quick=True, progress=print
         for release in releases if whole.is_run else ():
             found = [figures(source_dump(source, release), f"{source.label}_{release}") for source in group]
             points.append(point(release, f"{whole.label} release", found))
-    left_out, dump = [], first[0]
-    for name, table in table_dumps(dump, quick).items():
+    if 0 not in of_originals:
+        of_originals[0] = train_classifier(dump, learnt_and_tested(dump).learnt, "original", 0)
+    for name, table in table_dumps(dump, of_originals[0]).items():
         points.append(point(name, TABLE_SERIES, [figures((table, None), name)]))
+    left_out = []
     for name in names:
         try:
             protected = baseline_dump(dump, name)
@@ -197,23 +202,29 @@ def source_dump(source, release=None):
     return make_dump(model, faces, fresh=fresh, strangers=strangers), model.decode
 
 
-def measured(dump, folder, settings, progress, decode=None):
-    """The privacy and utility figures of a dump, kept in `folder`: dict as `evaluation.json` has them."""
+def measured(dump, folder, settings, progress, decode=None, of_originals=None):
+    """The privacy and utility figures of a dump, kept in `folder`: dict as `evaluation.json` has them.
+
+    `of_originals`: as for `utility_figures`.
+    """
     seeds, quick = settings["seeds"], settings["quick"]
 
     def measure():
         scores = reidentification.identity_attacks(dump, seeds, quick, progress, decode)
         privacy = {name: reidentification.scenario_figures(dump, scores[name]) for name in reidentification.SCENARIOS}
-        return {"privacy": privacy, "utility": utility_figures(dump, seeds, quick, progress)[0]}, {}
+        utility, _ = utility_figures(dump, seeds, False, progress, of_originals)
+        return {"privacy": privacy, "utility": utility}, {}
 
     with threadpool_limits(1, "blas"):
         return Notebook(folder, dump, {**settings, "decode": decode is not None}, progress).part("figures", measure)[0]
 
 
 def evaluated(source, settings):
-    """A run's own `evaluation.json` where it has these settings and is not older than the weights, else None."""
+    """A run's own `evaluation.json` where it is full, of these settings, not older than the weights; else None."""
     path = results_folder(source.path) / "evaluation.json"
-    if not path.exists() or path.stat().st_mtime < open_run(source.path).weights_path.stat().st_mtime:
+    if settings["quick"] or not path.exists():
+        return None
+    if path.stat().st_mtime < open_run(source.path).weights_path.stat().st_mtime:
         return None
     evaluation = json.loads(path.read_text(encoding="utf-8"))
     if any(evaluation.get("given", {"an older audit": True}).values()):

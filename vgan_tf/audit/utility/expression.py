@@ -14,14 +14,15 @@ PER_EXPRESSION_TESTS = ("original_to_protected", "protected_to_protected", "orig
 FEWEST_PEOPLE = 20  # of whom a bootstrap takes whole people
 
 
-def utility_figures(dump, seeds, quick=False, progress=print):
+def utility_figures(dump, seeds, quick=False, progress=print, of_originals=None):
     """Train classifiers on originals and on protected images, test both on both, and compare with tables of pictures.
 
     A classifier is one network that learns the expression, the face shown (the identity in originals, the target in
     protected images) and the motion where it is known. Who learns from what: `learnt_and_tested`. Where vectors are
     released and no pictures, "protected" is what is released, and figures that need a picture are None.
 
-    Tables and quality are from the first seed.
+    Tables and quality are from the first seed. `of_originals`: dict, seed -> classifier of originals; those in it are
+    used, those missing are trained and added. It may serve dumps that differ in the protected images alone.
 
     Returns:
         `(figures, predictions)`. predictions: "original_to_protected" and so on (trained on the first, tested on the
@@ -47,12 +48,16 @@ def utility_figures(dump, seeds, quick=False, progress=print):
     if sets.learnt.motion is not None and tested.motion is not None:
         scale = motion_scale(sets.learnt.motion, dump.motion_names)
         truth = Motion(tested.motion, tested.ep, dump.motion_names, scale)
-    quality = None
+    quality, of_originals = None, {} if of_originals is None else of_originals
     for source in SOURCES:
         progress(f"utility: classifier of {source} images")
         tests = SOURCES if tested.p is not None else (source,)
         for seed in seeds:
-            classifier = train_classifier(dump, sets.learnt, source, seed, quick)
+            classifier = of_originals.get(seed) if source == "original" else None
+            if classifier is None:
+                classifier = train_classifier(dump, sets.learnt, source, seed, quick)
+            if source == "original":
+                of_originals[seed] = classifier
             for test in tests:
                 found.setdefault(f"{source}_to_{test}", []).append(classifier.predict(shown(tested, test)))
             if source == "protected":
