@@ -90,9 +90,9 @@ class Light:
 class Nuisance:
     """How the picture was taken. The default is canonical: even light, no background, in the middle."""
 
-    lights: tuple = (Light((0.35, 0.45, 0.8), (1.0, 0.98, 0.95), 1.6), Light((-0.7, 0.2, 0.6), (0.95, 0.98, 1.0), 0.6))
-    sky: tuple = (0.62, 0.64, 0.68)  # light from above, and
-    ground: tuple = (0.40, 0.36, 0.34)  # from below
+    lights: tuple = (Light((0.4, 0.5, 0.8), (1.0, 0.98, 0.95), 0.8), Light((-0.7, 0.2, 0.6), (0.95, 0.98, 1.0), 0.25))
+    sky: tuple = (0.36, 0.37, 0.39)  # light from above, and
+    ground: tuple = (0.22, 0.20, 0.19)  # from below
     shadow: float = 0.6  # how much of the first light a shadow takes
     background: str = "none"  # or one of BACKGROUNDS
     background_colours: tuple = ((0.5, 0.5, 0.5), (0.3, 0.3, 0.3))  # sRGB in [0, 1]

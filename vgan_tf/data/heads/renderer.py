@@ -1,0 +1,457 @@
+"""Heads to pictures, by OpenGL: on a machine without a screen by EGL, in Mesa without a graphics card."""
+
+import functools
+from pathlib import Path
+
+import moderngl
+import numpy as np
+
+from vgan_tf.data.heads import hair, model as parts, paint
+from vgan_tf.data.heads.accessories import pieces
+from vgan_tf.errors import InputError
+
+OVERSAMPLING = 2  # a side of what is drawn over a side of the picture
+SHADOW_SIZE = 256
+PIVOT = np.array([0.0, -8.0, 0.0], np.float32)  # about which a head turns
+MIDDLE = np.array([0.0, 2.2, 4.0], np.float32)  # of a head: what the camera looks at
+HEIGHT = 30.0  # cm that a picture shows at scale 1
+GAZE_LIMITS = 30.0, 22.0  # degrees, of gaze_x and gaze_y at 1
+PEOPLE_KEPT = 512
+OPENNESS_DIRECTIONS, OPENNESS_SIZE = 60, 192
+
+_SKIN = (parts.FACE, parts.HEAD)
+_MOUTH = {  # part -> colour, how wet
+    "socket": (parts.MOUTH_SOCKET, (0.16, 0.035, 0.03), 0.0),
+    "gums": (parts.GUMS, (0.42, 0.14, 0.13), 0.12),
+    "teeth": (parts.TEETH, (0.66, 0.62, 0.53), 0.20),
+}
+_EYES = {"left": parts.LEFT_EYE, "right": parts.RIGHT_EYE}
+
+
+class Renderer:
+    """Draws pictures of one head model.
+
+    Args:
+        model: `HeadModel`.
+
+    Raises:
+        InputError: there is no OpenGL here.
+    """
+
+    def __init__(self, model):
+        self.model = model
+        try:
+            self.context = moderngl.create_context(standalone=True, backend="egl", require=330)
+        except Exception as error:
+            raise InputError(
+                "heads: no OpenGL 3.3 by EGL on this machine; install libegl1 and libgl1-mesa-dri "
+                f"(Debian, Ubuntu) ({' '.join(str(error).split())})"
+            ) from None
+        context = self.context
+        self._programs = {name: _program(context, name) for name in ("skin", "eye", "mouth", "lash", "hair", "piece")}
+        self._depth = context.program(_source("common.vert"), fragment_shader=_source("depth.frag"))
+        self._textures = [_texture(context, pixels) for pixels in (*paint.maps(model), paint.noise())]
+        for texture in self._textures[:2]:
+            texture.repeat_x = texture.repeat_y = False
+        self._shadow_map = context.depth_texture((SHADOW_SIZE, SHADOW_SIZE))
+        self._shadow_map.compare_func, self._shadow_map.repeat_x, self._shadow_map.repeat_y = "", False, False
+        self._shadow_target = context.framebuffer(depth_attachment=self._shadow_map)
+        self._targets, self._people = {}, {}
+
+        skin = _within(model.triangles, *_SKIN)
+        self._normals = _Normals(np.concatenate([skin, _within(model.triangles, *(one[0] for one in _MOUTH.values()),
+                                                               *_EYES.values(), parts.LASHES)]))
+        self._moving = context.buffer(reserve=parts.VERTICES * 24, dynamic=True)
+        openness = np.ones((parts.VERTICES, 4), np.float32)
+        still = context.buffer(np.hstack([model.neutral, openness]).astype("f4").tobytes())
+        layout = [(self._moving, "3f 3f", "position", "normal"), (still, "3f 4f", "place", "extra")]
+
+        def drawn(program, triangles):
+            indices = context.buffer(np.ascontiguousarray(triangles, np.int32).tobytes())
+            return context.vertex_array(program, layout, index_buffer=indices, skip_errors=True)
+
+        self._skin = drawn(self._programs["skin"], skin)
+        self._skin_depth = drawn(self._depth, skin)
+        self._mouth = {
+            name: drawn(self._programs["mouth"], _within(model.triangles, part)) for name, (part, *_) in _MOUTH.items()
+        }
+        self._eyes = {name: drawn(self._programs["eye"], _within(model.triangles, part)) for name, part in _EYES.items()}
+        self._lashes = drawn(self._programs["lash"], _within(model.triangles, parts.LASHES))
+        openness[:, 0] = self._openness()
+        openness[parts.LASHES, 0] = _from_lids(model.neutral)
+        still.write(np.hstack([model.neutral, openness]).astype("f4").tobytes())
+
+    def render(self, person, motion, nuisance, size):
+        """Draw a lit head before nothing.
+
+        Args:
+            person, motion, nuisance: see appearance.py.
+            size: side of the picture in pixels.
+
+        Returns:
+            float32 `(size, size, 4)`, linear RGB multiplied by alpha.
+        """
+        body = self._body(person)
+        vertices = self._deform(body.head, person, motion)
+        normals = self._normals.of(vertices)
+        self._moving.write(np.hstack([vertices, normals]).astype("f4", copy=False).tobytes())
+        turn = turning(motion)
+        view, eye_point = _camera(nuisance, turn)
+        lights, colours = _lights(nuisance)
+        to_shadow = _shadow_view(lights[0], turn)
+        shared = {
+            "projection": view.T.tobytes(),
+            "to_shadow": to_shadow.T.tobytes(),
+            "turn": turn.T.tobytes(),
+            "pivot": PIVOT.tobytes(),
+            "eye_point": eye_point.tobytes(),
+            "light_direction": lights.tobytes(),
+            "light_colour": colours.tobytes(),
+            "sky": _floats(nuisance.sky),
+            "ground": _floats(nuisance.ground),
+            "shadow": _floats([nuisance.shadow]),
+            "seed": np.random.default_rng([person.seed, 11]).random(2).astype("f4").tobytes(),
+        }
+        if nuisance.shadow > 0:
+            self._draw_shadow(body, shared)
+        context, target = self.context, self._target(size * OVERSAMPLING)
+        target.use()
+        target.clear(0, 0, 0, 0)
+        context.enable_only(moderngl.DEPTH_TEST)
+        for number, texture in enumerate((*self._textures, self._shadow_map)):
+            texture.use(number)
+        for program in self._programs.values():
+            _set(program, shared)
+            for name, unit in (("first_map", 0), ("second_map", 1), ("noise_map", 2), ("shadow_map", 3)):
+                if name in program:
+                    program[name].value = unit
+        self._draw_head(person, motion, vertices)
+        self._draw_body(person, body)
+        pixels = np.frombuffer(target.read(components=4, dtype="f2"), np.float16)
+        pixels = pixels.reshape(size, OVERSAMPLING, size, OVERSAMPLING, 4).astype(np.float32)
+        return np.ascontiguousarray(pixels.mean(axis=(1, 3))[::-1])
+
+    def landmarks(self, person, motion, nuisance):
+        """Where the 68 landmarks are in the picture: float32 `(68, 2)`, x and y in shares of its side from the upper left."""
+        body = self._body(person)
+        points = self._deform(body.head, person, motion)[self.model.landmarks]
+        turn = turning(motion)
+        world = (points - PIVOT) @ turn.T + PIVOT
+        view, _ = _camera(nuisance, turn)
+        clip = np.hstack([world, np.ones((68, 1), np.float32)]) @ view.T
+        return (clip[:, :2] / clip[:, 3:] * (0.5, -0.5) + 0.5).astype(np.float32)
+
+    def head_of(self, person):
+        """The head of a person, without what it does at rest: float32 `(v, 3)`."""
+        return self._body(person).head
+
+    def _body(self, person):
+        """The shape, hair and pieces of a person: kept, as the next picture may be of them."""
+        if person not in self._people:
+            if len(self._people) >= PEOPLE_KEPT:
+                self._people.pop(next(iter(self._people))).release()
+            self._people[person] = _Body(self, person)
+        return self._people[person]
+
+    def _deform(self, head, person, motion):
+        vertices = head
+        weights = np.zeros(len(self.model.shape_names), np.float32)
+        places = _places(self.model.shape_names)
+        for name, weight in (*person.rest, *motion.weights):
+            weights[places[name]] += weight
+        used = np.flatnonzero(weights)
+        if used.size:
+            moved = self._shapes[used].reshape(used.size, -1)
+            vertices = head + (weights[used] @ moved).reshape(head.shape)
+        return vertices
+
+    @functools.cached_property
+    def _shapes(self):
+        return np.ascontiguousarray(self.model.shapes, np.float32)
+
+    def _draw_head(self, person, motion, vertices):
+        context, programs = self.context, self._programs
+        covered = person.head_cover != "none"
+        beard = {"stubble": (0.7, 0, 0, 0), "moustache": (0.25, 1, 0, 0), "goatee": (0.3, 0.9, 1, 0), "beard": (0.5, 1, 1, 1)}
+        window = (paint.LEFT, paint.BOTTOM, 1 / (paint.RIGHT - paint.LEFT), 1 / (paint.TOP - paint.BOTTOM))
+        roots = {"bald": 0.12, "stubble": 0.95, "receding": 0.5}.get(person.hair_style, 0.9)
+        own = {name: _floats(np.atleast_1d(getattr(person, name))) for name in (
+            "skin", "lip_colour", "brow_colour", "redness", "pores", "freckles", "blotches", "age_lines", "shine",
+            "eye_shadow", "eye_rings", "lip_stick", "hairline",
+        )}  # fmt: skip
+        hair_colour = np.asarray(person.hair_colour) * (1 - person.hair_grey) + 0.32 * person.hair_grey
+        _set(programs["skin"], {
+            **own,
+            "map_window": _floats(window),
+            "beard_colour": _floats(hair_colour * 0.9),
+            "root_colour": _floats(hair_colour),
+            "shadow_colour": _floats(np.asarray(person.skin) * (0.35, 0.28, 0.33)),
+            "brow": _floats([person.brow_thickness, person.brow_density, person.brow_height, person.brow_tilt]),
+            "beard": _floats(beard.get(person.facial_hair, (0, 0, 0, 0))),
+            "scalp": _floats([roots]),
+            "mole_places": _floats(_moles(person)),
+            "follows": _floats([2.0]),
+        })  # fmt: skip
+        context.enable(moderngl.CULL_FACE)
+        self._skin.render()
+        context.disable(moderngl.CULL_FACE)
+        front = float(vertices[self.model.landmarks[[51, 57]], 2].mean())
+        for name, (_, albedo, wet) in _MOUTH.items():
+            _set(programs["mouth"], {"albedo": _floats(albedo), "wet": _floats([wet]), "front": _floats([front]),
+                                     "follows": _floats([1.0])})  # fmt: skip
+            self._mouth[name].render()
+        turn_x, turn_y = np.deg2rad(GAZE_LIMITS) * (motion.gaze_x, motion.gaze_y)
+        gaze = (np.sin(turn_x) * np.cos(turn_y), np.sin(turn_y), np.cos(turn_x) * np.cos(turn_y))
+        lids = {"left": (43, 44), "right": (37, 38)}
+        for name, part in _EYES.items():
+            ball = vertices[part]
+            _set(programs["eye"], {
+                "middle": _floats((ball.max(axis=0) + ball.min(axis=0)) / 2 + (0, 0, -0.1)),
+                "gaze": _floats(gaze),
+                "eye_colour": _floats(person.eye_colour),
+                "iris_size": _floats([person.iris_size]),
+                "lid": _floats([vertices[self.model.landmarks[list(lids[name])], 1].mean()]),
+                "turn_normal": turning(motion).T.tobytes(),
+                "follows": _floats([1.0]),
+            })  # fmt: skip
+            self._eyes[name].render()
+        if person.lash_length > 0:
+            context.enable(moderngl.BLEND)
+            context.blend_func = moderngl.ONE, moderngl.ONE_MINUS_SRC_ALPHA
+            _set(programs["lash"], {"lash_colour": _floats(np.asarray(person.brow_colour) * 0.4),
+                                    "strength": _floats([person.lash_length * 0.8]), "follows": _floats([1.0])})  # fmt: skip
+            self._lashes.render()
+            context.disable(moderngl.BLEND)
+
+    def _draw_body(self, person, body):
+        programs = self._programs
+        _set(programs["hair"], {
+            "hair_colour": _floats(person.hair_colour), "grey": _floats([person.hair_grey]),
+            "curl": _floats([hair.CURL.get(person.hair_style, 0.0)]), "follows": _floats([1.0]),
+        })  # fmt: skip
+        if body.hair is not None:
+            body.hair.render()
+        for solid, clear in ((True, False), (False, True)):
+            for piece, mesh in body.pieces:
+                if (piece.opacity < 1) == clear:
+                    _set(programs["piece"], {"follows": _floats([float(piece.follows == "head")]),
+                                             "opacity": _floats([piece.opacity])})  # fmt: skip
+                    if clear:
+                        self.context.enable(moderngl.BLEND)
+                        self.context.blend_func = moderngl.ONE, moderngl.ONE_MINUS_SRC_ALPHA
+                    mesh.render()
+                    self.context.disable(moderngl.BLEND)
+
+    def _draw_shadow(self, body, shared):
+        self._shadow_target.use()
+        self._shadow_target.clear(depth=1.0)
+        self.context.enable_only(moderngl.DEPTH_TEST)
+        _set(self._depth, {**shared, "projection": shared["to_shadow"], "follows": _floats([2.0])})
+        self._skin_depth.render()
+        _set(self._depth, {"follows": _floats([1.0])})
+        if body.hair_depth is not None:
+            body.hair_depth.render()
+
+    def _target(self, side):
+        if side not in self._targets:
+            colour = self.context.texture((side, side), 4, dtype="f2")
+            self._targets[side] = self.context.framebuffer([colour], self.context.depth_renderbuffer((side, side)))
+        return self._targets[side]
+
+    def _openness(self):
+        """How much of the sky each vertex of the neutral sees: float32 `(v,)`, from depths drawn from all sides."""
+        neutral, context = self.model.neutral, self.context
+        normals = self._normals.of(neutral)
+        self._moving.write(np.hstack([neutral, normals]).astype("f4").tobytes())
+        depth = context.depth_texture((OPENNESS_SIZE, OPENNESS_SIZE))
+        target = context.framebuffer(depth_attachment=depth)
+        context.enable_only(moderngl.DEPTH_TEST)
+        still = {"turn": np.eye(3, dtype="f4").tobytes(), "pivot": PIVOT.tobytes(), "follows": _floats([0.0])}
+        seen, possible = np.zeros(parts.VERTICES, np.float32), np.zeros(parts.VERTICES, np.float32)
+        for direction in _directions(OPENNESS_DIRECTIONS):
+            view = _shadow_view(direction, np.eye(3, dtype=np.float32))
+            target.use()
+            target.clear(depth=1.0)
+            _set(self._depth, {**still, "projection": view.T.tobytes(), "to_shadow": view.T.tobytes()})
+            self._skin_depth.render()
+            field = np.frombuffer(depth.read(alignment=1), np.float32).reshape(OPENNESS_SIZE, OPENNESS_SIZE)
+            place = np.hstack([neutral + 0.15 * normals, np.ones((parts.VERTICES, 1), np.float32)]) @ view.T * 0.5 + 0.5
+            column, row = (np.clip((place[:, axis] * OPENNESS_SIZE).astype(int), 0, OPENNESS_SIZE - 1) for axis in (0, 1))
+            weight = np.clip(normals @ direction, 0, None)
+            possible += weight
+            seen += weight * (field[row, column] > place[:, 2] - 0.008)
+        return np.clip(seen / np.maximum(possible, 1e-6), 0.05, 1) ** 0.8
+
+
+class _Body:
+    """What is the same in all pictures of a person, on the graphics card."""
+
+    def __init__(self, renderer, person):
+        model, context = renderer.model, renderer.context
+        self.head = head = model.neutral.copy()
+        for mode, weight in person.shape:
+            head += weight * model.modes[mode]
+        self.pieces, self._resources = [], []
+        program, depth = renderer._programs, renderer._depth
+        mesh = hair.mesh(person, model, head)
+        self.hair = self.hair_depth = None
+        if mesh is not None:
+            self.hair, self.hair_depth = self._upload(context, [program["hair"], depth], *mesh)
+        for piece in pieces(person, model, head):
+            normals = _Normals(piece.triangles).of(piece.positions)
+            extra = np.hstack([piece.colours, np.full((len(piece.positions), 1), piece.shine)])
+            (drawn,) = self._upload(
+                context, [program["piece"]], piece.positions, normals, piece.positions, extra, piece.triangles
+            )
+            self.pieces.append((piece, drawn))
+
+    def _upload(self, context, programs, positions, normals, places, extra, triangles):
+        data = np.hstack([positions, normals, places, extra]).astype("f4")
+        buffer = context.buffer(data.tobytes())
+        indices = context.buffer(np.ascontiguousarray(triangles, np.int32).tobytes())
+        layout = [(buffer, "3f 3f 3f 4f", "position", "normal", "place", "extra")]
+        drawn = [context.vertex_array(one, layout, index_buffer=indices, skip_errors=True) for one in programs]
+        self._resources += [*drawn, buffer, indices]
+        return drawn
+
+    def release(self):
+        for resource in self._resources:
+            resource.release()
+
+
+class _Normals:
+    """Smooth normals of a mesh whose triangles stay."""
+
+    def __init__(self, triangles):
+        self.triangles = np.ascontiguousarray(triangles)
+        corners = self.triangles.ravel()
+        order = np.argsort(corners, kind="stable")
+        self.of_triangle = order // 3
+        self.vertices, self.starts = np.unique(corners[order], return_index=True)
+
+    def of(self, positions):
+        """Normals at positions, float32 `(v, 3)` -> float32 `(v, 3)`, of length 1 or 0."""
+        a, b, c = (positions[self.triangles[:, corner]] for corner in range(3))
+        u, w = b - a, c - a
+        faces = np.empty_like(u)
+        faces[:, 0] = u[:, 1] * w[:, 2] - u[:, 2] * w[:, 1]
+        faces[:, 1] = u[:, 2] * w[:, 0] - u[:, 0] * w[:, 2]
+        faces[:, 2] = u[:, 0] * w[:, 1] - u[:, 1] * w[:, 0]
+        normals = np.zeros_like(positions)
+        sums = np.add.reduceat(faces[self.of_triangle], self.starts, axis=0)
+        sums /= np.maximum(np.sqrt(np.einsum("ij,ij->i", sums, sums)), 1e-12)[:, None]
+        normals[self.vertices] = sums
+        return normals
+
+
+def _from_lids(neutral):
+    """How far each vertex of the lashes is from the nearest of the skin, over the farthest: float32 `(n,)`."""
+    lashes, skin = neutral[parts.LASHES], neutral[parts.FACE]
+    skin = skin[(np.abs(skin[:, 1] - 3.4) < 2) & (skin[:, 2] > 7)]
+    distance = np.concatenate([
+        np.sqrt(((block[:, None] - skin[None]) ** 2).sum(axis=-1)).min(axis=1) for block in np.array_split(lashes, 8)
+    ])  # fmt: skip
+    return np.clip(distance / np.percentile(distance, 98), 0, 1)
+
+
+def _moles(person):
+    """Places and radii of six moles, float32 `(6, 3)`; the radius of those a person has not is 0."""
+    random = np.random.default_rng([person.seed, 12])
+    there = random.random(6) < person.moles
+    places = np.stack([random.uniform(-6, 6, 6), random.uniform(-7, 8, 6), random.uniform(0.06, 0.16, 6) * there], axis=1)
+    return places
+
+
+def turning(motion):
+    """The rotation of a head: float32 `(3, 3)`."""
+    yaw, pitch, roll = np.deg2rad([motion.yaw, -motion.pitch, -motion.roll])
+    about_y = np.array([[np.cos(yaw), 0, np.sin(yaw)], [0, 1, 0], [-np.sin(yaw), 0, np.cos(yaw)]])
+    about_x = np.array([[1, 0, 0], [0, np.cos(pitch), -np.sin(pitch)], [0, np.sin(pitch), np.cos(pitch)]])
+    about_z = np.array([[np.cos(roll), -np.sin(roll), 0], [np.sin(roll), np.cos(roll), 0], [0, 0, 1]])
+    return (about_z @ about_y @ about_x).astype(np.float32)
+
+
+def _camera(nuisance, turn):
+    """(projection and view, float32 `(4, 4)`; where the camera is, float32 `(3,)`)."""
+    half = np.tan(np.deg2rad(nuisance.view_angle) / 2)
+    distance = HEIGHT / 2 / nuisance.scale / half
+    middle = turn @ (MIDDLE - PIVOT) + PIVOT
+    down = np.deg2rad(nuisance.camera_height)
+    eye = middle + distance * np.array([0, np.sin(down), np.cos(down)])
+    near, far = distance - 40, distance + 60
+    near = max(near, 1.0)
+    rotation = np.array([[1, 0, 0], [0, np.cos(down), -np.sin(down)], [0, np.sin(down), np.cos(down)]])
+    view = np.eye(4)
+    view[:3, :3], view[:3, 3] = rotation, -rotation @ eye
+    lens = np.zeros((4, 4))
+    lens[0, 0] = lens[1, 1] = 1 / half
+    lens[2, 2:] = (far + near) / (near - far), 2 * far * near / (near - far)
+    lens[3, 2] = -1
+    # Of the whole picture, so in clip coordinates twice the share.
+    lens[0, 2], lens[1, 2] = -2 * nuisance.shift_x, 2 * nuisance.shift_y
+    return (lens @ view).astype(np.float32), eye.astype(np.float32)
+
+
+def _lights(nuisance):
+    """Directions and colours of three lights: float32 `(3, 3)` each; colours of those not there are 0."""
+    directions, colours = np.tile(np.float32([0, 0, 1]), (3, 1)), np.zeros((3, 3), np.float32)
+    for row, light in enumerate(nuisance.lights[:3]):
+        directions[row] = np.asarray(light.direction) / np.linalg.norm(light.direction)
+        colours[row] = np.asarray(light.colour) * light.strength
+    return directions, colours
+
+
+def _shadow_view(direction, turn):
+    """A parallel projection along a light that holds the head: float32 `(4, 4)`."""
+    forward = np.asarray(direction, np.float64)
+    side = np.cross([0.0, 1.0, 0.0] if abs(forward[1]) < 0.95 else [1.0, 0.0, 0.0], forward)
+    side /= np.linalg.norm(side)
+    up = np.cross(forward, side)
+    middle, radius = turn @ (MIDDLE - PIVOT) + PIVOT - (0, 2, 2), 19.0
+    view = np.eye(4)
+    view[:3, :3] = np.stack([side, up, -forward]) / radius
+    view[:3, 3] = -view[:3, :3] @ middle
+    return view.astype(np.float32)
+
+
+def _directions(count):
+    """Directions spread evenly: float32 `(count, 3)`."""
+    number = np.arange(count) + 0.5
+    y, around = 1 - 2 * number / count, np.pi * (1 + 5**0.5) * number
+    return np.stack([np.sqrt(1 - y**2) * np.cos(around), y, np.sqrt(1 - y**2) * np.sin(around)], axis=1).astype("f4")
+
+
+def _within(triangles, *ranges):
+    """Triangles whose vertices are within some ranges."""
+    first = triangles[:, 0]
+    return triangles[np.any([(first >= part.start) & (first < part.stop) for part in ranges], axis=0)]
+
+
+@functools.cache
+def _places(names):
+    return {name: place for place, name in enumerate(names)}
+
+
+@functools.cache
+def _source(name):
+    return (Path(__file__).parent / "shaders" / name).read_text(encoding="utf-8")
+
+
+def _program(context, name):
+    return context.program(_source("common.vert"), fragment_shader=_source("light.glsl") + _source(f"{name}.frag"))
+
+
+def _texture(context, pixels):
+    texture = context.texture(pixels.shape[1::-1], 4, pixels.tobytes())
+    texture.filter = moderngl.LINEAR, moderngl.LINEAR
+    return texture
+
+
+def _floats(values):
+    return np.asarray(values, np.float32).tobytes()
+
+
+def _set(program, values):
+    for name, value in values.items():
+        if name in program:
+            program[name].write(value)

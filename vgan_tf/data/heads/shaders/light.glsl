@@ -1,0 +1,31 @@
+#version 330
+uniform vec3 eye_point;      // of the camera
+uniform vec3 light_direction[3];
+uniform vec3 light_colour[3];
+uniform vec3 sky;
+uniform vec3 ground;
+uniform float shadow;
+uniform sampler2D shadow_map;
+uniform sampler2D noise_map;
+uniform vec2 seed;
+in vec3 world;
+in vec3 facing;
+in vec3 at;
+in vec3 raw;
+in vec4 more;
+in vec3 in_shadow;
+out vec4 colour;
+
+vec4 noise(vec2 p) { return texture(noise_map, p + seed) - 0.5; }
+
+vec3 ambient(vec3 n) { return mix(ground, sky, n.y * 0.5 + 0.5); }
+
+// Share of the first light that arrives: means of nine comparisons.
+float lit() {
+    if (shadow <= 0.0) return 1.0;
+    float sum = 0.0;
+    for (int i = -1; i <= 1; i++)
+        for (int j = -1; j <= 1; j++)
+            sum += step(in_shadow.z - 0.012, texture(shadow_map, in_shadow.xy + vec2(i, j) * 0.008).r);
+    return 1.0 - shadow * (1.0 - sum / 9.0);
+}
