@@ -32,13 +32,13 @@ STYLES = {
     "fringe": Style(1.2, 1.0, 0.3, lumps=0.2, hairline=-2.5, curtain=None),
     "afro": Style(4.2, 3.4, 0.9, 1.0, 0.35, forward=0.8),
     "curls": Style(2.4, 2.2, 0.7, 0.7, 0.45, forward=0.8, curtain=-3.0),
-    "bob": Style(1.3, 1.1, 0.25, lumps=0.15, part=0.3, curtain=-6.0),
-    "long": Style(1.2, 1.0, 0.3, lumps=0.2, part=0.4, curtain=-17.0),
+    "bob": Style(1.3, 1.1, 0.25, lumps=0.15, curtain=-6.0),
+    "long": Style(1.2, 1.0, 0.3, lumps=0.15, curtain=-17.0),
     "tied": Style(0.7, 0.5, 0.2, lumps=0.08),
     "bun": Style(0.8, 0.6, 0.2, lumps=0.1, knot=(15.2, -4.0, 2.7)),
 }
 CURL = {name: style.curl for name, style in STYLES.items() if style}
-SHELLS = 4
+SHELLS = 3
 CROWN = np.array([0.0, 13.0, -3.5])
 # Height of the hair's lower edge, by the angle from the front: forehead, temples, ears, neck.
 _EDGE_ANGLES = np.deg2rad([0, 20, 38, 50, 58, 64, 72, 95, 108, 120, 140, 180])
@@ -54,8 +54,9 @@ def mesh(person, model, head):
         head: float32 `(v, 3)`, the person's head at rest.
 
     Returns:
-        None, or (positions, normals, places, extra, triangles): float32 `(n, 3)` three times, `(n, 4)` and int
-        `(t, 3)`. extra: along a strand, across strands, level of the shell (0 solid, 1 outermost), thinness.
+        None, or (positions, normals, places, extra, triangles, solid): float32 `(n, 3)` three times, `(n, 4)`, int
+        `(t, 3)`, those of what is solid first, and how many these are. They face outwards; what is seen from both
+        sides is there twice. extra: along a strand, across strands, level of the shell (0 solid, 1 outermost), thinness.
     """
     style = STYLES[person.hair_style]
     if style is None or person.head_cover in ("scarf", "beanie"):
@@ -71,8 +72,9 @@ def mesh(person, model, head):
         pieces.append(_knot(head, style, random))
     starts = np.cumsum([0, *(len(piece[0]) for piece in pieces)])
     arrays = [np.concatenate([piece[column] for piece in pieces]).astype(np.float32) for column in range(4)]
-    triangles = np.concatenate([piece[4] + start for piece, start in zip(pieces, starts, strict=False)])
-    return (*arrays, triangles)
+    solid, loose = ([piece[4 + k] + start for piece, start in zip(pieces, starts, strict=False)] for k in (0, 1))
+    triangles = np.concatenate(solid + loose)
+    return (*arrays, triangles, sum(map(len, solid)))
 
 
 class _Scalp(NamedTuple):
@@ -152,16 +154,26 @@ def _cap(person, model, head, style, volume, random):
     thin = 1 - _smooth_step(-0.2, 0.7, inside)
     across = scalp.across + (style.part * 1.5 * side * place[:, 0] * height)
     levels = np.arange(SHELLS + 1) / SHELLS
-    positions = np.concatenate([solid + outward * (style.fuzz * volume * level * (0.3 + 0.7 * taper))[:, None] for level in levels])
+    positions = np.concatenate(
+        [solid + outward * (style.fuzz * volume * level * (0.3 + 0.7 * taper))[:, None] for level in levels]
+    )
     count = len(points)
     extra = np.stack(
-        [np.tile(scalp.along, SHELLS + 1), np.tile(across, SHELLS + 1), np.repeat(levels, count), np.tile(thin, SHELLS + 1)],
+        [
+            np.tile(scalp.along, SHELLS + 1),
+            np.tile(across, SHELLS + 1),
+            np.repeat(levels, count),
+            np.tile(thin, SHELLS + 1),
+        ],
         axis=1,
     )
     kept = scalp.triangles[(inside[scalp.triangles] > -0.4).any(axis=1)]
-    triangles = np.concatenate([kept + count * level for level in range(SHELLS + 1)])
-    normals = np.tile(_normals(solid, kept) , (SHELLS + 1, 1))
-    return positions, normals, np.tile(place, (SHELLS + 1, 1)), extra, triangles
+    outside = _normals(solid, kept)
+    if style.curl > 0.5:  # it stands so far out that its inside is seen
+        kept = np.concatenate([kept, kept[:, ::-1]])
+    loose = np.concatenate([kept + count * level for level in range(1, SHELLS + 1)])
+    normals = np.tile(outside, (SHELLS + 1, 1))
+    return positions, normals, np.tile(place, (SHELLS + 1, 1)), extra, kept, loose
 
 
 def _normals(points, triangles):
@@ -190,7 +202,9 @@ def _curtain(head, style, volume, random):
     # Follows the skull at its upper end, hangs below; a bob turns inwards at its end, long hair spreads on shoulders.
     skull = np.sqrt(np.clip(1 - ((height - 4.5) / 11.0) ** 2, 0.35, 1))
     hanging = np.where(height < 4.5, 1.0, skull)
-    spread = np.interp(height, [-20, -13, -6, 4.5], [1.28, 1.10, 0.98, 1.0]) if style.curtain < -10 else 1 - 0.10 * fallen**2
+    spread = (
+        np.interp(height, [-20, -13, -6, 4.5], [1.28, 1.10, 0.98, 1.0]) if style.curtain < -10 else 1 - 0.10 * fallen**2
+    )
     spread = spread + style.curl * 0.16 * fallen
     over_ears = 1.3 * np.exp(-(((height - 1.0) / 3.5) ** 2))
     radius_x, radius_z = (wide - 0.6 + thick + over_ears) * hanging * spread, (-1.0 - back + thick) * hanging * spread
@@ -202,16 +216,19 @@ def _curtain(head, style, volume, random):
         flat = points.reshape(-1, 3)
         lumps = style.lumps + 0.5 * style.curl
         outward = np.stack([np.sin(angle), 0 * angle, np.cos(angle)], axis=-1).reshape(-1, 3)
-        flat = flat + outward * (lumps * volume * _waves(np.random.default_rng(layer), flat * (1, 0.3, 1), 3.0))[:, None]
+        flat = (
+            flat + outward * (lumps * volume * _waves(np.random.default_rng(layer), flat * (1, 0.3, 1), 3.0))[:, None]
+        )
         rim = np.minimum(np.arange(around), np.arange(around)[::-1]) / (around - 1)
-        thin = np.maximum(1 - rim / 0.08, 0)[None, :] * 0.5 + _smooth_step(0.75, 1.0, fallen) * 0.55
+        thin = np.maximum(1 - rim / 0.08, 0)[None, :] * 0.4 + _smooth_step(0.8, 1.0, fallen) * 0.45
         along = (9.0 - height).ravel() + 6.0
         across = (angle * 7.0).ravel()
         extra = np.stack([along, across, np.full(len(flat), level), thin.ravel()], axis=1)
-        layers.append((flat, outward, flat, extra, _grid_triangles(down, around)))
-    starts = [layer * around * down for layer in range(len(layers))]
+        layers.append((flat, outward, flat, extra))
     arrays = [np.concatenate([one[column] for one in layers]) for column in range(4)]
-    return (*arrays, np.concatenate([one[4] + start for one, start in zip(layers, starts, strict=True)]))
+    grid = _grid_triangles(down, around)
+    both = np.concatenate([grid, grid[:, ::-1]])
+    return (*arrays, both, np.concatenate([both + around * down * layer for layer in range(1, len(layers))]))
 
 
 @functools.cache
@@ -228,10 +245,13 @@ def _knot(head, style, random):
     height, depth, radius = style.knot
     top = head[parts.HEAD][:, 1].max() - 14.5
     rows, columns = 12, 20
-    polar, around = np.meshgrid(np.linspace(0.05, np.pi - 0.05, rows), np.linspace(0, 2 * np.pi, columns), indexing="ij")
+    polar, around = np.meshgrid(
+        np.linspace(0.05, np.pi - 0.05, rows), np.linspace(0, 2 * np.pi, columns), indexing="ij"
+    )
     outward = np.stack([np.sin(polar) * np.cos(around), np.cos(polar), np.sin(polar) * np.sin(around)], axis=-1)
     outward = outward.reshape(-1, 3)
     size = radius * (1 + 0.12 * _waves(random, outward * 3, 2.0))
     points = outward * size[:, None] * (1.1, 0.85, 1.0) + (0, height + top, depth)
     extra = np.stack([(polar * 3).ravel(), (around * 5).ravel(), np.zeros(len(points)), np.zeros(len(points))], axis=1)
-    return points, outward, points, extra, _grid_triangles(rows, columns)
+    grid = _grid_triangles(rows, columns)
+    return points, outward, points, extra, np.concatenate([grid, grid[:, ::-1]]), grid[:0]

@@ -137,7 +137,9 @@ def _beard(marks, lips):
     under = np.clip((y - (chin[1] - 1.8)) / 1.2, 0, 1)  # gone on the neck
     half = np.abs(x) / 2.9
     line = nose[1] - 0.62 - 0.75 * half**2
-    moustache = np.exp(-(((y - line) / 0.42) ** 2)) * np.clip((1.02 - half) / 0.15, 0, 1) * (0.55 + 0.45 * np.abs(half) ** 0.5)
+    moustache = (
+        np.exp(-(((y - line) / 0.42) ** 2)) * np.clip((1.02 - half) / 0.15, 0, 1) * (0.55 + 0.45 * np.abs(half) ** 0.5)
+    )
     bare = 1 - np.clip(lips * 1.3, 0, 1)
     return beard * under * bare, np.clip(moustache * 1.25, 0, 1) * bare
 
@@ -152,7 +154,17 @@ def _lines(marks):
         np.maximum(lines, strength * fade * np.exp(-((distance / width) ** 2)), out=lines)
 
     for height in (7.7, 8.5, 9.3):
-        add([(-3.6, height - 0.25), (-1.5, height + 0.1), (0, height - 0.08), (1.5, height + 0.1), (3.6, height - 0.25)], 0.09, 0.7)
+        add(
+            [
+                (-3.6, height - 0.25),
+                (-1.5, height + 0.1),
+                (0, height - 0.08),
+                (1.5, height + 0.1),
+                (3.6, height - 0.25),
+            ],
+            0.09,
+            0.7,
+        )
     for side in (-1, 1):
         wing, corner = marks[31 if side < 0 else 35], marks[48 if side < 0 else 54]
         outer = np.array([corner[0] + side * 0.75, corner[1] - 0.25])

@@ -6,16 +6,18 @@ from pathlib import Path
 import moderngl
 import numpy as np
 
-from vgan_tf.data.heads import hair, model as parts, paint
+from vgan_tf.data.heads import hair, paint
+from vgan_tf.data.heads import model as parts
 from vgan_tf.data.heads.accessories import pieces
 from vgan_tf.errors import InputError
 
-OVERSAMPLING = 2  # a side of what is drawn over a side of the picture
+OVERSAMPLING = 3, 2  # a side of what is drawn over a side of the picture: three pixels become two
 SHADOW_SIZE = 256
 PIVOT = np.array([0.0, -8.0, 0.0], np.float32)  # about which a head turns
 MIDDLE = np.array([0.0, 2.2, 4.0], np.float32)  # of a head: what the camera looks at
 HEIGHT = 30.0  # cm that a picture shows at scale 1
 GAZE_LIMITS = 30.0, 22.0  # degrees, of gaze_x and gaze_y at 1
+CLOSED = 0.11  # cm between the inner edges of lips that show nothing behind them
 PEOPLE_KEPT = 512
 OPENNESS_DIRECTIONS, OPENNESS_SIZE = 60, 192
 
@@ -59,8 +61,9 @@ class Renderer:
         self._targets, self._people = {}, {}
 
         skin = _within(model.triangles, *_SKIN)
-        self._normals = _Normals(np.concatenate([skin, _within(model.triangles, *(one[0] for one in _MOUTH.values()),
-                                                               *_EYES.values(), parts.LASHES)]))
+        inner = _within(model.triangles, *(one[0] for one in _MOUTH.values()), *_EYES.values(), parts.LASHES)
+        self._still_normals = _Normals(inner).of(model.neutral)  # of what moves without turning much
+        self._normals = _Normals(skin)
         self._moving = context.buffer(reserve=parts.VERTICES * 24, dynamic=True)
         openness = np.ones((parts.VERTICES, 4), np.float32)
         still = context.buffer(np.hstack([model.neutral, openness]).astype("f4").tobytes())
@@ -75,7 +78,9 @@ class Renderer:
         self._mouth = {
             name: drawn(self._programs["mouth"], _within(model.triangles, part)) for name, (part, *_) in _MOUTH.items()
         }
-        self._eyes = {name: drawn(self._programs["eye"], _within(model.triangles, part)) for name, part in _EYES.items()}
+        self._eyes = {
+            name: drawn(self._programs["eye"], _within(model.triangles, part)) for name, part in _EYES.items()
+        }
         self._lashes = drawn(self._programs["lash"], _within(model.triangles, parts.LASHES))
         openness[:, 0] = self._openness()
         openness[parts.LASHES, 0] = _from_lids(model.neutral)
@@ -93,7 +98,8 @@ class Renderer:
         """
         body = self._body(person)
         vertices = self._deform(body.head, person, motion)
-        normals = self._normals.of(vertices)
+        normals = self._still_normals.copy()
+        self._normals.of(vertices, normals)
         self._moving.write(np.hstack([vertices, normals]).astype("f4", copy=False).tobytes())
         turn = turning(motion)
         view, eye_point = _camera(nuisance, turn)
@@ -114,7 +120,8 @@ class Renderer:
         }
         if nuisance.shadow > 0:
             self._draw_shadow(body, shared)
-        context, target = self.context, self._target(size * OVERSAMPLING)
+        side = -(-size // OVERSAMPLING[1]) * OVERSAMPLING[0]
+        context, target = self.context, self._target(side)
         target.use()
         target.clear(0, 0, 0, 0)
         context.enable_only(moderngl.DEPTH_TEST)
@@ -127,9 +134,9 @@ class Renderer:
                     program[name].value = unit
         self._draw_head(person, motion, vertices)
         self._draw_body(person, body)
-        pixels = np.frombuffer(target.read(components=4, dtype="f2"), np.float16)
-        pixels = pixels.reshape(size, OVERSAMPLING, size, OVERSAMPLING, 4).astype(np.float32)
-        return np.ascontiguousarray(pixels.mean(axis=(1, 3))[::-1])
+        pixels = np.frombuffer(target.read(components=4, dtype="f2"), np.float16).reshape(side, side, 4)
+        pixels = _two_of_three(_two_of_three(pixels.astype(np.float32)).transpose(1, 0, 2)).transpose(1, 0, 2)
+        return np.ascontiguousarray(pixels[::-1][:size, :size])
 
     def landmarks(self, person, motion, nuisance):
         """Where the 68 landmarks are in the picture: float32 `(68, 2)`, x and y in shares of its side from the upper left."""
@@ -172,7 +179,12 @@ class Renderer:
     def _draw_head(self, person, motion, vertices):
         context, programs = self.context, self._programs
         covered = person.head_cover != "none"
-        beard = {"stubble": (0.7, 0, 0, 0), "moustache": (0.25, 1, 0, 0), "goatee": (0.3, 0.9, 1, 0), "beard": (0.5, 1, 1, 1)}
+        beard = {
+            "stubble": (0.7, 0, 0, 0),
+            "moustache": (0.25, 1, 0, 0),
+            "goatee": (0.3, 0.9, 1, 0),
+            "beard": (0.5, 1, 1, 1),
+        }
         window = (paint.LEFT, paint.BOTTOM, 1 / (paint.RIGHT - paint.LEFT), 1 / (paint.TOP - paint.BOTTOM))
         roots = {"bald": 0.12, "stubble": 0.95, "receding": 0.5}.get(person.hair_style, 0.9)
         own = {name: _floats(np.atleast_1d(getattr(person, name))) for name in (
@@ -196,7 +208,11 @@ class Renderer:
         self._skin.render()
         context.disable(moderngl.CULL_FACE)
         front = float(vertices[self.model.landmarks[[51, 57]], 2].mean())
+        lips = vertices[self.model.landmarks[60:68], 1]
+        closed = (lips[[1, 2, 3]] - lips[[7, 6, 5]]).max() < CLOSED
         for name, (_, albedo, wet) in _MOUTH.items():
+            if closed and name != "socket":
+                continue
             _set(programs["mouth"], {"albedo": _floats(albedo), "wet": _floats([wet]), "front": _floats([front]),
                                      "follows": _floats([1.0])})  # fmt: skip
             self._mouth[name].render()
@@ -230,7 +246,9 @@ class Renderer:
             "curl": _floats([hair.CURL.get(person.hair_style, 0.0)]), "follows": _floats([1.0]),
         })  # fmt: skip
         if body.hair is not None:
+            self.context.enable(moderngl.CULL_FACE)
             body.hair.render()
+            self.context.disable(moderngl.CULL_FACE)
         for solid, clear in ((True, False), (False, True)):
             for piece, mesh in body.pieces:
                 if (piece.opacity < 1) == clear:
@@ -250,7 +268,7 @@ class Renderer:
         self._skin_depth.render()
         _set(self._depth, {"follows": _floats([1.0])})
         if body.hair_depth is not None:
-            body.hair_depth.render()
+            body.hair_depth.render(vertices=3 * body.solid)
 
     def _target(self, side):
         if side not in self._targets:
@@ -276,7 +294,9 @@ class Renderer:
             self._skin_depth.render()
             field = np.frombuffer(depth.read(alignment=1), np.float32).reshape(OPENNESS_SIZE, OPENNESS_SIZE)
             place = np.hstack([neutral + 0.15 * normals, np.ones((parts.VERTICES, 1), np.float32)]) @ view.T * 0.5 + 0.5
-            column, row = (np.clip((place[:, axis] * OPENNESS_SIZE).astype(int), 0, OPENNESS_SIZE - 1) for axis in (0, 1))
+            column, row = (
+                np.clip((place[:, axis] * OPENNESS_SIZE).astype(int), 0, OPENNESS_SIZE - 1) for axis in (0, 1)
+            )
             weight = np.clip(normals @ direction, 0, None)
             possible += weight
             seen += weight * (field[row, column] > place[:, 2] - 0.008)
@@ -296,7 +316,8 @@ class _Body:
         mesh = hair.mesh(person, model, head)
         self.hair = self.hair_depth = None
         if mesh is not None:
-            self.hair, self.hair_depth = self._upload(context, [program["hair"], depth], *mesh)
+            *arrays, triangles, self.solid = mesh
+            self.hair, self.hair_depth = self._upload(context, [program["hair"], depth], *arrays, triangles)
         for piece in pieces(person, model, head):
             normals = _Normals(piece.triangles).of(piece.positions)
             extra = np.hstack([piece.colours, np.full((len(piece.positions), 1), piece.shine)])
@@ -329,15 +350,15 @@ class _Normals:
         self.of_triangle = order // 3
         self.vertices, self.starts = np.unique(corners[order], return_index=True)
 
-    def of(self, positions):
-        """Normals at positions, float32 `(v, 3)` -> float32 `(v, 3)`, of length 1 or 0."""
+    def of(self, positions, normals=None):
+        """Normals at positions, float32 `(v, 3)` -> float32 `(v, 3)`, of length 1; others are 0, or as in `normals`."""
         a, b, c = (positions[self.triangles[:, corner]] for corner in range(3))
         u, w = b - a, c - a
         faces = np.empty_like(u)
         faces[:, 0] = u[:, 1] * w[:, 2] - u[:, 2] * w[:, 1]
         faces[:, 1] = u[:, 2] * w[:, 0] - u[:, 0] * w[:, 2]
         faces[:, 2] = u[:, 0] * w[:, 1] - u[:, 1] * w[:, 0]
-        normals = np.zeros_like(positions)
+        normals = np.zeros_like(positions) if normals is None else normals
         sums = np.add.reduceat(faces[self.of_triangle], self.starts, axis=0)
         sums /= np.maximum(np.sqrt(np.einsum("ij,ij->i", sums, sums)), 1e-12)[:, None]
         normals[self.vertices] = sums
@@ -355,10 +376,11 @@ def _from_lids(neutral):
 
 
 def _moles(person):
-    """Places and radii of six moles, float32 `(6, 3)`; the radius of those a person has not is 0."""
+    """Six moles, `(6, 3)`: x, y and one over the square of the radius, which is very large for those that are not there."""
     random = np.random.default_rng([person.seed, 12])
     there = random.random(6) < person.moles
-    places = np.stack([random.uniform(-6, 6, 6), random.uniform(-7, 8, 6), random.uniform(0.06, 0.16, 6) * there], axis=1)
+    places = np.stack([random.uniform(-6, 6, 6), random.uniform(-7, 8, 6), random.uniform(0.06, 0.16, 6) ** -2], axis=1)
+    places[~there, 2] = 1e6
     return places
 
 
@@ -419,6 +441,15 @@ def _directions(count):
     number = np.arange(count) + 0.5
     y, around = 1 - 2 * number / count, np.pi * (1 + 5**0.5) * number
     return np.stack([np.sqrt(1 - y**2) * np.cos(around), y, np.sqrt(1 - y**2) * np.sin(around)], axis=1).astype("f4")
+
+
+def _two_of_three(pixels):
+    """Make two rows of three, each from the area that it covers."""
+    first, second, third = pixels[0::3], pixels[1::3], pixels[2::3]
+    rows = np.empty((2 * len(first), *pixels.shape[1:]), pixels.dtype)
+    rows[0::2] = (2 * first + second) / 3
+    rows[1::2] = (second + 2 * third) / 3
+    return rows
 
 
 def _within(triangles, *ranges):

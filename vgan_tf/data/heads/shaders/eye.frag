@@ -12,8 +12,8 @@ void main() {
     float round_way = atan(side.y, side.x);
     float rays = noise(vec2(round_way * 0.16, angle * 0.08)).x;
     float r = angle / limit;
-    vec3 iris = eye_colour * (0.85 + 1.2 * rays) * mix(1.5, 0.85, smoothstep(0.35, 0.95, r));
-    iris += eye_colour * 0.9 * smoothstep(0.6, 0.95, -side.y / (length(side) + 1e-5)) * smoothstep(0.4, 0.7, r);
+    vec3 iris = eye_colour * (0.85 + 1.2 * rays) * mix(1.2, 0.7, smoothstep(0.35, 0.95, r));
+    iris += eye_colour * 0.5 * smoothstep(0.6, 0.95, -side.y / (length(side) + 1e-5)) * smoothstep(0.4, 0.7, r);
     iris *= mix(1.0, 0.25, smoothstep(0.80, 1.0, r));
     iris = mix(vec3(0.006), iris, smoothstep(0.36, 0.44, r));
     float veins = smoothstep(0.05, 0.35, noise(raw.xy * vec2(0.12, 0.35)).y) * smoothstep(0.6, 1.2, angle);

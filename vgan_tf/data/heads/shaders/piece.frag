@@ -10,7 +10,6 @@ void main() {
         float h = clamp(dot(n, normalize(light_direction[i] + to_eye)), 0.0, 1.0);
         gloss += light_colour[i] * (0.25 * pow(h, 12.0) + pow(h, 60.0)) * arrives;
     }
-    gloss += 0.3 * ambient(reflect(-to_eye, n)) * pow(1.0 - abs(dot(n, to_eye)), 3.0);
-    float shining = clamp(opacity + 0.35 * pow(1.0 - abs(dot(n, to_eye)), 3.0), 0.0, 1.0);
-    colour = vec4(more.rgb * light * opacity + more.a * gloss * 0.5, opacity < 1.0 ? shining : 1.0);
+    // A lens shows what is behind it, and reflects lights.
+    colour = vec4(more.rgb * light * opacity + more.a * gloss * (opacity < 1.0 ? 0.25 : 0.5), opacity);
 }

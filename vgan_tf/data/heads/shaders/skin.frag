@@ -6,7 +6,7 @@ uniform vec3 lip_colour;
 uniform vec3 brow_colour;
 uniform vec3 beard_colour;
 uniform vec3 shadow_colour;    // make-up
-uniform vec3 mole_places[6];    // x, y, radius; 0: none
+uniform vec3 mole_places[6];    // x, y, 1 / square of the radius
 uniform float redness, pores, freckles, blotches, age_lines, shine, eye_shadow, eye_rings, lip_stick;
 uniform vec4 brow;             // thickness, density, height, tilt
 uniform vec4 beard;            // stubble, moustache, goatee, beard
@@ -27,12 +27,14 @@ void main() {
     float red = redness * clamp(two.x * (0.8 + 1.2 * middle.w) + 0.7 * ears, 0.0, 1.0);
     albedo = mix(albedo, albedo * vec3(1.12, 0.78, 0.76), red);
     albedo = mix(albedo, albedo * vec3(0.74, 0.62, 0.66), eye_rings * one.w);
-    float spots = smoothstep(0.10, 0.22, noise(flat_place * 0.11 + 0.37).y) * (0.3 + two.x);
-    albedo = mix(albedo, albedo * vec3(0.62, 0.47, 0.40), freckles * clamp(spots, 0.0, 1.0));
+    if (freckles > 0.0) {
+        float spots = smoothstep(0.10, 0.22, noise(flat_place * 0.11 + 0.37).y) * (0.3 + two.x);
+        albedo = mix(albedo, albedo * vec3(0.62, 0.47, 0.40), freckles * clamp(spots, 0.0, 1.0));
+    }
     float mole = 0.0;
     for (int i = 0; i < 6; i++) {
-        vec2 off = (at.xy - mole_places[i].xy) / max(mole_places[i].z, 1e-3);
-        mole = max(mole, exp(-dot(off, off)) * step(1e-3, mole_places[i].z) * front);
+        vec2 off = at.xy - mole_places[i].xy;
+        mole = max(mole, front * clamp(2.0 - 2.0 * dot(off, off) * mole_places[i].z, 0.0, 1.0));
     }
     albedo = mix(albedo, albedo * vec3(0.35, 0.25, 0.22), mole * 0.85);
     albedo = mix(albedo, albedo * vec3(0.80, 0.72, 0.70), age_lines * two.w);
@@ -45,12 +47,15 @@ void main() {
 
     // Beard: a shade of roots, and hairs.
     float hairs = noise(vec2(at.x * 0.30, at.y * 0.11 + at.z * 0.1)).x;
-    float jaw = max(two.y, two.z);
-    float goatee = two.y * (1.0 - smoothstep(1.5, 2.4, abs(at.x)));
-    float full = max(max(beard.w * two.y, beard.y * two.z), beard.z * max(goatee, two.z));
-    albedo = mix(albedo, beard_colour * 0.6 + albedo * 0.25, beard.x * jaw * clamp(0.55 + 1.4 * hairs, 0.0, 1.0));
-    float tufts = clamp(full * 1.7 - 0.45 + 1.5 * hairs * (1.0 - full * 0.5), 0.0, 1.0);
-    albedo = mix(albedo, beard_colour * (1.0 + 1.3 * hairs), tufts * step(0.02, full));
+    float tufts = 0.0;
+    if (beard.x > 0.0) {
+        float jaw = max(two.y, two.z);
+        float goatee = two.y * (1.0 - smoothstep(1.5, 2.4, abs(at.x)));
+        float full = max(max(beard.w * two.y, beard.y * two.z), beard.z * max(goatee, two.z));
+        albedo = mix(albedo, beard_colour * 0.6 + albedo * 0.25, beard.x * jaw * clamp(0.55 + 1.4 * hairs, 0.0, 1.0));
+        tufts = clamp(full * 1.7 - 0.45 + 1.5 * hairs * (1.0 - full * 0.5), 0.0, 1.0) * step(0.02, full);
+        albedo = mix(albedo, beard_colour * (1.0 + 1.3 * hairs), tufts);
+    }
 
     // Brows: hairs along their way, which lean outwards and up.
     vec2 brow_place = at.xy - vec2(0.0, brow.z + brow.w * (abs(at.x) - 3.5) * 0.35);
@@ -59,18 +64,20 @@ void main() {
     float strokes = noise(lean).w + 0.4 * fine.y;
     float reach = 1.0 - 0.5 * brow.x;
     float inside = smoothstep(reach - 0.10, reach + 0.30, along + 0.25 * strokes);
-    albedo = mix(albedo, brow_colour * (1.0 + 0.8 * strokes), clamp(inside * brow.y * (1.0 + 0.9 * strokes), 0.0, 1.0));
+    albedo = mix(albedo, brow_colour * (1.0 + 0.8 * strokes), clamp(inside * (0.35 + 0.75 * brow.y) * (1.0 + 0.9 * strokes), 0.0, 1.0));
 
     // Roots of the hair.
-    float around = atan(abs(at.x), at.z + 1.0);
-    float line_height = 9.5 + hairline * (1.0 - smoothstep(0.7, 1.08, around));
-    line_height = mix(line_height, 7.4, smoothstep(0.5, 0.87, around));
-    line_height = mix(line_height, 2.6, smoothstep(0.87, 1.12, around));
-    line_height = mix(line_height, 3.4, smoothstep(1.3, 1.66, around));
-    line_height = mix(line_height, -0.4, smoothstep(1.75, 2.1, around));
-    line_height = mix(line_height, -4.6, smoothstep(2.1, 3.0, around));
-    float rooted = smoothstep(-0.2, 1.0, at.y - line_height + 2.0 * middle.x) * (1.0 - step(7.9, abs(at.x)) * step(at.y, 4.6));
-    albedo = mix(albedo, root_colour * 0.8 + albedo * 0.12, scalp * rooted * clamp(0.85 + hairs, 0.0, 1.0));
+    if (at.y > -6.0 && (at.z < 8.5 || at.y > 7.0)) {
+        float around = atan(abs(at.x), at.z + 1.0);
+        float line_height = 9.5 + hairline * (1.0 - smoothstep(0.7, 1.08, around));
+        line_height = mix(line_height, 7.4, smoothstep(0.5, 0.87, around));
+        line_height = mix(line_height, 2.6, smoothstep(0.87, 1.12, around));
+        line_height = mix(line_height, 3.4, smoothstep(1.3, 1.66, around));
+        line_height = mix(line_height, -0.4, smoothstep(1.75, 2.1, around));
+        line_height = mix(line_height, -4.6, smoothstep(2.1, 3.0, around));
+        float rooted = smoothstep(-0.2, 1.0, at.y - line_height + 2.0 * middle.x) * (1.0 - step(7.9, abs(at.x)) * step(at.y, 4.6));
+        albedo = mix(albedo, root_colour * 0.8 + albedo * 0.12, scalp * rooted * clamp(0.85 + hairs, 0.0, 1.0));
+    }
 
     // Bumps, from the slope of a height on the screen.
     float height = 0.020 * pores * fine.z + 0.010 * pores * middle.x - 0.06 * age_lines * two.w + 0.012 * one.x * upright
@@ -87,7 +94,8 @@ void main() {
     vec3 light = ambient(n) * open * mix(vec3(1.0), vec3(1.05, 0.97, 0.95), 1.0 - open);
     vec3 gloss = vec3(0.0);
     float smooth_skin = shine * (0.55 + 0.45 * two.x + 0.8 * one.x * (0.4 + lip_stick)) * (1.0 - 0.8 * tufts);
-    float facing_eye = clamp(dot(n, to_eye), 0.0, 1.0);
+    float aside = 1.0 - clamp(dot(n, to_eye), 0.0, 1.0);
+    aside *= aside;
     for (int i = 0; i < 3; i++) {
         vec3 to_light = light_direction[i];
         float arrives = (i == 0 ? lit() : 1.0) * (0.45 + 0.55 * open);
@@ -99,10 +107,12 @@ void main() {
         light += light_colour[i] * diffuse * arrives;
         vec3 half_way = normalize(to_light + to_eye);
         float h = clamp(dot(n, half_way), 0.0, 1.0);
-        float fresnel = 0.035 + 0.5 * pow(1.0 - clamp(dot(half_way, to_eye), 0.0, 1.0), 5.0);
-        float lobes = 1.3 * pow(h, 14.0) + 2.6 * pow(h, 48.0);
+        float grazing = 1.0 - clamp(dot(half_way, to_eye), 0.0, 1.0);
+        float h2 = h * h, h4 = h2 * h2, h12 = h4 * h4 * h4, h48 = h12 * h12 * h12 * h12;
+        float fresnel = 0.035 + 0.5 * grazing * grazing * grazing * grazing * grazing;
+        float lobes = 1.3 * h12 + 2.6 * h48;
         gloss += light_colour[i] * fresnel * lobes * clamp(cosine * 2.0, 0.0, 1.0) * arrives;
     }
-    gloss += ambient(reflect(-to_eye, n)) * open * (0.02 + 0.25 * pow(1.0 - facing_eye, 4.0));
+    gloss += ambient(reflect(-to_eye, n)) * open * (0.02 + 0.25 * aside * aside);
     colour = vec4(albedo * light + gloss * smooth_skin, 1.0);
 }
