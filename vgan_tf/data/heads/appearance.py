@@ -1,7 +1,7 @@
 """What a rendered head is made of: who it is, what the face does, how the picture was taken.
 
-Colours are linear RGB in [0, 1] unless noted, lengths are centimetres, angles are degrees. Names of blendshapes are those
-of ICT-FaceKit.
+Colours are linear RGB in [0, 1] unless noted, lengths are centimetres, angles are degrees. Names of blendshapes are
+those of ICT-FaceKit.
 """
 
 import dataclasses
@@ -32,8 +32,8 @@ OCCLUDERS = ("none", "hand", "mug", "strand", "mask")
 class Person:
     """One person at rest.
 
-    `shape` are weights of the 3D model's identity modes, of unit variance over people. `rest` are weights of blendshapes
-    that this person's face has at rest, beside whatever it does: nobody's resting face is the model's.
+    `shape` are weights of the 3D model's identity modes, of unit variance over people. `rest` are weights of
+    blendshapes that this person's face has at rest, beside whatever it does: nobody's resting face is the model's.
     """
 
     seed: int = 0  # of pores, moles, strands: what has a place, but no name

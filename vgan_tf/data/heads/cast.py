@@ -12,8 +12,12 @@ from vgan_tf.data.heads.appearance import CLOTHES, FACIAL_HAIR, GLASSES, HAIR_ST
 from vgan_tf.errors import InputError
 
 _CHOICES = {
-    "hair_style": HAIR_STYLES, "facial_hair": FACIAL_HAIR, "glasses": GLASSES, "head_cover": HEAD_COVERS, "clothes": CLOTHES,
-}  # fmt: skip
+    "hair_style": HAIR_STYLES,
+    "facial_hair": FACIAL_HAIR,
+    "glasses": GLASSES,
+    "head_cover": HEAD_COVERS,
+    "clothes": CLOTHES,
+}
 _DEFAULTS = {field.name: field.default for field in dataclasses.fields(Person)}
 
 

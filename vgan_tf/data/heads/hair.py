@@ -56,7 +56,8 @@ def mesh(person, model, head):
     Returns:
         None, or (positions, normals, places, extra, triangles, solid): float32 `(n, 3)` three times, `(n, 4)`, int
         `(t, 3)`, those of what is solid first, and how many these are. They face outwards; what is seen from both
-        sides is there twice. extra: along a strand, across strands, level of the shell (0 solid, 1 outermost), thinness.
+        sides is there twice. extra: along a strand, across strands, level of the shell (0 solid, 1 outermost) and
+        thinness.
     """
     style = STYLES[person.hair_style]
     if style is None or person.head_cover in ("scarf", "beanie"):

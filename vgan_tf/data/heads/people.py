@@ -9,10 +9,11 @@ from vgan_tf.data.heads.cast import CAST
 from vgan_tf.data.heads.motions import rest
 
 MODES = 60  # of identity, that people differ in; later ones cannot be seen at 128 pixels
-# Of each of the first modes, in cm, root mean square over the vertices of face and head; half of it for the first, size.
+# Of each of the first modes, in cm, root mean square over the vertices of face and head; half of it for the first,
+# which is size.
 MODE_SIZES = np.array([
-    0.235, 0.315, 0.189, 0.238, 0.170, 0.138, 0.129, 0.097, 0.087, 0.100, 0.065, 0.084, 0.072, 0.058, 0.067, 0.057, 0.050,
-    0.051, 0.048, 0.053, 0.029, 0.041, 0.045, 0.040,
+    0.235, 0.315, 0.189, 0.238, 0.170, 0.138, 0.129, 0.097, 0.087, 0.100, 0.065, 0.084,
+    0.072, 0.058, 0.067, 0.057, 0.050, 0.051, 0.048, 0.053, 0.029, 0.041, 0.045, 0.040,
 ])  # fmt: skip
 FROM_CAST = 0.5  # cm: farther than 19 of 20 people are from the nearest of 400
 MODE_LIMIT = 2.2  # standard deviations

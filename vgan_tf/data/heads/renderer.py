@@ -6,16 +6,13 @@ from pathlib import Path
 import moderngl
 import numpy as np
 
-from vgan_tf.data.heads import hair, paint
+from vgan_tf.data.heads import hair, paint, placing
 from vgan_tf.data.heads import model as parts
 from vgan_tf.data.heads.accessories import pieces
 from vgan_tf.errors import InputError
 
 OVERSAMPLING = 3, 2  # a side of what is drawn over a side of the picture: three pixels become two
 SHADOW_SIZE = 256
-PIVOT = np.array([0.0, -8.0, 0.0], np.float32)  # about which a head turns
-MIDDLE = np.array([0.0, 2.2, 4.0], np.float32)  # of a head: what the camera looks at
-HEIGHT = 30.0  # cm that a picture shows at scale 1
 GAZE_LIMITS = 30.0, 22.0  # degrees, of gaze_x and gaze_y at 1
 CLOSED = 0.11  # cm between the inner edges of lips that show nothing behind them
 PEOPLE_KEPT = 512
@@ -101,15 +98,15 @@ class Renderer:
         normals = self._still_normals.copy()
         self._normals.of(vertices, normals)
         self._moving.write(np.hstack([vertices, normals]).astype("f4", copy=False).tobytes())
-        turn = turning(motion)
-        view, eye_point = _camera(nuisance, turn)
-        lights, colours = _lights(nuisance)
-        to_shadow = _shadow_view(lights[0], turn)
+        turn = placing.turning(motion)
+        projection, eye_point = placing.camera(nuisance, turn)
+        lights, colours = placing.lights(nuisance)
+        to_shadow = placing.shadow_view(lights[0], turn)
         shared = {
-            "projection": view.T.tobytes(),
+            "projection": projection.T.tobytes(),
             "to_shadow": to_shadow.T.tobytes(),
             "turn": turn.T.tobytes(),
-            "pivot": PIVOT.tobytes(),
+            "pivot": placing.PIVOT.tobytes(),
             "eye_point": eye_point.tobytes(),
             "light_direction": lights.tobytes(),
             "light_colour": colours.tobytes(),
@@ -139,13 +136,13 @@ class Renderer:
         return np.ascontiguousarray(pixels[::-1][:size, :size])
 
     def landmarks(self, person, motion, nuisance):
-        """Where the 68 landmarks are in the picture: float32 `(68, 2)`, x and y in shares of its side from the upper left."""
+        """Where the 68 landmarks are in the picture: float32 `(68, 2)`, x and y in shares of its side."""
         body = self._body(person)
         points = self._deform(body.head, person, motion)[self.model.landmarks]
-        turn = turning(motion)
-        world = (points - PIVOT) @ turn.T + PIVOT
-        view, _ = _camera(nuisance, turn)
-        clip = np.hstack([world, np.ones((68, 1), np.float32)]) @ view.T
+        turn = placing.turning(motion)
+        world = (points - placing.PIVOT) @ turn.T + placing.PIVOT
+        projection, _ = placing.camera(nuisance, turn)
+        clip = np.hstack([world, np.ones((68, 1), np.float32)]) @ projection.T
         return (clip[:, :2] / clip[:, 3:] * (0.5, -0.5) + 0.5).astype(np.float32)
 
     def head_of(self, person):
@@ -178,7 +175,6 @@ class Renderer:
 
     def _draw_head(self, person, motion, vertices):
         context, programs = self.context, self._programs
-        covered = person.head_cover != "none"
         beard = {
             "stubble": (0.7, 0, 0, 0),
             "moustache": (0.25, 1, 0, 0),
@@ -227,15 +223,18 @@ class Renderer:
                 "eye_colour": _floats(person.eye_colour),
                 "iris_size": _floats([person.iris_size]),
                 "lid": _floats([vertices[self.model.landmarks[list(lids[name])], 1].mean()]),
-                "turn_normal": turning(motion).T.tobytes(),
+                "turn_normal": placing.turning(motion).T.tobytes(),
                 "follows": _floats([1.0]),
             })  # fmt: skip
             self._eyes[name].render()
         if person.lash_length > 0:
             context.enable(moderngl.BLEND)
             context.blend_func = moderngl.ONE, moderngl.ONE_MINUS_SRC_ALPHA
-            _set(programs["lash"], {"lash_colour": _floats(np.asarray(person.brow_colour) * 0.4),
-                                    "strength": _floats([person.lash_length * 0.8]), "follows": _floats([1.0])})  # fmt: skip
+            _set(programs["lash"], {
+                "lash_colour": _floats(np.asarray(person.brow_colour) * 0.4),
+                "strength": _floats([person.lash_length * 0.8]),
+                "follows": _floats([1.0]),
+            })  # fmt: skip
             self._lashes.render()
             context.disable(moderngl.BLEND)
 
@@ -249,7 +248,7 @@ class Renderer:
             self.context.enable(moderngl.CULL_FACE)
             body.hair.render()
             self.context.disable(moderngl.CULL_FACE)
-        for solid, clear in ((True, False), (False, True)):
+        for clear in (False, True):
             for piece, mesh in body.pieces:
                 if (piece.opacity < 1) == clear:
                     _set(programs["piece"], {"follows": _floats([float(piece.follows == "head")]),
@@ -284,10 +283,10 @@ class Renderer:
         depth = context.depth_texture((OPENNESS_SIZE, OPENNESS_SIZE))
         target = context.framebuffer(depth_attachment=depth)
         context.enable_only(moderngl.DEPTH_TEST)
-        still = {"turn": np.eye(3, dtype="f4").tobytes(), "pivot": PIVOT.tobytes(), "follows": _floats([0.0])}
+        still = {"turn": np.eye(3, dtype="f4").tobytes(), "pivot": placing.PIVOT.tobytes(), "follows": _floats([0.0])}
         seen, possible = np.zeros(parts.VERTICES, np.float32), np.zeros(parts.VERTICES, np.float32)
         for direction in _directions(OPENNESS_DIRECTIONS):
-            view = _shadow_view(direction, np.eye(3, dtype=np.float32))
+            view = placing.shadow_view(direction, np.eye(3, dtype=np.float32))
             target.use()
             target.clear(depth=1.0)
             _set(self._depth, {**still, "projection": view.T.tobytes(), "to_shadow": view.T.tobytes()})
@@ -376,64 +375,12 @@ def _from_lids(neutral):
 
 
 def _moles(person):
-    """Six moles, `(6, 3)`: x, y and one over the square of the radius, which is very large for those that are not there."""
+    """Six moles, `(6, 3)`: x, y, one over the square of the radius (very large for those that are not there)."""
     random = np.random.default_rng([person.seed, 12])
     there = random.random(6) < person.moles
     places = np.stack([random.uniform(-6, 6, 6), random.uniform(-7, 8, 6), random.uniform(0.06, 0.16, 6) ** -2], axis=1)
     places[~there, 2] = 1e6
     return places
-
-
-def turning(motion):
-    """The rotation of a head: float32 `(3, 3)`."""
-    yaw, pitch, roll = np.deg2rad([motion.yaw, -motion.pitch, -motion.roll])
-    about_y = np.array([[np.cos(yaw), 0, np.sin(yaw)], [0, 1, 0], [-np.sin(yaw), 0, np.cos(yaw)]])
-    about_x = np.array([[1, 0, 0], [0, np.cos(pitch), -np.sin(pitch)], [0, np.sin(pitch), np.cos(pitch)]])
-    about_z = np.array([[np.cos(roll), -np.sin(roll), 0], [np.sin(roll), np.cos(roll), 0], [0, 0, 1]])
-    return (about_z @ about_y @ about_x).astype(np.float32)
-
-
-def _camera(nuisance, turn):
-    """(projection and view, float32 `(4, 4)`; where the camera is, float32 `(3,)`)."""
-    half = np.tan(np.deg2rad(nuisance.view_angle) / 2)
-    distance = HEIGHT / 2 / nuisance.scale / half
-    middle = turn @ (MIDDLE - PIVOT) + PIVOT
-    down = np.deg2rad(nuisance.camera_height)
-    eye = middle + distance * np.array([0, np.sin(down), np.cos(down)])
-    near, far = distance - 40, distance + 60
-    near = max(near, 1.0)
-    rotation = np.array([[1, 0, 0], [0, np.cos(down), -np.sin(down)], [0, np.sin(down), np.cos(down)]])
-    view = np.eye(4)
-    view[:3, :3], view[:3, 3] = rotation, -rotation @ eye
-    lens = np.zeros((4, 4))
-    lens[0, 0] = lens[1, 1] = 1 / half
-    lens[2, 2:] = (far + near) / (near - far), 2 * far * near / (near - far)
-    lens[3, 2] = -1
-    # Of the whole picture, so in clip coordinates twice the share.
-    lens[0, 2], lens[1, 2] = -2 * nuisance.shift_x, 2 * nuisance.shift_y
-    return (lens @ view).astype(np.float32), eye.astype(np.float32)
-
-
-def _lights(nuisance):
-    """Directions and colours of three lights: float32 `(3, 3)` each; colours of those not there are 0."""
-    directions, colours = np.tile(np.float32([0, 0, 1]), (3, 1)), np.zeros((3, 3), np.float32)
-    for row, light in enumerate(nuisance.lights[:3]):
-        directions[row] = np.asarray(light.direction) / np.linalg.norm(light.direction)
-        colours[row] = np.asarray(light.colour) * light.strength
-    return directions, colours
-
-
-def _shadow_view(direction, turn):
-    """A parallel projection along a light that holds the head: float32 `(4, 4)`."""
-    forward = np.asarray(direction, np.float64)
-    side = np.cross([0.0, 1.0, 0.0] if abs(forward[1]) < 0.95 else [1.0, 0.0, 0.0], forward)
-    side /= np.linalg.norm(side)
-    up = np.cross(forward, side)
-    middle, radius = turn @ (MIDDLE - PIVOT) + PIVOT - (0, 2, 2), 19.0
-    view = np.eye(4)
-    view[:3, :3] = np.stack([side, up, -forward]) / radius
-    view[:3, 3] = -view[:3, :3] @ middle
-    return view.astype(np.float32)
 
 
 def _directions(count):
