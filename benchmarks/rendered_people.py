@@ -1,0 +1,282 @@
+"""What each part of the renderer is worth on real photographs: `python benchmarks/rendered_people.py MODEL FOLDER`.
+
+The same small classifier of expressions learns from rendered people, all parts there or one left out, and is tested on
+FOLDER, photographs named PERSON_neutral.jpg and PERSON_smiling.jpg, and on other faces (`--others`, any source of
+vgan_tf.data). Nothing is chosen by them: the network, its steps and the cut of the photographs stand below. The last
+line is JSON.
+"""
+
+import argparse
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageOps
+from vgan_tf.data.heads.dataset import Heads
+
+from vgan_tf.commands import quiet_libraries
+from vgan_tf.data import load_faces
+from vgan_tf.data.heads import drawing, people
+from vgan_tf.data.heads.appearance import Nuisance
+from vgan_tf.data.heads.model import load_model
+from vgan_tf.data.heads.renderer import Renderer
+from vgan_tf.labels import EXPRESSIONS
+
+SIZE, BATCH = 64, 64
+# Of a photograph: the middle and the side of the square that shows a head as rendered ones are shown, and how far the
+# squares beside it are moved, in shares of the photograph's side. Predictions are means over them and their mirrors.
+MIDDLE, SIDE, MOVED = (0.5, 0.48), 0.49, 0.03
+
+
+def _person(**fields):
+    return lambda person, motion, nuisance: (dataclasses.replace(person, **fields), motion, nuisance)
+
+
+def _nuisance(**fields):
+    return lambda person, motion, nuisance: (person, motion, dataclasses.replace(nuisance, **fields))
+
+
+def _still(person, motion, nuisance):
+    """Neutral faces are at rest, without small movements, talking and blinks."""
+    return person, dataclasses.replace(motion, weights=()) if motion.expression == "neutral" else motion, nuisance
+
+
+_CANONICAL = Nuisance()
+PARTS = {
+    "nothing": lambda *circumstances: circumstances,
+    "hair": _person(hair_style="bald"),
+    "beards": _person(facial_hair="none"),
+    "skin": _person(redness=0.0, pores=0.0, moles=0.0, freckles=0.0, blotches=0.0, age_lines=0.0, eye_rings=0.0),
+    "make-up": _person(eye_shadow=0.0, lip_stick=0.0),
+    "glasses and covers": _person(glasses="none", head_cover="none"),
+    "resting faces": _person(rest=()),
+    "movements of neutral faces": _still,
+    "lights": _nuisance(lights=_CANONICAL.lights, sky=_CANONICAL.sky, ground=_CANONICAL.ground),
+    "shadow": _nuisance(shadow=0.0),
+    "backgrounds": _nuisance(background="plain", background_colours=((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))),
+    "occluders": _nuisance(occluder="none"),
+    "camera": _nuisance(
+        exposure=0.0,
+        white_balance=(1.0, 1.0, 1.0),
+        contrast=1.0,
+        saturation=1.0,
+        blur=0.0,
+        motion_blur=0.0,
+        noise=0.0,
+        jpeg=0,
+    ),
+    "framing": _nuisance(scale=1.0, shift_x=0.0, shift_y=0.0, view_angle=20.0, camera_height=0.0),
+}
+
+
+def draw(model, part, heads, start, stop):
+    """Render pictures `start` up to `stop`: uint8 `(n, SIZE, SIZE, 3)` and the index of each one's expression."""
+    renderer, images, labels = Renderer(load_model(model)), [], []
+    for number in range(start, stop):
+        person = people.person(heads.seed, heads.identity(number))
+        circumstances = PARTS[part](person, heads.motion(number), heads.nuisance(number))
+        images.append(drawing.draw(renderer, *circumstances, SIZE)[:, :, :3])
+        labels.append(EXPRESSIONS.index(circumstances[1].expression))
+    return np.stack(images), np.array(labels)
+
+
+def rendered(arguments, part):
+    """All pictures for one part left out, by two processes."""
+    with tempfile.TemporaryDirectory() as folder:
+        bounds = np.linspace(0, arguments.images, (os.cpu_count() or 1) + 1).astype(int)
+        workers = [
+            subprocess.Popen(
+                [
+                    sys.executable,
+                    __file__,
+                    arguments.model,
+                    arguments.photographs,
+                    "--part",
+                    part,
+                    "--people",
+                    str(arguments.people),
+                ]
+                + ["--seed", str(arguments.seed), "--draw", str(start), str(stop), f"{folder}/{start}.npz"],
+                env={**os.environ, "LP_NUM_THREADS": "0", "OMP_NUM_THREADS": "1"},
+            )
+            for start, stop in zip(bounds, bounds[1:], strict=False)
+        ]
+        if any([worker.wait() for worker in workers]):
+            raise SystemExit(f"{part}: rendering failed")
+        shares = [np.load(f"{folder}/{start}.npz") for start in bounds[:-1]]
+        return tuple(np.concatenate([share[name] for share in shares]) for name in ("images", "labels"))
+
+
+def train(images, labels, seconds, seed):
+    """Train the classifier for so many CPU-seconds: keras.Model, uint8 images as float32 -> logits."""
+    import keras
+    import tensorflow as tf
+
+    keras.utils.set_random_seed(seed)
+    layers, inputs = keras.layers, keras.Input((SIZE, SIZE, 3))
+    x = layers.Rescaling(1 / 127.5, -1)(inputs)
+    for filters, strides in ((32, 2), (64, 2), (64, 1), (128, 2), (128, 1), (192, 2)):
+        x = layers.Conv2D(filters, 3, strides, "same", use_bias=False)(x)
+        x = layers.ReLU()(layers.BatchNormalization(momentum=0.98)(x))
+    x = layers.Dropout(0.3)(layers.Dense(128, "relu")(layers.Flatten()(x)))
+    model = keras.Model(inputs, layers.Dense(len(EXPRESSIONS))(x))
+    rate = tf.Variable(1e-3)
+    optimizer = keras.optimizers.AdamW(rate, weight_decay=1e-3)
+    optimizer.build(model.trainable_variables)
+
+    @tf.function
+    def step(batch, truth):
+        with tf.GradientTape() as tape:
+            losses = tf.keras.losses.sparse_categorical_crossentropy(
+                truth, model(batch, training=True), from_logits=True
+            )
+            loss = tf.reduce_mean(losses)
+        optimizer.learning_rate.assign(rate)
+        optimizer.apply_gradients(
+            zip(tape.gradient(loss, model.trainable_variables), model.trainable_variables, strict=True)
+        )
+        return loss
+
+    random, start, used = np.random.default_rng(seed), time.process_time(), 0.0
+    while used < 1:
+        order = random.permutation(len(images))
+        for first in range(0, len(order) - BATCH + 1, BATCH):
+            rows = order[first : first + BATCH]
+            batch = images[rows].astype(np.float32)
+            mirrored = random.random(BATCH) < 0.5
+            batch[mirrored] = batch[mirrored, :, ::-1]
+            dy, dx = random.integers(-4, 5, 2)
+            batch = np.roll(batch, (dy, dx), (1, 2))
+            rate.assign(1e-3 * 0.5 * (1 + np.cos(np.pi * min(used, 1))))
+            step(tf.constant(batch), tf.constant(labels[rows]))
+            used = (time.process_time() - start) / seconds
+            if used >= 1:
+                break
+    return model
+
+
+def probabilities(model, images):
+    """Means over the pictures of the last but four axes: float64 `(n, expressions)` of uint8 `(n, cuts, s, s, 3)`."""
+    import keras
+
+    flat = images.reshape(-1, SIZE, SIZE, 3).astype(np.float32)
+    logits = np.concatenate([model(flat[k : k + 256], training=False) for k in range(0, len(flat), 256)])
+    return keras.ops.softmax(logits).numpy().reshape(*images.shape[:2], -1).mean(axis=1).astype(np.float64)
+
+
+def photographs(folder):
+    """(paths, uint8 `(n, cuts, SIZE, SIZE, 3)`, whether each smiles)."""
+    paths = sorted(path for path in Path(folder).iterdir() if path.stem.endswith(("_neutral", "_smiling")))
+    if not paths:
+        raise SystemExit(f"{folder}: no photographs named PERSON_neutral and PERSON_smiling")
+    cuts = []
+    for path in paths:
+        with Image.open(path) as image:
+            cuts.append(cuts_of(ImageOps.exif_transpose(image).convert("RGB")))
+    return paths, np.stack(cuts), np.array([path.stem.endswith("_smiling") for path in paths])
+
+
+def cuts_of(image):
+    width = image.width
+    places = [(x, y) for x in (-MOVED, 0, MOVED) for y in (-MOVED, 0, MOVED)]
+    boxes = [
+        tuple((MIDDLE[axis] + place[axis] + sign * SIDE / 2) * width for sign in (-1, 1) for axis in (0, 1))
+        for place in places
+    ]
+    squares = [image.resize((SIZE, SIZE), Image.Resampling.BOX, box, reducing_gap=None) for box in boxes]
+    return np.stack([np.asarray(one) for square in squares for one in (square, ImageOps.mirror(square))])
+
+
+def measure(model, shots, others):
+    """The figures of one classifier with 95 % of a bootstrap over people, and what it sees in each photograph."""
+    paths, images, smiling = shots
+    seen = probabilities(model, images)
+    joy, neutral = EXPRESSIONS.index("joy"), EXPRESSIONS.index("neutral")
+    scores, called = np.log(seen[:, joy]) - np.log(seen[:, neutral]), seen.argmax(axis=1)
+
+    def figures_of(rows):
+        smile, rest = rows[smiling[rows]], rows[~smiling[rows]]
+        ahead = scores[smile][:, None] - scores[rest][None]
+        area = ((ahead > 0) + 0.5 * (ahead == 0)).mean()
+        return area, (called[rest] == neutral).mean(), (called[smile] == joy).mean()
+
+    person = np.unique([path.stem.rpartition("_")[0] for path in paths], return_inverse=True)[1]
+    of_person, random = [np.flatnonzero(person == one) for one in np.unique(person)], np.random.default_rng(0)
+    drawn = [
+        figures_of(np.concatenate([of_person[one] for one in random.integers(len(of_person), size=len(of_person))]))
+        for _ in range(2000)
+    ]
+    figures = {}
+    for name, value, spread in zip(
+        ("smile_auc", "neutral_called_neutral", "smiling_called_joy"),
+        figures_of(np.arange(len(paths))),
+        np.percentile(drawn, [2.5, 97.5], axis=0).T,
+        strict=True,
+    ):
+        figures[name] = {"value": round(float(value), 4), "interval": spread.round(3).tolist()}
+    if others is not None:
+        predicted = probabilities(model, np.asarray(others.images)[:, None]).argmax(axis=1)
+        figures["others_accuracy"] = round(float((predicted == others.expression).mean()), 4)
+    return figures, seen
+
+
+def mistakes(shots, seen, path):
+    """A sheet of the photographs that are misread, with what is seen in them."""
+    paths, images, smiling = shots
+    truth = np.where(smiling, EXPRESSIONS.index("joy"), EXPRESSIONS.index("neutral"))
+    wrong = np.flatnonzero(seen.argmax(axis=1) != truth)
+    side, columns = 144, 8
+    rows = max(1, -(-len(wrong) // columns))
+    sheet = Image.new("RGB", (columns * side, rows * (side + 18)), "white")
+    write = ImageDraw.Draw(sheet)
+    for place, number in enumerate(wrong):
+        x, y = place % columns * side, place // columns * (side + 18)
+        with Image.open(paths[number]) as image:
+            box = tuple((MIDDLE[axis] + sign * SIDE / 2) * image.width for sign in (-1, 1) for axis in (0, 1))
+            sheet.paste(image.convert("RGB").resize((side, side), Image.Resampling.LANCZOS, box), (x, y))
+        label = EXPRESSIONS[seen[number].argmax()]
+        write.text((x + 3, y + side + 3), f"{paths[number].stem}: {label} {seen[number].max():.0%}", "black")
+    sheet.save(path)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("model", help="a clone of ICT-FaceKit")
+    parser.add_argument("photographs", metavar="FOLDER")
+    parser.add_argument("--others", metavar="SOURCE", help="further faces to test on")
+    parser.add_argument("--without", metavar="PART,...", default="nothing", help=f"all, or some of: {', '.join(PARTS)}")
+    parser.add_argument("--people", type=int, default=400)
+    parser.add_argument("--images", type=int, default=12000)
+    parser.add_argument("--minutes", type=float, default=10.0, help="of CPU time, for each classifier")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--sheet", metavar="FILE", help="for the photographs that the first classifier misreads")
+    parser.add_argument("--part", help=argparse.SUPPRESS)
+    parser.add_argument("--draw", nargs=3, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.draw:
+        start, stop, path = arguments.draw
+        heads = Heads(arguments.model, arguments.people, arguments.seed)
+        images, labels = draw(arguments.model, arguments.part, heads, int(start), int(stop))
+        np.savez(path, images=images, labels=labels)
+        return
+    shots = photographs(arguments.photographs)
+    others = load_faces(arguments.others, SIZE) if arguments.others else None
+    results = {}
+    for part in list(PARTS) if arguments.without == "all" else arguments.without.split(","):
+        model = train(*rendered(arguments, part), 60 * arguments.minutes, arguments.seed)
+        results[part], seen = measure(model, shots, others)
+        if arguments.sheet and len(results) == 1:
+            mistakes(shots, seen, arguments.sheet)
+        print(f"without {part}: {results[part]}", flush=True)
+    print(json.dumps({"people": arguments.people, "images": arguments.images, "without": results}))
+
+
+if __name__ == "__main__":
+    with quiet_libraries():
+        main()
