@@ -12,34 +12,44 @@ PAIRED = (
     "noseSneer",
 )  # fmt: skip
 SINGLE = (
-    "jawForward", "jawLeft", "jawOpen", "jawRight", "mouthClose", "mouthFunnel", "mouthLeft", "mouthPucker",
-    "mouthRight", "mouthRollLower", "mouthRollUpper", "mouthShrugLower", "mouthShrugUpper",
+    "jawForward", "jawLeft", "jawOpen", "jawRight", "mouthFunnel", "mouthLeft", "mouthPucker", "mouthRight",
+    "mouthRollLower", "mouthRollUpper", "mouthShrugLower", "mouthShrugUpper",
 )  # fmt: skip
-# All shapes that a motion may use, but for the lids that follow the gaze.
+# All shapes that a motion uses, but for the lids that follow the gaze.
 MOTION_SHAPES = tuple(sorted([name + side for name in PAIRED for side in ("_L", "_R")] + list(SINGLE)))
 TRUTH = ("intensity", "asymmetry", "yaw", "pitch", "roll", "gaze_x", "gaze_y") + tuple(
     f"motion_{name}" for name in MOTION_SHAPES
 )
+# How far, in cm, weight 1 of a shape draws the model's lips apart in the middle.
+_PARTS_LIPS = {
+    "jawOpen": 2.9, "mouthFunnel": 1.1, "mouthShrugUpper": 0.45, "mouthLowerDown_L": 0.3, "mouthLowerDown_R": 0.3,
+    "mouthUpperUp_L": 0.35, "mouthUpperUp_R": 0.35, "noseSneer_L": 0.3, "noseSneer_R": 0.3,
+}  # fmt: skip
 
 # Each expression in several ways, since people differ in it: weights at strength 1, of both sides where there are two.
-# Brows that are negative go beyond the model's own shapes: the inner ends down in a frown, as anger needs, the outer ones
-# in grief. The action units of the Facial Action Coding System that each is made of stand behind it.
+# Negative weights take brows where no shape of the model does: their inner ends down in anger, their outer in grief.
+# Above each stand its action units in the Facial Action Coding System.
 RECIPES = {
     "anger": (
         # Lips pressed: 4 + 7 + 24
-        dict(browDown=1.05, browInnerUp=-0.5, eyeSquint=0.5, noseSneer=0.25, mouthPress=0.7, mouthRollUpper=0.3, mouthRollLower=0.3,
+        dict(browDown=1.05, browInnerUp=-0.5, eyeSquint=0.5, noseSneer=0.25, mouthPress=0.7, mouthRollUpper=0.3,
+             mouthRollLower=0.3,
              mouthFrown=0.35, mouthShrugLower=0.3),
         # Teeth bared: 4 + 7 + 9 + 10 + 16 + 25
-        dict(browDown=1.05, browInnerUp=-0.5, eyeSquint=0.45, noseSneer=0.6, mouthUpperUp=0.3, mouthLowerDown=0.7, mouthStretch=0.3,
+        dict(browDown=1.05, browInnerUp=-0.5, eyeSquint=0.45, noseSneer=0.6, mouthUpperUp=0.3, mouthLowerDown=0.7,
+             mouthStretch=0.3,
              mouthFrown=0.3, jawOpen=0.06),
         # A stare: 4 + 5 + 23
-        dict(browDown=1.1, browInnerUp=-0.6, eyeWide=0.5, noseSneer=0.3, mouthPress=0.5, mouthRollLower=0.3, mouthFrown=0.4,
+        dict(browDown=1.1, browInnerUp=-0.6, eyeWide=0.5, noseSneer=0.3, mouthPress=0.5, mouthRollLower=0.3,
+             mouthFrown=0.4,
              jawForward=0.2),
         # Shouting: 4 + 7 + 9 + 22 + 27
-        dict(browDown=1.1, browInnerUp=-0.55, eyeSquint=0.3, noseSneer=0.6, mouthUpperUp=0.3, mouthLowerDown=0.6, mouthFunnel=0.2,
+        dict(browDown=1.1, browInnerUp=-0.55, eyeSquint=0.3, noseSneer=0.6, mouthUpperUp=0.3, mouthLowerDown=0.6,
+             mouthFunnel=0.2,
              jawOpen=0.4),
         # Jaw set, chin up: 4 + 7 + 17 + 29
-        dict(browDown=1.05, browInnerUp=-0.5, eyeSquint=0.6, mouthShrugLower=0.5, mouthPress=0.4, mouthFrown=0.4, jawForward=0.45,
+        dict(browDown=1.05, browInnerUp=-0.5, eyeSquint=0.6, mouthShrugLower=0.5, mouthPress=0.4, mouthFrown=0.4,
+             jawForward=0.45,
              noseSneer=0.2),
     ),
     "disgust": (
@@ -89,12 +99,14 @@ RECIPES = {
         # Lip corners down, chin raised: 1 + 4 + 15 + 17
         dict(browInnerUp=1.1, browOuterUp=-0.25, browDown=0.2, mouthFrown=0.8, mouthShrugLower=0.4, eyeBlink=0.12),
         # Crying: 1 + 4 + 7 + 15 + 20
-        dict(browInnerUp=1.05, browOuterUp=-0.25, browDown=0.45, eyeSquint=0.5, cheekSquint=0.3, mouthFrown=0.8, mouthStretch=0.4,
+        dict(browInnerUp=1.05, browOuterUp=-0.25, browDown=0.45, eyeSquint=0.5, cheekSquint=0.3, mouthFrown=0.8,
+             mouthStretch=0.4,
              mouthLowerDown=0.2, mouthShrugLower=0.2),
         # Downcast: 1 + 15 + 43
         dict(browInnerUp=1.0, browOuterUp=-0.25, eyeBlink=0.3, mouthFrown=0.7, mouthPress=0.2),
         # A pout: 1 + 4 + 15 + 17 + 18
-        dict(browInnerUp=1.1, browOuterUp=-0.25, browDown=0.15, mouthShrugLower=0.65, mouthFrown=0.65, mouthPucker=0.15, eyeBlink=0.1),
+        dict(browInnerUp=1.1, browOuterUp=-0.25, browDown=0.15, mouthShrugLower=0.65, mouthFrown=0.65,
+             mouthPucker=0.15, eyeBlink=0.1),
     ),
     "surprise": (
         # Jaw dropped: 1 + 2 + 5 + 26
@@ -118,7 +130,6 @@ SPEECH = (
     dict(mouthRollLower=0.5, mouthUpperUp=0.15, jawOpen=0.06),
     dict(mouthFunnel=0.45, mouthLowerDown=0.3, jawOpen=0.04),
     dict(jawOpen=0.16, mouthUpperUp=0.12, mouthLowerDown=0.15),
-    dict(jawOpen=0.12, mouthClose=0.08),
 )
 # What faces do that says nothing: each is seen in a few percent of motions.
 HABITS = (
@@ -178,8 +189,8 @@ def lids(gaze_x, gaze_y):
 def settle(*parts):
     """Sum weights, within what a face can do.
 
-    Blendshapes add up blindly: without limits lids that look down and blink go through the cheek, and lips that close
-    a mouth which is not open go through each other.
+    Blendshapes add up blindly: without limits, lids that look down and blink would end on the cheek, and lips that rest
+    closed would hold back a laugh. Whatever draws a motion on a person gives both to this function.
 
     Args:
         parts: each (blendshape, weight) pairs or a dict: a person's rest and a motion's weights.
@@ -205,9 +216,11 @@ def settle(*parts):
         # A lip cannot be rolled in and drawn off the teeth.
         for rolled, drawn in (("mouthRollUpper", "mouthUpperUp"), ("mouthRollLower", "mouthLowerDown")):
             total[drawn + side] = total.get(drawn + side, 0.0) * max(0.0, 1 - total.get(rolled, 0.0))
-    jaw = total["jawOpen"] = min(total.get("jawOpen", 0.0), 0.8)
-    total["mouthClose"] = min(total.get("mouthClose", 0.0), jaw)
-    # Lips that protrude part the teeth; pulled wide by the cheeks at the same time they would fold.
+    total["jawOpen"] = min(total.get("jawOpen", 0.0), 0.8)
+    # Lips that rest on each other let go where something parts them.
+    parted = sum(distance * total.get(name, 0.0) for name, distance in _PARTS_LIPS.items())
+    total["mouthClose"] = min(total.get("mouthClose", 0.0), 0.1) * max(0.0, 1 - 2 * parted)
+    # Lips that are pulled wide cannot be put forward as far.
     for name in ("mouthPucker", "mouthFunnel"):
         smile = max(total.get("mouthSmile_L", 0.0), total.get("mouthSmile_R", 0.0))
         total[name] = total.get(name, 0.0) * max(0.0, 1 - 0.6 * smile)
@@ -235,7 +248,7 @@ def draw_small(generator):
     names = generator.choice(MOTION_SHAPES, size=int(generator.integers(3, 10)), replace=False).tolist()
     weights = np.clip(generator.normal(0.0, 0.06, len(names)), -0.18, 0.18).tolist()
     # The jaw, and the mouth as a whole, move much at a small weight.
-    strong = ("jawOpen", "mouthLeft", "mouthRight", "mouthClose")
+    strong = ("jawOpen", "mouthLeft", "mouthRight")
     return {
         name: (weight if name.startswith("brow") else abs(weight)) * (0.5 if name in strong else 1.0)
         for name, weight in zip(names, weights, strict=True)
@@ -291,7 +304,7 @@ def sample_motion(seed, number, expression):
     yaw, pitch, roll = draw_pose(generator)
     gaze_x, gaze_y = draw_gaze(generator)
     asymmetry = draw_asymmetry(generator)
-    intensity = float(generator.uniform(0.3, 1.25))
+    intensity = float(generator.triangular(0.3, 0.8, 1.25))
     others = [name for name in EXPRESSIONS if name not in (expression, "neutral")]
     second = others[generator.integers(len(others))]
     total = dict(draw_small(generator))
@@ -353,17 +366,21 @@ _REST = (  # what a face at rest may look like for ever; a weight of at most so 
 
 
 def rest(seed, person_number):
-    """A person's own resting face, for `Person.rest`: brows low or high, lids that droop, corners down or up, and so on.
+    """A person's own resting face, for `Person.rest`: low or high brows, drooping lids, corners down or up and so on.
+
+    The model's lips stand a little apart, and identity modes part them further; those of most people rest closed.
 
     Returns:
-        tuple of (blendshape, weight); weights are 0.25 at most.
+        tuple of (blendshape, weight), weights of -0.25 to 0.25.
     """
     generator = np.random.default_rng([seed, 21, person_number])
     total = {}
+    if generator.random() < 0.85:
+        total["mouthClose"] = float(generator.uniform(0.035, 0.07))
     for place in generator.choice(len(_REST), size=int(generator.integers(3, 8)), replace=False):
         weights, most = _REST[place]
         add(total, weights, most * float(generator.uniform(0.2, 1.0)), float(generator.normal(0.0, 0.12)))
-    return tuple((name, min(weight, 0.25)) for name, weight in settle(total))
+    return settle({name: min(max(weight, -0.25), 0.25) for name, weight in total.items()})
 
 
 def truth_of(motion):
