@@ -376,7 +376,7 @@ def rest(seed, person_number):
     generator = np.random.default_rng([seed, 21, person_number])
     total = {}
     if generator.random() < 0.85:
-        total["mouthClose"] = float(generator.uniform(0.035, 0.07))
+        total["mouthClose"] = float(generator.uniform(0.04, 0.08))
     for place in generator.choice(len(_REST), size=int(generator.integers(3, 8)), replace=False):
         weights, most = _REST[place]
         add(total, weights, most * float(generator.uniform(0.2, 1.0)), float(generator.normal(0.0, 0.12)))
