@@ -147,11 +147,12 @@ def _blinks(generator, times, seconds):
 def _poses(generator, times, seconds):
     """Yaw, pitch and roll in degrees, `(n, 3)`: turns, in some a nod or a shake of the head, and a slight sway."""
     moves, start = [], generator.uniform(0.0, 1.5)
-    first = np.array(motions.draw_pose(generator))
+    first = last = np.array(motions.draw_pose(generator))
     while start < seconds and generator.random() < 0.6:
-        length = generator.uniform(0.5, 1.1)
-        moves.append((start, length, motions.draw_pose(generator)))
-        start += length + generator.uniform(0.2, 1.0)
+        pose = np.array(motions.draw_pose(generator))
+        length = generator.uniform(0.4, 0.8) + np.abs(pose - last).max() / 90  # a far turn takes longer
+        moves.append((start, length, pose))
+        start, last = start + length + generator.uniform(0.2, 1.0), pose
     poses = _moves(times, first, moves)
     phases, rates = generator.uniform(0, 2 * np.pi, 3), generator.uniform(0.2, 0.6, 3)
     poses += np.sin(2 * np.pi * rates * times[:, None] + phases) * (0.8, 0.6, 0.5)
