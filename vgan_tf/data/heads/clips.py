@@ -34,15 +34,15 @@ def clip(seed, number, frames_per_second=25, expression=None):
     gazes = _gazes(generator, times, seconds)
     asymmetry = motions.draw_asymmetry(generator)
     face = _tensions(generator, times, seconds)
-    if generator.random() < 0.4:
-        face += _speech(generator, times, seconds)
+    speech = _speech(generator, times, seconds) if generator.random() < 0.4 else 0.0
     face += _blinks(generator, times, seconds)[:, None] * _vector({"eyeBlink": 1.0})
     strength = generator.triangular(0.4, 0.9, 1.25)
     others = [name for name in EXPRESSIONS if name not in (expression, "neutral")]
     second = others[generator.integers(len(others))]
     share = generator.uniform(0.2, 0.5) if generator.random() < 0.2 else 0.0
     intensities = _apex(generator, times, seconds) * (0.0 if expression == "neutral" else strength)
-    # Two expressions at once share the face.
+    # An expression leaves speech less of the mouth, and two at once share the face.
+    face += (1 - 0.4 * np.minimum(intensities, 1.0))[:, None] * speech
     face += intensities[:, None] * (
         (1 - 0.3 * share) * _vector(motions.draw_recipe(generator, expression), asymmetry)
         + share * _vector(motions.draw_recipe(generator, second), asymmetry)

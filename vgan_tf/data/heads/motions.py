@@ -288,8 +288,7 @@ def sample_motion(seed, number, expression):
 
     A labelled expression has a strength of 0.3 to 1.25; one in four has a second one blended in, at less than half its
     strength. A neutral motion has strength 0, and yet may hold all that a resting face does: tensions, a trace of any
-    expression (below 0.12), speech, blinks, habits. Head, eyes, lids, speech and asymmetry do not depend on the
-    expression.
+    expression (below 0.12), speech, blinks, habits. Head, gaze, blinks and asymmetry do not depend on the expression.
 
     Args:
         seed: int >= 0.
@@ -309,7 +308,8 @@ def sample_motion(seed, number, expression):
     second = others[generator.integers(len(others))]
     total = dict(draw_small(generator))
     if generator.random() < 0.25:
-        add(total, draw_speech(generator))
+        # An expression leaves speech less of the mouth, or nobody could read it.
+        add(total, draw_speech(generator), 1.0 if expression == "neutral" else 1 - 0.4 * min(intensity, 1.0))
     if generator.random() < 0.08:
         add(total, {"eyeBlink": float(generator.uniform(0.7, 1.1))})
     elif generator.random() < 0.12:
