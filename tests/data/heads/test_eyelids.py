@@ -6,7 +6,7 @@ import pytest
 from vgan_tf.data.heads import model as parts
 from vgan_tf.data.heads.eyelids import Eyelids
 
-MIDDLES = {parts.LEFT_EYE: (3, 3, 8), parts.RIGHT_EYE: (-3, 3, 8)}
+LEFT, RIGHT = (3, 3, 8), (-3, 3, 8)
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def head_model():
     directions = np.random.default_rng(0).standard_normal((770, 3))
     directions[:6] = np.vstack([np.eye(3), -np.eye(3)])
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
-    for part, middle in MIDDLES.items():
+    for part, middle in ((parts.LEFT_EYE, LEFT), (parts.RIGHT_EYE, RIGHT)):
         neutral[part] = middle + 1.5 * directions
     neutral[:9] = (3, 4, 9.6) + 0.05 * np.random.default_rng(1).standard_normal((9, 3))
     neutral[9] = 3, 3, 6.8  # within the ball, at its back
@@ -42,8 +42,8 @@ def test_lids_leave_the_ball_and_nothing_else_moves(head_model):
     vertices[:9] -= (0, 0.6, 0.4)  # half-closed: into the ball
     before = vertices.copy()
     Eyelids(head_model).clear(vertices)
-    away = vertices[:9] - MIDDLES[parts.LEFT_EYE]
+    away = vertices[:9] - LEFT
     assert np.linalg.norm(away, axis=1) == pytest.approx(np.full(9, 1.53), abs=1e-3)
-    straight = before[:9] - MIDDLES[parts.LEFT_EYE]
+    straight = before[:9] - LEFT
     assert np.abs(np.cross(away, straight)).max() < 1e-4  # outwards
     assert (vertices[9:] == before[9:]).all()
