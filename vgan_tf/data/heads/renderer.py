@@ -9,6 +9,8 @@ import numpy as np
 from vgan_tf.data.heads import hair, paint, placing
 from vgan_tf.data.heads import model as parts
 from vgan_tf.data.heads.accessories import pieces
+from vgan_tf.data.heads.eyelids import Eyelids
+from vgan_tf.data.heads.motions import settle
 from vgan_tf.errors import InputError
 
 OVERSAMPLING = 3, 2  # a side of what is drawn over a side of the picture: three pixels become two
@@ -20,7 +22,7 @@ OPENNESS_DIRECTIONS, OPENNESS_SIZE = 60, 192
 
 _SKIN = (parts.FACE, parts.HEAD)
 _MOUTH = {  # part -> colour, how wet
-    "socket": (parts.MOUTH_SOCKET, (0.16, 0.035, 0.03), 0.0),
+    "socket": (parts.MOUTH_SOCKET, (0.30, 0.07, 0.06), 0.0),
     "gums": (parts.GUMS, (0.42, 0.14, 0.13), 0.12),
     "teeth": (parts.TEETH, (0.66, 0.62, 0.53), 0.20),
 }
@@ -38,7 +40,7 @@ class Renderer:
     """
 
     def __init__(self, model):
-        self.model = model
+        self.model, self._lids = model, Eyelids(model)
         try:
             self.context = moderngl.create_context(standalone=True, backend="egl", require=330)
         except Exception as error:
@@ -161,12 +163,13 @@ class Renderer:
         vertices = head
         weights = np.zeros(len(self.model.shape_names), np.float32)
         places = _places(self.model.shape_names)
-        for name, weight in (*person.rest, *motion.weights):
-            weights[places[name]] += weight
+        for name, weight in settle(person.rest, motion.weights):
+            weights[places[name]] = weight * (self._lids.opening(head) if name.startswith("eyeBlink") else 1)
         used = np.flatnonzero(weights)
         if used.size:
             moved = self._shapes[used].reshape(used.size, -1)
             vertices = head + (weights[used] @ moved).reshape(head.shape)
+            self._lids.clear(vertices)
         return vertices
 
     @functools.cached_property

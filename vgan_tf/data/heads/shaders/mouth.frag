@@ -5,7 +5,7 @@ void main() {
     vec3 n = normalize(facing), to_eye = normalize(eye_point - world);
     if (dot(n, to_eye) < 0.0) n = -n;
     float depth = clamp((raw.z - front + 3.2) / 2.9, 0.0, 1.0);
-    float open = depth * depth * (0.25 + 0.75 * smoothstep(2.9, 1.2, abs(at.x)));
+    float open = max(depth * depth, 0.06) * (0.25 + 0.75 * smoothstep(2.9, 1.2, abs(at.x)));
     vec3 light = ambient(n) * open, gloss = vec3(0.0);
     for (int i = 0; i < 3; i++) {
         float arrives = open * (i == 0 ? lit() : 1.0);
