@@ -7,8 +7,8 @@ from vgan_tf.data.heads.piece import join, sheet, tube
 
 _COLUMNS = 48  # around the body; column 0 is in front, the next one to its left
 _NECK_ROWS = 13  # of the model's own surface, from its edge up
-# Below the model's edge: half width, z in front, z behind, y at the side, in front, behind; then how much of the edge's own
-# shape is left.
+# Below the model's edge: half width, z in front, z behind, y at the side, in front, behind; then how much of the edge's
+# own shape is left.
 _BODY = np.array(
     [
         (12.4, 5.8, -9.2, -14.2, -19.3, -14.9, 1.0), (14.6, 6.3, -9.8, -15.1, -20.4, -16.0, 0.7),
@@ -20,8 +20,8 @@ _BODY = np.array(
         (21.9, 9.4, -11.2, -42.0, -42.2, -42.0, 0.0), (21.9, 9.2, -11.0, -47.0, -47.0, -47.0, 0.0),
     ]
 )  # fmt: skip
-# A neckline's height in front and behind, how much it rises to each side for a centimetre of width, and how round it is in
-# the middle.
+# A neckline's height in front and behind, how much it rises to each side for a centimetre of width, and how round it is
+# in the middle.
 _NECKLINES = {
     "t_shirt": (-18.7, -11.8, 0.55, 4.0), "v_neck": (-24.5, -11.5, 0.85, 0.5), "shirt": (-18.8, -9.6, 0.75, 0.5),
     "jumper": (-15.2, -9.4, 0.28, 4.0), "hood": (-19.4, -11.4, 0.6, 3.0),
@@ -40,22 +40,23 @@ def body(person, model, head):
         list of Piece, all of which follow the torso.
     """
     generator = np.random.default_rng([person.seed, 23])
-    surface = skin_below(model, head, generator.uniform(0.86, 0.97))
+    surface = skin_below(model, head, generator.uniform(0.88, 0.99))
     kind = person.clothes
-    if person.head_cover == "scarf" and kind in ("shirt", "hood"):
+    covered = person.head_cover == "scarf"
+    if covered and kind in ("shirt", "hood"):
         kind = "t_shirt"  # collar and hood would show through the scarf
     colour = np.array(person.clothes_colour)
-    neckline = _neckline(surface, kind, generator)
-    parts = [sheet(surface[_NECK_ROWS - 4 : _NECK_ROWS + 5], person.skin, shine=0.3, follows="torso")]
-    cloth, shades = _cloth(surface, neckline, colour, kind, generator)
-    parts.append(sheet(cloth, shades, follows="torso"))
+    cloth, shades = _cloth(surface, _neckline(surface, kind, generator), colour, kind, generator)
+    parts = [sheet(cloth, shades, follows="torso")]
+    if covered:
+        return parts
     edge = cloth[0]
-    if kind in ("t_shirt", "v_neck", "hood"):
-        parts.append(_band(edge, 0.85 * shades[0], 0.55))
-    elif kind == "jumper":
-        parts.append(_band(edge, shades[0], 1.7))
-    else:
+    if kind != "jumper":
+        parts.append(sheet(surface[_NECK_ROWS - 4 : _NECK_ROWS + 5], person.skin, shine=0.3, follows="torso"))
+    if kind == "shirt":
         parts += _collar(surface, edge, colour, generator)
+    else:
+        parts.append(_band(edge, shades[0], 1.7) if kind == "jumper" else _band(edge, 0.85 * shades[0], 0.55))
     if kind == "hood":
         parts += _hood(surface, edge, colour, generator)
     return parts
@@ -95,8 +96,9 @@ def skin_below(model, head, width):
     rows = []
     for ring in _neck_rings(model)[::-1]:
         points = head[ring]
-        low, high = points.min(0), points.max(0)
-        around = np.arctan2(*((points - (low + high) / 2) / (high - low))[:, ::2].T)
+        flat = points[:, ::2]
+        low, high = flat.min(0), flat.max(0)
+        around = np.arctan2(*((flat - (low + high) / 2) / (high - low)).T)
         order = np.argsort(around)
         rows.append(
             np.stack([np.interp(azimuth, around[order], points[order, k], period=2 * np.pi) for k in range(3)], 1)
@@ -160,7 +162,7 @@ def outward(points):
 
 def _cloth(surface, neckline, colour, kind, generator):
     """Points and colours of the garment, from the neckline down."""
-    share = np.linspace(0, 1, 32)[:, None] ** 1.25
+    share = np.linspace(0, 1, 24)[:, None] ** 1.4
     rows = neckline + share * (len(surface) - 1 - neckline)
     points = points_at(surface, rows)
     normals = outward(points)
@@ -244,7 +246,7 @@ def _hood(surface, edge, colour, generator):
     radius = (0.6 + 2.2 * behind**1.5) * generator.uniform(0.85, 1.15)
     away = np.stack([np.sin(angle), 0.0 * angle, np.cos(angle)], 1)
     centre = path + away * (0.8 * radius)[:, None] + np.array([0, 0.5, 0]) * radius[:, None]
-    turn = np.linspace(0, 2 * np.pi, 9)[:-1]
+    turn = 2 * np.pi * np.arange(6) / 6
     points = centre[:, None] + radius[:, None, None] * (
         np.cos(turn)[None, :, None] * away[:, None] * 0.9 + np.sin(turn)[None, :, None] * np.array([0, 0.85, 0])
     )

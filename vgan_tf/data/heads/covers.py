@@ -31,7 +31,9 @@ def _cap(person, model, head):
     centre = np.array([0, brow, front - 9.5])
     azimuth = 2 * np.pi * np.arange(_COLUMNS) / _COLUMNS
     ear_top = skin[ears, 1].max()
-    rim = _rim(azimuth, front=np.radians(72), side=np.pi / 2 + np.arctan2(brow - ear_top - 0.2, 8), back=np.radians(120))
+    rim = _rim(
+        azimuth, front=np.radians(72), side=np.pi / 2 + np.arctan2(brow - ear_top - 0.2, 8), back=np.radians(120)
+    )
     directions, radius = _shell(skin[~ears], centre, (0, 1, 0), (0, 0, 1), rim)
     share = np.linspace(0, 1, _ROWS + 1)[:, None]
     crown = 0.9 * np.sin(np.pi * share**0.8) * (0.5 + 0.5 * np.cos(azimuth)) + 0.3 * (1 - share)
@@ -48,7 +50,9 @@ def _cap(person, model, head):
 def _visor(rim, azimuth, length, colour):
     """The visor before the front of a rim `(columns, 3)`: an upper and a lower sheet."""
     across = np.linspace(-1, 1, 15)
-    edge = np.stack([np.interp(across * np.radians(58), _signed(azimuth), rim[_order(azimuth), k]) for k in range(3)], 1)
+    edge = np.stack(
+        [np.interp(across * np.radians(58), _signed(azimuth), rim[_order(azimuth), k]) for k in range(3)], 1
+    )
     forward = np.linspace(0, 1, 5)[:, None]
     reach = length * np.sqrt(1 - across**2)
     line = edge[:, 2].max() - edge[:, 2]
@@ -209,7 +213,9 @@ def _shell(skin, centre, pole, start, rim):
     pole, start = np.asarray(pole, float), np.asarray(start, float)
     polar, around = _angles(skin - centre, pole, start)
     column = around * _COLUMNS / (2 * np.pi)
-    row = polar / np.interp(around, np.append(np.arange(_COLUMNS), _COLUMNS) * 2 * np.pi / _COLUMNS, np.append(rim, rim[0]))
+    row = polar / np.interp(
+        around, np.append(np.arange(_COLUMNS), _COLUMNS) * 2 * np.pi / _COLUMNS, np.append(rim, rim[0])
+    )
     row *= _ROWS
     use = row < _ROWS + 0.6
     low_row, low_column = row[use].astype(int), column[use].astype(int)
@@ -220,12 +226,9 @@ def _shell(skin, centre, pole, start, rim):
             np.maximum.at(radius, (low_row + down, (low_column + right) % _COLUMNS), distance)
     radius = radius[: _ROWS + 1]
     radius[0] = radius[0].max()
-    while (empty := radius == 0).any():
-        total = _around(radius)
+    while (empty := radius == 0).any() and not empty.all():
         count = _around(~empty)
-        radius = np.where(empty & (count > 0), total / np.maximum(count, 1e-9), radius)
-        if not (count > 0).any():
-            raise ValueError("head: no skin under the cover.")
+        radius = np.where(empty & (count > 0), _around(radius) / np.maximum(count, 1), radius)
     smooth = radius
     for _ in range(6):
         smooth = np.maximum(radius - 0.3, _around(smooth) / _around(np.ones_like(smooth)))

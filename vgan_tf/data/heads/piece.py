@@ -35,7 +35,7 @@ def sheet(points, colour, closed=True, **settings):
     """A Piece from a grid of points.
 
     Args:
-        points: `(rows, columns, 3)`; outside is where a column's successor lies to the right when its next row is below.
+        points: `(rows, columns, 3)`; seen from outside, the next row is below and the next column to the right.
         colour: `(3,)`, or `(rows, columns, 3)`.
         closed: whether the last column meets the first.
         settings: Piece's shine, follows, opacity.
@@ -95,7 +95,9 @@ def join(pieces, **settings):
     starts = np.cumsum([0] + [len(piece.positions) for piece in pieces])
     return Piece(
         np.concatenate([piece.positions for piece in pieces]),
-        np.concatenate([piece.triangles + start for piece, start in zip(pieces, starts, strict=False)]).astype(np.int32),
+        np.concatenate([piece.triangles + start for piece, start in zip(pieces, starts, strict=False)]).astype(
+            np.int32
+        ),
         np.concatenate([piece.colours for piece in pieces]),
         **settings,
     )
