@@ -232,9 +232,9 @@ def _collar(surface, edge, colour, generator):
     point = np.sign(np.sin(angle))[:, None] * (generator.uniform(1.2, 2.4), 0, 0) - (0, long, -0.8)
     fall = ring + 1.25 * away - 0.8 * up + front * point
     rows = np.stack([ring - 0.4 * up, top, fold, (fold + fall) / 2 + 0.25 * away, fall])
-    shades = np.array([0.6, 0.85, 1.15, 1.1, 1.05])[:, None, None] * colour
+    shades = np.array([0.6, 0.85, 1.15, 1.1, 0.8])[:, None, None] * colour
     collar = sheet(rows, np.broadcast_to(shades, rows.shape), closed=False, follows="torso")
-    line = np.concatenate([edge[:1] - (0, 0.6, 0), surface[_NECK_ROWS + 1 :: 2, 0]]) + (0, 0, 0.75)
+    line = np.concatenate([edge[:1] + (0, 0.9, 0), surface[_NECK_ROWS + 1 :: 2, 0]]) + (0, 0, 0.75)
     return [collar, tube(line, (0, 0, 1), 2.2, 0.3, 1.08 * colour, follows="torso")]
 
 
