@@ -62,7 +62,7 @@ def glasses(person, model, head):
         rim = np.stack([middle + side * (centre_x + u), centre_y + v, plane + slope(u, v)], 1)[::side]
         parts.append(tube(rim, (0, 0, 1), width_around[::side], depth, colour * spots[:, None], closed=True))
         glass = np.stack([np.broadcast_to(rim.mean(0), rim.shape), rim])
-        lenses.append(sheet(glass, (0.75, 0.82, 0.85)))
+        lenses.append(sheet(glass, (0.2, 0.23, 0.25)))
 
     parts.append(_bridge(head, middle, centre_x - half_width, centre_y + 0.3 * half_height, plane, width, colour))
     hinge = np.array([centre_x + half_width + 0.3 * width, centre_y + 0.5 * half_height, 0.0])
@@ -71,7 +71,7 @@ def glasses(person, model, head):
         path = _temple(model, head, side, middle, hinge)
         thickness = 0.16 if kind == "thin" else 0.28
         parts.append(tube(path, (side, 0, 0), 0.2 if kind == "thin" else 0.5, thickness, colour))
-    return [join(parts, shine=0.7), join(lenses, shine=1.0, opacity=0.12)]
+    return [join(parts, shine=0.7), join(lenses, shine=0.2, opacity=0.12)]
 
 
 def _bridge(head, middle, half, height, plane, width, colour):
