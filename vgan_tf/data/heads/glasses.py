@@ -62,7 +62,7 @@ def glasses(person, model, head):
         rim = np.stack([middle + side * (centre_x + u), centre_y + v, plane + slope(u, v)], 1)[::side]
         parts.append(tube(rim, (0, 0, 1), width_around[::side], depth, colour * spots[:, None], closed=True))
         glass = np.stack([np.broadcast_to(rim.mean(0), rim.shape), rim])
-        lenses.append(sheet(glass, (0.2, 0.23, 0.25)))
+        lenses.append(sheet(glass, (0.06, 0.07, 0.08)))
 
     parts.append(_bridge(head, middle, centre_x - half_width, centre_y + 0.3 * half_height, plane, width, colour))
     hinge = np.array([centre_x + half_width + 0.3 * width, centre_y + 0.5 * half_height, 0.0])
