@@ -254,7 +254,7 @@ class Renderer:
         for clear in (False, True):
             for piece, mesh in body.pieces:
                 if (piece.opacity < 1) == clear:
-                    _set(programs["piece"], {"follows": _floats([float(piece.follows == "head")]),
+                    _set(programs["piece"], {"follows": _floats([1.0 if piece.follows == "head" else 2.0]),
                                              "opacity": _floats([piece.opacity])})  # fmt: skip
                     if clear:
                         self.context.enable(moderngl.BLEND)

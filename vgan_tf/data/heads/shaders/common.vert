@@ -16,7 +16,7 @@ out vec3 raw;
 out vec4 more;
 out vec3 in_shadow;
 void main() {
-    float share = follows > 1.5 ? smoothstep(-17.0, -6.0, place.y) : follows;
+    float share = follows > 1.5 ? smoothstep(-17.0, -6.0, position.y) : follows;
     world = mix(position, turn * (position - pivot) + pivot, share);
     facing = mix(normal, turn * normal, share);
     at = place;
