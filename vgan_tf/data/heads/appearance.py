@@ -6,7 +6,20 @@ of ICT-FaceKit.
 
 import dataclasses
 
-HAIR_STYLES = ("bald", "stubble", "short", "side_part", "fringe", "afro", "curls", "bob", "long", "tied", "bun", "receding")
+HAIR_STYLES = (
+    "bald",
+    "stubble",
+    "short",
+    "side_part",
+    "fringe",
+    "afro",
+    "curls",
+    "bob",
+    "long",
+    "tied",
+    "bun",
+    "receding",
+)
 FACIAL_HAIR = ("none", "stubble", "moustache", "goatee", "beard")
 GLASSES = ("none", "round", "square")
 HEAD_COVERS = ("none", "cap", "beanie", "scarf")

@@ -1,6 +1,7 @@
 """What is behind a head: walls, studio paper, rooms, gardens and streets, as blurred as the lens has them."""
 
 import functools
+import math
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
@@ -11,6 +12,7 @@ _BOOKS = np.array([
     (0.46, 0.24, 0.2), (0.22, 0.3, 0.42), (0.85, 0.8, 0.7), (0.27, 0.34, 0.27), (0.15, 0.14, 0.15), (0.55, 0.42, 0.3),
 ])  # fmt: skip
 _LEAVES = np.array([(0.1, 0.14, 0.08), (0.15, 0.22, 0.1), (0.28, 0.36, 0.17), (0.42, 0.48, 0.26), (0.58, 0.58, 0.36)])
+_HOUSES = np.array([(0.55, 0.38, 0.32), (0.7, 0.68, 0.64), (0.75, 0.66, 0.52), (0.45, 0.47, 0.5), (0.85, 0.84, 0.8)])
 _SKIES = np.array([(0.42, 0.62, 0.9), (0.7, 0.82, 0.95), (0.88, 0.9, 0.93), (0.8, 0.8, 0.78)])
 
 
@@ -18,35 +20,39 @@ def draw(nuisance, size):
     """Draw the background that a nuisance names, in the light that falls on the face from the front.
 
     Returns:
-        float32 `(size, size, 3)`, linear RGB; bright windows and skies are above 1.
+        float32 `(3, size, size)`, linear RGB; bright windows and skies are above 1.
     """
     generator = np.random.default_rng(nuisance.background_seed)
-    colours = np.array(nuisance.background_colours)
+    first, second = np.array(nuisance.background_colours, np.float32)
+    light = light_on(nuisance, (0.0, 0.0, 1.0))[:, None, None] * _falloff(generator, size)
     if nuisance.background == "plain":
-        picture = LINEAR[np.round(255 * colours[0]).astype(np.uint8)]
-    elif nuisance.background == "gradient":
-        angle = generator.uniform(0, 2 * np.pi)
-        x, y = _grid(size)
-        share = np.clip(0.5 + 0.6 * (np.cos(angle) * x + np.sin(angle) * y), 0, 1)
-        picture = _linear(colours[0] + share[..., None] * (colours[1] - colours[0]))
-    elif nuisance.background == "noise":
-        share = _clouds(generator, size, generator.uniform(0.3, 0.65))
-        picture = _linear(colours[0] + share[..., None] * (colours[1] - colours[0]))
+        light *= _linear(first)[:, None, None]
+    elif nuisance.background in ("gradient", "noise"):
+        if nuisance.background == "gradient":
+            angle = generator.uniform(0, 2 * math.pi)
+            x, y = _grid(size)
+            share = np.clip(0.5 + np.float32(0.6 * math.cos(angle)) * x + np.float32(0.6 * math.sin(angle)) * y, 0, 1)
+        else:
+            share = _clouds(generator, size, generator.uniform(0.3, 0.65))
+        light *= _linear(first[:, None, None] + share * (second - first)[:, None, None])
     else:
-        # What is out of focus needs no pixels: half of them are faster drawn and blurred.
-        side = size if nuisance.background_blur * size < 1.5 else size // 2
+        # What is out of focus needs no pixels: half of them are faster drawn and blurred. Leaves have too many.
+        sharp = nuisance.background == "clutter" and nuisance.background_blur * size < 1.5
+        side = size if sharp else size // 2
         canvas = Image.new("RGB", (side, side))
-        (_room if nuisance.background == "clutter" else _outdoors)(generator, canvas, colours)
+        (_room if nuisance.background == "clutter" else _outdoors)(generator, canvas, (first, second))
         canvas = canvas.filter(ImageFilter.GaussianBlur(max(0.6, nuisance.background_blur * side)))
         if side != size:
             canvas = canvas.resize((size, size), Image.Resampling.BILINEAR)
-        uneven = np.float32(0.85) + np.float32(0.3) * _clouds(generator, size, 0.5)  # nothing real is of one colour
-        picture = _GLOWING.take(np.asarray(canvas)) * uneven[..., None]
-    return picture * _falloff(generator, size)[..., None] * light_on(nuisance, (0.0, 0.0, 1.0))
+        # Nothing real is of one colour.
+        light *= np.float32(0.85) + np.float32(0.3) * _clouds(generator, size, 0.5)
+        light *= _GLOWING.take(np.ascontiguousarray(np.asarray(canvas).transpose(2, 0, 1)))
+    return light
 
 
+_LEVELS = np.linspace(0, 1, 256)
 # What is nearly white in a room or a street is a source of light.
-_GLOWING = (LINEAR * (1 + np.clip((np.arange(256) - 225) / 30, 0, 1))).astype(np.float32)
+_GLOWING = (LINEAR * (1 + np.clip((255 * _LEVELS - 225) / 30, 0, 1))).astype(np.float32)
 
 
 @functools.cache
@@ -57,7 +63,7 @@ def _grid(size):
 
 
 def _linear(colours):
-    return LINEAR.take((255 * np.clip(colours, 0, 1)).astype(np.uint8))
+    return LINEAR.take((255 * colours).astype(np.int32), mode="clip")
 
 
 def _falloff(generator, size):
@@ -71,15 +77,15 @@ def _falloff(generator, size):
 
 
 def _clouds(generator, size, rough):
-    """Noise of several octaves, each `rough` times as strong as the one before: float32 `(size, size)`, about 0 to 1."""
+    """Noise of several octaves, each `rough` times as strong as the last: float32 `(size, size)`, about 0 to 1."""
     side = int(generator.integers(2, 6))
     value, amplitude = generator.random((side, side), np.float32), 1.0
-    while side < size:
-        side = min(2 * side, size)
+    while side < size // 2:
+        side = min(2 * side, size // 2)
         amplitude *= rough
         value = np.asarray(Image.fromarray(value).resize((side, side), Image.Resampling.BILINEAR))
         value = value + np.float32(amplitude) * (generator.random((side, side), np.float32) - np.float32(0.5))
-    return value
+    return np.asarray(Image.fromarray(value).resize((size, size), Image.Resampling.BILINEAR))
 
 
 def _paint(colour):
@@ -126,13 +132,13 @@ def _shelf(generator, draw, side, colour):
     wood = _paint(colour * generator.uniform(0.5, 1.2))
     draw.rectangle((left, top, left + width, side), _paint(colour * 0.45))
     for shelf in np.arange(top, side, depth):
-        x = left
-        while x < left + width:
-            thick, tall = generator.uniform(0.012, 0.05) * side, generator.uniform(0.45, 0.9) * depth
-            if generator.random() < 0.85:
-                book = (x, shelf + depth - tall, x + thick, shelf + depth)
-                draw.rectangle(book, _paint(_some(generator, _BOOKS, 0.05)))
-            x += thick
+        thick = generator.uniform(0.012, 0.05, int(width / (0.03 * side)) + 1) * side
+        books = _BOOKS[generator.integers(len(_BOOKS), size=len(thick))] * generator.uniform(0.6, 1.2, (len(thick), 1))
+        tops = shelf + depth * generator.uniform(0.1, 0.7, len(thick))
+        x = left + np.cumsum(thick) - thick
+        for edge, high, size, book in zip(x.tolist(), tops.tolist(), thick.tolist(), books.tolist(), strict=True):
+            if edge < left + width:
+                draw.rectangle((edge, high, edge + size, shelf + depth), _paint(book))
         draw.rectangle((left, shelf + depth - 1, left + width, shelf + depth + 0.012 * side), wood)
 
 
@@ -166,22 +172,8 @@ def _plant(generator, draw, side, colour):
     x, y, size = generator.uniform(0, 1), generator.uniform(0.3, 0.9), generator.uniform(0.05, 0.18)
     draw.rectangle(_box(x, y + size, size, size, side), _paint(colour))
     for leaf_x, leaf_y in generator.normal((x, y), size, (40, 2)).tolist():
-        width, height = generator.uniform(0.1, 0.5, 2) * size
+        width, height = generator.uniform(0.2, 0.6, 2) * size
         draw.ellipse(_box(leaf_x, leaf_y, width, height, side), _paint(_some(generator, _LEAVES, 0.02)))
-
-
-def _foliage(generator, canvas, middle, spread):
-    """A tree, a hedge or a wood: leaves as noise of several octaves, with holes where other noise has them."""
-    side = canvas.width
-    x, y = _grid(side)
-    far = ((x - 2 * middle[0] + 1) / (2 * spread[0])) ** 2 + ((y - 2 * middle[1] + 1) / (2 * spread[1])) ** 2
-    dense = _clouds(generator, side, 0.75) - far * np.float32(0.5)
-    light = _clouds(generator, side, 0.8)
-    dark, bright = np.sort(generator.choice(len(_LEAVES), 2, replace=False))
-    steps = np.linspace(0, 1, 256)[:, None]
-    palette = (255 * np.clip(_LEAVES[dark] + (_LEAVES[bright] - _LEAVES[dark]) * 1.3 * steps, 0, 1)).astype(np.uint8)
-    leaves = palette.take((255 * np.clip(light, 0, 1)).astype(np.uint8), axis=0)
-    canvas.paste(Image.fromarray(leaves), mask=Image.fromarray((255 * np.clip(8 * dense - 1, 0, 1)).astype(np.uint8)))
 
 
 def _lamp(generator, draw, side, colour):
@@ -239,7 +231,7 @@ def _outdoors(generator, canvas, colours):
         x = generator.uniform(-0.3, 0.0)
         while x < 1:
             width, top = generator.uniform(0.15, 0.5), generator.uniform(-0.2, horizon)
-            house = _some(generator, colours, 0.03)
+            house = _some(generator, _HOUSES, 0.02)
             draw.rectangle((x * side, top * side, (x + width) * side, side), _paint(house))
             for row in np.arange(top + 0.05, 1, generator.uniform(0.08, 0.16)):
                 for column in np.arange(x + 0.03, x + width - 0.05, generator.uniform(0.07, 0.12)):
@@ -247,11 +239,20 @@ def _outdoors(generator, canvas, colours):
             x += width
     ground = _some(generator, np.concatenate([_LEAVES[2:4], [(0.5, 0.49, 0.47)]]), 0.02)
     draw.rectangle((0, max(horizon, 0.55) * side, side, side), _paint(ground))
-    for _ in range(generator.integers(1, 4)):  # trees and hedges
-        middle = generator.uniform((0, 0), (1, horizon))
-        spread = generator.uniform(0.15, 0.6, 2)
-        if generator.random() < 0.3:
-            draw.rectangle(_box(middle[0], 0.7, 0.05, 0.6, side), _paint((0.24, 0.19, 0.15)))
-        _foliage(generator, canvas, middle, spread)
+    # Trees and hedges: leaves are noise of several octaves, with holes where other noise has them.
+    leaves, holes = _clouds(generator, side, 0.8), _clouds(generator, side, 0.75)
+    x, y = _grid(side)
+    for _ in range(generator.integers(1, 4)):
+        middle, spread = generator.uniform((-1, -1), (1, 2 * horizon - 1)), generator.uniform(0.3, 1.2, 2)
+        trunk, top = (0.5 + 0.5 * middle[0]) * side, (0.5 + 0.5 * middle[1]) * side
+        thick, foot = 0.04 * side * spread[0], (max(horizon, 0.55) + generator.uniform(0.02, 0.2)) * side
+        draw.rectangle((trunk - thick, top, trunk + thick, max(foot, top)), _paint((0.24, 0.19, 0.15)))
+        (x_0, y_0), (width, height) = middle.astype(np.float32), spread.astype(np.float32)
+        far = ((x - x_0) / width) ** 2 + ((y - y_0) / height) ** 2
+        dense = 0.3 + np.float32(0.5) * (np.roll(holes, generator.integers(side), 1) - far)
+        dark, bright = _LEAVES[np.sort(generator.choice(len(_LEAVES), 2, replace=False))]
+        palette = (255 * np.clip(dark + (bright - dark) * 1.3 * _LEVELS[:, None], 0, 1)).astype(np.uint8)
+        tree = palette.take((255 * leaves).astype(np.int32), axis=0, mode="clip")
+        canvas.paste(Image.fromarray(tree), mask=Image.fromarray((255 * np.clip(8 * dense - 1, 0, 1)).astype(np.uint8)))
     if generator.random() < 0.3:
         _people(generator, draw, side, colours[0])

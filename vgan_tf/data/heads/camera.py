@@ -1,5 +1,6 @@
 """From light to a picture, as a camera makes it: background, exposure, tone curve, lens, sensor and file."""
 
+import functools
 import io
 import math
 
@@ -36,27 +37,32 @@ def take(picture, nuisance):
         it. Without a background, RGB is the head's own wherever alpha is above 0, and black elsewhere.
     """
     size = len(picture)
-    light, alpha = picture[..., :3], picture[..., 3:]
+    # Whole planes are three times as fast as pixels of four values.
+    planes = np.ascontiguousarray(picture.transpose(2, 0, 1))
+    light, alpha = planes[:3], planes[3]
     if nuisance.background == "none":
-        light = light / np.maximum(alpha, np.float32(1e-6))
+        light /= np.maximum(alpha, np.float32(1e-6))
     else:
-        light = light + (1 - alpha) * backgrounds.draw(nuisance, size)
+        light += (1 - alpha) * backgrounds.draw(nuisance, size)
     if nuisance.occluder != "none":
         cover, shadow = occluders.draw(nuisance, size)
-        open_part = 1 - cover[..., 3:]
-        light = light * ((1 - shadow[..., None] * alpha) * open_part) + cover[..., :3]
-        alpha = alpha * open_part
+        open_part = 1 - cover[3]
+        light *= (1 - shadow * alpha) * open_part
+        light += cover[:3]
+        alpha *= open_part
     gains = np.array(nuisance.white_balance) * (2.0**nuisance.exposure * (_STEPS - 1) / _BRIGHTEST)
-    tones = _TONES.take((light * gains.astype(np.float32)).astype(np.int32), mode="clip")
+    light *= gains.astype(np.float32)[:, None, None]
+    tones = _TONES.take(light.astype(np.int32), mode="clip")
     if nuisance.saturation != 1:
-        grey = (tones @ _LUMA)[..., None]
+        grey = np.tensordot(_LUMA, tones, 1)
         tones = grey + np.float32(nuisance.saturation) * (tones - grey)
-    tones = np.float32(255 * nuisance.contrast) * (tones - np.float32(0.5)) + np.float32(127.5)
-    image = _levels(np.concatenate([tones, 255 * alpha], axis=2))
+    planes[:3] = np.float32(255 * nuisance.contrast) * (tones - np.float32(0.5)) + np.float32(127.5)
+    alpha *= 255
     if nuisance.blur or nuisance.motion_blur:
-        image = _blurred(image, nuisance)
+        planes = _blurred(_levels(planes), nuisance).astype(np.float32)
     if nuisance.noise:
-        image[..., :3] = _levels(image[..., :3] + _noise(nuisance, size))
+        planes[:3] += _noise(nuisance, size)
+    image = np.ascontiguousarray(_levels(planes).transpose(1, 2, 0))
     if nuisance.jpeg:
         image[..., :3] = _compressed(image[..., :3], nuisance.jpeg)
     return image
@@ -66,12 +72,12 @@ def _levels(values):
     return np.clip(values + np.float32(0.5), 0, 255).astype(np.uint8)
 
 
-def _blurred(image, nuisance):
-    """Blur uint8 `(size, size, 4)` by the lens and by motion, alpha too: an edge covers what is seen."""
-    size = len(image)
+def _blurred(planes, nuisance):
+    """Blur uint8 `(4, size, size)` by the lens and by motion, alpha too: an edge covers what is seen."""
+    size = planes.shape[1]
     # Before nothing, only what is covered has a colour to spread.
     mode = "RGBa" if nuisance.background == "none" else "RGBA"
-    picture = Image.fromarray(image).convert(mode)
+    picture = Image.fromarray(np.ascontiguousarray(planes.transpose(1, 2, 0))).convert(mode)
     if nuisance.blur:
         picture = picture.filter(ImageFilter.GaussianBlur(nuisance.blur * size))
     length = nuisance.motion_blur * size
@@ -86,16 +92,25 @@ def _blurred(image, nuisance):
             x, y = margin + round(place * math.cos(angle)), margin + round(place * math.sin(angle))
             total += values[y : y + size, x : x + size]
         picture = Image.frombytes(mode, picture.size, (total // count).astype(np.uint8).tobytes())
-    return np.array(picture.convert("RGBA"))
+    return np.asarray(picture.convert("RGBA")).transpose(2, 0, 1)
+
+
+@functools.cache
+def _grain(size):
+    """Unit normal noise from which pictures of a size take theirs, each another piece: faster than drawing it anew."""
+    return np.random.default_rng(size).standard_normal(6 * size * size, np.float32)
 
 
 def _noise(nuisance, size):
-    """Noise of a sensor: two thirds of its power is grey, the rest are coloured spots of two pixels."""
+    """Noise of a sensor, float32 `(3, size, size)`: two thirds of its power is grey, the rest coloured spots."""
     generator = np.random.default_rng([nuisance.seed, 2])
-    grey = generator.standard_normal((size, size, 1), np.float32)
-    half = (size + 1) // 2
-    colour = generator.standard_normal((half, half, 3), np.float32).repeat(2, axis=0).repeat(2, axis=1)[:size, :size]
-    return np.float32(nuisance.noise * math.sqrt(2 / 3)) * grey + np.float32(nuisance.noise * math.sqrt(1 / 3)) * colour
+    half = (size + 1) // 2  # spots of two pixels, as between a sensor's cells
+    first, second = generator.integers(3 * size * size, size=2)
+    grain = _grain(size)
+    grey = grain[first : first + size * size].reshape(size, size)
+    colour = grain[second : second + 3 * half * half].reshape(3, half, half) * np.float32(math.sqrt(1 / 3))
+    colour = colour.repeat(2, axis=1).repeat(2, axis=2)[:, :size, :size]
+    return np.float32(nuisance.noise) * (np.float32(math.sqrt(2 / 3)) * grey + colour)
 
 
 def _compressed(image, quality):

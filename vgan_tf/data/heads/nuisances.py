@@ -155,7 +155,7 @@ def _camera(generator, place, lights):
     blur = abs(generator.normal(0, 0.004)) if generator.random() < 0.55 else 0.0
     noise = generator.exponential(noisy) if generator.random() < 0.6 else 0.0
     return {
-        "exposure": _normal(generator, 0, 0.3, -0.9, 0.8),
+        "exposure": _normal(generator, 0.1, 0.4, -1.1, 1.0),
         "white_balance": _tuple(balance / (balance @ _LUMA)),
         "contrast": _normal(generator, 1.02, 0.08, 0.8, 1.25),
         "saturation": 0.0 if generator.random() < 0.06 else _normal(generator, 1.0, 0.13, 0.6, 1.4),
@@ -180,7 +180,8 @@ def _occluder(generator, frame):
         x, y, size = side * generator.uniform(0.0, 0.15), generator.uniform(0.24, 0.36), (0.16, 0.22)
         colour = generator.uniform(0.15, 0.95) + generator.normal(0, 0.12, 3)
     elif kind == "strand":
-        x, y, size = side * generator.uniform(0.02, 0.22), generator.uniform(-0.2, 0.0), (0.22, 0.36)
+        x, size = side * generator.uniform(0.02, 0.2), (0.22, 0.36)
+        y = generator.uniform(-0.08, 0.02)  # so that it begins at the hairline
         colour = np.array((0.5, 0.36, 0.22)) * generator.uniform(0.15, 1.5)
     elif kind == "mask":
         x, y, size = 0.0, 0.17, (0.23, 0.26)

@@ -33,23 +33,35 @@ def draw(nuisance, size):
     """Draw the occluder that a nuisance names, in the light that falls on the face from the front.
 
     Returns:
-        (cover, shadow): float32 `(size, size, 4)`, linear RGB premultiplied by alpha, and float32 `(size, size)`, how
+        (cover, shadow): float32 `(4, size, size)`, linear RGB premultiplied by alpha, and float32 `(size, size)`, how
         much of the light on what is close behind it is taken.
     """
     generator = np.random.default_rng([nuisance.seed, 1])
     canvas = _Canvas(nuisance, size, generator)
     kinds = {"hand": _hand, "mug": _mug, "strand": _strand, "mask": _mask, "phone": _phone}
     kinds[nuisance.occluder](canvas, np.array(nuisance.occluder_colour), generator)
-    blur = ImageFilter.GaussianBlur(size * generator.uniform(0.003, 0.007))
-    picture = canvas.picture.convert("RGBa").reduce(2).filter(blur)
+    blur = size * generator.uniform(0.003, 0.007)
+    cover, shadow = np.zeros((4, size, size), np.float32), np.zeros((size, size), np.float32)
+    box = canvas.picture.getbbox()
+    if not box:
+        return cover, shadow
+    # Only where it is; the margin is for blur and shadow, and what is drawn is twice as large.
+    margin = 2 * math.ceil(0.08 * size)
+    left, top = (max(edge - margin, 0) // 2 for edge in box[:2])
+    right, bottom = (min(edge + margin, 2 * size) // 2 for edge in box[2:])
+    picture = canvas.picture.crop((2 * left, 2 * top, 2 * right, 2 * bottom)).convert("RGBa").reduce(2)
+    picture = picture.filter(ImageFilter.GaussianBlur(blur))
     alpha = picture.getchannel("a")
-    picture = np.asarray(picture.convert("RGBA"))
-    cover = np.empty((size, size, 4), np.float32)
-    cover[..., 3] = picture[..., 3] * np.float32(1 / 255)
-    cover[..., :3] = LINEAR.take(picture[..., :3]) * cover[..., 3:] * light_on(nuisance, (0.0, 0.0, 1.0))
-    across, down = (round(-0.03 * size * part) for part in canvas.light)
+    colours = np.ascontiguousarray(np.asarray(picture.convert("RGBA")).transpose(2, 0, 1))
+    place = np.s_[..., top:bottom, left:right]
+    opacity = colours[3] * np.float32(1 / 255)
+    cover[place][3] = opacity
+    cover[place][:3] = LINEAR.take(colours[:3]) * opacity * light_on(nuisance, (0.0, 0.0, 1.0))[:, None, None]
+    across, down = 0.03 * size * canvas.light
     alpha = alpha.filter(ImageFilter.BoxBlur(0.025 * size))
-    return cover, np.roll(np.asarray(alpha), (down, across), (0, 1)) * np.float32(0.5 / 255)
+    alpha = alpha.transform(alpha.size, Image.Transform.AFFINE, (1, 0, across, 0, 1, down))
+    shadow[place] = np.asarray(alpha) * np.float32(0.5 / 255)
+    return cover, shadow
 
 
 class _Canvas:
@@ -78,7 +90,7 @@ class _Canvas:
 
     def line(self, points, colour, width, opacity=255):
         pixels = max(1, round(width * self.unit))
-        self.draw.line(self.place(points), _paint(colour, opacity), pixels, joint="curve")
+        self.draw.line(self.place(points), _paint(colour, opacity), pixels)
 
     def tube(self, points, radius, colour):
         """A round thing along a line, lit from the first light: strokes, each narrower, lighter and nearer to it."""
@@ -87,8 +99,8 @@ class _Canvas:
             half = radius * self.unit * (1 - 0.75 * share)
             placed = path + self.light * (0.5 * share * radius * self.unit)
             stroke = _paint(colour * (0.68 + 0.38 * share) + (0.03 * (1 - share), 0, 0))
-            self.draw.line(placed.ravel().tolist(), stroke, max(1, round(2 * half)), joint="curve")
-            for x, y in (placed[0], placed[-1]):
+            self.draw.line(placed.ravel().tolist(), stroke, max(1, round(2 * half)))
+            for x, y in placed.tolist():
                 self.draw.ellipse((x - half, y - half, x + half, y + half), stroke)
 
 
@@ -125,8 +137,8 @@ def _hand(canvas, colour, generator):
     palm = smooth(
         np.array([(-0.5, 0.0), (0.0, -0.12), (0.5, 0.02), (0.48, 0.6), (0.25, 0.95), (-0.25, 0.95), (-0.5, 0.5)])
     )
-    for share in (0.0, 0.35, 0.7):
-        canvas.fill((palm - (0, 0.4)) * (1 - 0.6 * share) + (0, 0.4), colour * (0.74 + 0.32 * share))
+    for share in (0.0, 0.15, 0.3, 0.45, 0.6, 0.75):
+        canvas.fill((palm - (0, 0.4)) * (1 - 0.6 * share) + (0, 0.4), colour * (0.8 + 0.24 * share))
     lengths, bases = (0.86, 1.0, 0.94, 0.72), ((-0.37, 0.08), (-0.12, 0.0), (0.13, 0.01), (0.37, 0.1))
     for k in (0, 3, 1, 2):
         angle = (k - 1.5) * apart + generator.normal(0, 0.04) - 0.14
@@ -179,8 +191,8 @@ _MASK = np.array([
     (-0.36, 0.88), (-0.74, 0.62), (-0.98, 0.15), (-0.98, -0.34), (-0.5, -0.45), (-0.22, -0.7),
 ])  # fmt: skip
 _SCARF = np.array([
-    (0.0, -0.55), (0.6, -0.5), (1.1, -0.55), (1.16, 0.2), (1.1, 0.9), (1.2, 1.6), (1.1, 3.0), (-1.1, 3.0), (-1.2, 1.6),
-    (-1.1, 0.9), (-1.16, 0.2), (-1.1, -0.55), (-0.6, -0.5),
+    (0.0, -0.6), (0.6, -0.48), (1.05, -0.2), (1.22, 0.5), (1.25, 1.2), (1.5, 2.0), (1.6, 3.0), (-1.6, 3.0), (-1.5, 2.0),
+    (-1.25, 1.2), (-1.22, 0.5), (-1.05, -0.2), (-0.6, -0.48),
 ])  # fmt: skip
 
 
@@ -211,7 +223,7 @@ def _mask(canvas, colour, generator):
 def _dome(canvas, outline, top, colour):
     """Fill an outline, lighter towards its highest place, which the light moves."""
     top = np.array(top) + 0.25 * canvas.light * (np.sign(canvas.turn[0, 0]), 1)
-    for share in (0.0, 0.25, 0.5, 0.75):
+    for share in (0.0, 0.12, 0.24, 0.36, 0.48, 0.6, 0.72, 0.84):
         canvas.fill(top + (outline - top) * (1 - 0.75 * share), colour * (0.74 + 0.35 * share))
 
 
