@@ -129,5 +129,7 @@ class Nuisance:
     occluder_x: float = 0.0  # of its middle, in shares of the side from the middle of the picture
     occluder_y: float = 0.0
     occluder_size: float = 0.3  # half its length, in shares of the side
-    occluder_colour: tuple = (0.5, 0.4, 0.35)  # sRGB in [0, 1]
+    occluder_angle: float = 0.0  # degrees, clockwise in the picture, beside a small one by the seed
+    occluder_colour: tuple = (0.5, 0.4, 0.35)  # sRGB in [0, 1], of all but a hand
+    occluder_skin: tuple = (0.8, 0.6, 0.5)  # sRGB in [0, 1], of a hand, also of one that holds something
     seed: int = 0  # of noise, and of the occluder's outline

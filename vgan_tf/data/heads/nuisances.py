@@ -1,5 +1,6 @@
 """Sampling how a picture is taken: light, place, framing, camera and what is in the way."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -94,14 +95,14 @@ def _lights(generator, place, held_out):
         direction = (math.sin(aside) * math.cos(up), math.sin(up), math.cos(aside) * math.cos(up))
         return Light(_tuple(direction), _tuple(_colour(warmth)), float(strength))
 
-    lights = [light(side * aside, up, warmth, math.pi * (1 - around - second))]
+    lights = [light(side * aside, up, warmth, 1 - around - second)]
     if second > 0.08:
         other = warmth + generator.normal(0, 0.8 if held_out else 0.2)
         lights.append(light(-side * _uniform(generator, (20, 75)), _uniform(generator, (-5, 40)),
-                            float(np.clip(other, -0.9, 0.9)), math.pi * second))  # fmt: skip
+                            float(np.clip(other, -0.9, 0.9)), second))  # fmt: skip
     if generator.random() < 0.2:  # from behind, on hair and cheeks
         behind = int(generator.choice((-1, 1))) * _uniform(generator, (110, 150))
-        lights.append(light(behind, _uniform(generator, (0, 50)), warmth, math.pi * _uniform(generator, (0.2, 0.9))))
+        lights.append(light(behind, _uniform(generator, (0, 50)), warmth, _uniform(generator, (0.2, 0.9))))
     steepness = _uniform(generator, (0.1, 0.35))  # of the light from all around, from above over from below
     air = _colour(0.5 * warmth + generator.normal(0, 0.12)) * around
     sky, floor = air * (1 + steepness), air * (1 - steepness) * _colour(_uniform(generator, (0, 0.3)))
@@ -155,7 +156,7 @@ def _camera(generator, place, lights):
     blur = abs(generator.normal(0, 0.004)) if generator.random() < 0.55 else 0.0
     noise = generator.exponential(noisy) if generator.random() < 0.6 else 0.0
     return {
-        "exposure": _normal(generator, 0.1, 0.4, -1.1, 1.0),
+        "exposure": _normal(generator, 0.3, 0.4, -1.0, 1.3),
         "white_balance": _tuple(balance / (balance @ _LUMA)),
         "contrast": _normal(generator, 1.02, 0.08, 0.8, 1.25),
         "saturation": 0.0 if generator.random() < 0.06 else _normal(generator, 1.0, 0.13, 0.6, 1.4),
@@ -173,9 +174,10 @@ def _occluder(generator, frame):
         return {}
     kind = str(generator.choice(("hand", "mug", "strand", "mask", "phone"), p=(0.3, 0.15, 0.25, 0.2, 0.1)))
     side = int(generator.choice((-1, 1)))
-    skin = np.array((0.86, 0.66, 0.55)) + (np.array((0.42, 0.28, 0.21)) - (0.86, 0.66, 0.55)) * generator.random()
+    skin = np.array((0.86, 0.66, 0.55)) + np.array((-0.44, -0.38, -0.34)) * generator.random()
+    colour = skin
     if kind == "hand":
-        x, y, size, colour = side * generator.uniform(0.05, 0.3), generator.uniform(0.1, 0.4), (0.24, 0.34), skin
+        x, y, size = side * generator.uniform(0.05, 0.3), generator.uniform(0.1, 0.4), (0.24, 0.34)
     elif kind == "mug":
         x, y, size = side * generator.uniform(0.0, 0.15), generator.uniform(0.24, 0.36), (0.16, 0.22)
         colour = generator.uniform(0.15, 0.95) + generator.normal(0, 0.12, 3)
@@ -184,7 +186,7 @@ def _occluder(generator, frame):
         y = generator.uniform(-0.08, 0.02)  # so that it begins at the hairline
         colour = np.array((0.5, 0.36, 0.22)) * generator.uniform(0.15, 1.5)
     elif kind == "mask":
-        x, y, size = 0.0, 0.17, (0.23, 0.26)
+        x, y, size = 0.0, 0.2, (0.22, 0.245)
         colours = ((0.62, 0.78, 0.88), (0.93, 0.94, 0.95), (0.2, 0.2, 0.21), generator.uniform(0.1, 0.9, 3))
         colour = np.array(colours[generator.choice(4, p=(0.35, 0.25, 0.2, 0.2))])
     else:
@@ -196,4 +198,41 @@ def _occluder(generator, frame):
         "occluder_y": float(frame["scale"] * y + frame["shift_y"]),
         "occluder_size": float(frame["scale"] * generator.uniform(*size)),
         "occluder_colour": _tuple(np.clip(colour, 0.02, 0.98)),
+        "occluder_skin": _tuple(skin),
     }
+
+
+def fitted(nuisance, person, landmarks=None):
+    """The same nuisance, whose hands have the person's skin, its strands the person's hair, and whose mask sits.
+
+    Args:
+        nuisance: Nuisance.
+        person: Person.
+        landmarks: the 68 of the face in the picture, `(68, 2)` in shares of its side, as `Renderer.landmarks` has them;
+            needed only where the occluder is a mask. Without them a mask sits as on a head that looks straight ahead.
+
+    Returns:
+        Nuisance.
+    """
+    if nuisance.occluder == "none":
+        return nuisance
+    # A hand is a little paler than a face, and a few strands are lighter than the whole hair.
+    changes = {"occluder_skin": _srgb(np.array(person.skin) * 1.05)}
+    if nuisance.occluder == "strand":
+        grey = person.hair_grey
+        changes["occluder_colour"] = _srgb((np.array(person.hair_colour) * (1 - grey) + 0.32 * grey) * 1.2)
+    if nuisance.occluder == "mask" and landmarks is not None:
+        (left, right), mouth = landmarks[[36, 45]], landmarks[[51, 57]].mean(axis=0) - 0.5
+        changes |= {
+            "occluder_x": float(mouth[0]),
+            "occluder_y": float(mouth[1]),
+            "occluder_angle": math.degrees(math.atan2(right[1] - left[1], right[0] - left[0])),
+            "occluder_size": 0.47 * float(np.hypot(*(landmarks[16] - landmarks[0]))),
+        }
+    return dataclasses.replace(nuisance, **changes)
+
+
+def _srgb(colour):
+    """Linear RGB -> sRGB, both in [0, 1]."""
+    colour = np.clip(colour, 0, 1)
+    return _tuple(np.where(colour <= 0.0031308, 12.92 * colour, 1.055 * colour ** (1 / 2.4) - 0.055))

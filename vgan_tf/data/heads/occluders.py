@@ -13,7 +13,7 @@ LINEAR = np.where(_LEVELS <= 0.04045, _LEVELS / 12.92, ((_LEVELS + 0.055) / 1.05
 
 
 def light_on(nuisance, normal):
-    """Light that a white surface reflects: a light of strength pi, straight before it, makes it 1.
+    """Light that a white surface reflects: a light of strength 1, straight before it, makes it 1.
 
     Args:
         normal: (3,), of unit length: right of the picture, up, towards the camera.
@@ -25,7 +25,7 @@ def light_on(nuisance, normal):
     total = ground + (sky - ground) * (0.5 + 0.5 * normal[1])
     for light in nuisance.lights:
         facing = sum(a * b for a, b in zip(light.direction, normal, strict=True)) / math.hypot(*light.direction)
-        total = total + np.array(light.colour) * (light.strength * max(facing, 0.0) / math.pi)
+        total = total + np.array(light.colour) * (light.strength * max(facing, 0.0))
     return total.astype(np.float32)
 
 
@@ -39,7 +39,7 @@ def draw(nuisance, size):
     generator = np.random.default_rng([nuisance.seed, 1])
     canvas = _Canvas(nuisance, size, generator)
     kinds = {"hand": _hand, "mug": _mug, "strand": _strand, "mask": _mask, "phone": _phone}
-    kinds[nuisance.occluder](canvas, np.array(nuisance.occluder_colour), generator)
+    kinds[nuisance.occluder](canvas, np.array(nuisance.occluder_colour), np.array(nuisance.occluder_skin), generator)
     blur = size * generator.uniform(0.003, 0.007)
     cover, shadow = np.zeros((4, size, size), np.float32), np.zeros((size, size), np.float32)
     box = canvas.picture.getbbox()
@@ -72,7 +72,7 @@ class _Canvas:
         self.draw = ImageDraw.Draw(self.picture)
         self.unit = 2 * size * nuisance.occluder_size
         lean = {"hand": 25, "mug": 14, "strand": 10, "mask": 3, "phone": 12}[nuisance.occluder]
-        angle = math.radians(generator.normal(0, 1) * lean)
+        angle = math.radians(nuisance.occluder_angle + generator.normal(0, 1) * lean)
         # Left hands and right hands, and handles on either side.
         flip = generator.choice((-1, 1))
         turn = np.array([[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]])
@@ -129,23 +129,23 @@ def _finger(canvas, base, angle, length, radius, colour, nail=True):
                     colour * 0.8 + (0.2, 0.15, 0.14))  # fmt: skip
 
 
-def _hand(canvas, colour, generator):
+def _hand(canvas, colour, skin, generator):
     """The back of a hand, its wrist downwards."""
-    canvas.tube(((0.02, 0.75), (0.1, 3.0)), 0.32, colour)
+    canvas.tube(((0.02, 0.75), (0.1, 3.0)), 0.32, skin)
     apart = generator.uniform(0.02, 0.12)
-    canvas.tube(((-0.3, 0.62), (-0.56, 0.25), (-0.72 - apart, -0.08)), 0.15, colour)
+    canvas.tube(((-0.3, 0.62), (-0.56, 0.25), (-0.72 - apart, -0.08)), 0.15, skin)
     palm = smooth(
         np.array([(-0.5, 0.0), (0.0, -0.12), (0.5, 0.02), (0.48, 0.6), (0.25, 0.95), (-0.25, 0.95), (-0.5, 0.5)])
     )
     for share in (0.0, 0.15, 0.3, 0.45, 0.6, 0.75):
-        canvas.fill((palm - (0, 0.4)) * (1 - 0.6 * share) + (0, 0.4), colour * (0.8 + 0.24 * share))
+        canvas.fill((palm - (0, 0.4)) * (1 - 0.6 * share) + (0, 0.4), skin * (0.8 + 0.24 * share))
     lengths, bases = (0.86, 1.0, 0.94, 0.72), ((-0.37, 0.08), (-0.12, 0.0), (0.13, 0.01), (0.37, 0.1))
     for k in (0, 3, 1, 2):
         angle = (k - 1.5) * apart + generator.normal(0, 0.04) - 0.14
-        _finger(canvas, bases[k], angle, lengths[k] * generator.uniform(0.85, 1.0), 0.135, colour)
+        _finger(canvas, bases[k], angle, lengths[k] * generator.uniform(0.85, 1.0), 0.135, skin)
 
 
-def _mug(canvas, colour, generator):
+def _mug(canvas, colour, skin, generator):
     """A mug with its handle, often with the fingers that hold it."""
     canvas.tube(smooth(np.array([(0.55, -0.4), (1.0, -0.35), (1.02, 0.3), (0.55, 0.42)]), False), 0.1, colour)
     turns = np.linspace(-math.pi / 2, math.pi / 2, 15)
@@ -167,13 +167,12 @@ def _mug(canvas, colour, generator):
             np.concatenate([np.stack([sides, 0.1 + dip], 1), np.stack([sides, 0.3 + dip], 1)[::-1]]), band * 0.8
         )
     if generator.random() < 0.6:
-        skin = np.array((0.82, 0.62, 0.52)) * generator.uniform(0.4, 1.08)
         for k in range(4):
             canvas.tube(((-1.0, 0.5 - 0.3 * k), (-0.45, 0.48 - 0.3 * k), (0.1 - 0.05 * k, 0.52 - 0.3 * k)), 0.15, skin)
         canvas.tube(((-0.95, 0.1), (-1.3, 2.0)), 0.5, skin)
 
 
-def _strand(canvas, colour, generator):
+def _strand(canvas, colour, skin, generator):
     """Hair that has fallen across the face."""
     x = np.linspace(-1, 1, 9)
     bow, sweep = generator.uniform(-0.35, 0.35), generator.uniform(0.2, 0.9)
@@ -187,8 +186,8 @@ def _strand(canvas, colour, generator):
 
 
 _MASK = np.array([
-    (0.0, -0.78), (0.22, -0.7), (0.5, -0.45), (0.98, -0.34), (0.98, 0.15), (0.74, 0.62), (0.36, 0.88), (0.0, 0.95),
-    (-0.36, 0.88), (-0.74, 0.62), (-0.98, 0.15), (-0.98, -0.34), (-0.5, -0.45), (-0.22, -0.7),
+    (0.0, -0.66), (0.22, -0.6), (0.5, -0.4), (0.98, -0.32), (0.98, 0.12), (0.76, 0.53), (0.38, 0.76), (0.0, 0.82),
+    (-0.38, 0.76), (-0.76, 0.53), (-0.98, 0.12), (-0.98, -0.32), (-0.5, -0.4), (-0.22, -0.6),
 ])  # fmt: skip
 _SCARF = np.array([
     (0.0, -0.6), (0.6, -0.48), (1.05, -0.2), (1.22, 0.5), (1.25, 1.2), (1.5, 2.0), (1.6, 3.0), (-1.6, 3.0), (-1.5, 2.0),
@@ -196,7 +195,7 @@ _SCARF = np.array([
 ])  # fmt: skip
 
 
-def _mask(canvas, colour, generator):
+def _mask(canvas, colour, skin, generator):
     """A medical mask with its folds and loops, or a scarf: its middle belongs between nose and mouth."""
     x = np.linspace(-1, 1, 11)
     if generator.random() < 0.7:
@@ -204,7 +203,7 @@ def _mask(canvas, colour, generator):
             canvas.line(((0.95 * side, -0.3), (1.3 * side, -0.5)), colour * 0.5 + 0.45, 0.04)
             canvas.line(((0.92 * side, 0.2), (1.3 * side, -0.2)), colour * 0.5 + 0.45, 0.04)
         _dome(canvas, smooth(_MASK), (0.0, -0.1), colour)
-        for y in (-0.2, 0.12, 0.42):
+        for y in (-0.2, 0.08, 0.36):
             half = 0.95 if y < 0.2 else 0.8
             fold = np.stack([half * x, y + 0.1 * (1 - x**2)], axis=1)
             canvas.line(fold, colour * 0.72, 0.035)
@@ -227,7 +226,7 @@ def _dome(canvas, outline, top, colour):
         canvas.fill(top + (outline - top) * (1 - 0.75 * share), colour * (0.74 + 0.35 * share))
 
 
-def _phone(canvas, colour, generator):
+def _phone(canvas, colour, skin, generator):
     """The back of a phone, and the fingers that hold it."""
     corner = np.linspace(0, math.pi / 2, 5)
     quarter = np.stack([np.cos(corner), np.sin(corner)], axis=1) * 0.1 + (0.38, 0.9)
@@ -237,7 +236,6 @@ def _phone(canvas, colour, generator):
     canvas.fill(((-0.46, -0.2), (0.1, -0.96), (0.38, -0.96), (-0.46, 0.3)), colour * 1.12 + 0.02)  # what it mirrors
     for x, y in ((-0.27, -0.78), (-0.27, -0.52)):
         canvas.tube(((x, y), (x, y + 0.01)), 0.12, np.array((0.12, 0.12, 0.13)))
-    skin = np.array((0.82, 0.62, 0.52)) * generator.uniform(0.4, 1.08)
     for k in range(4):
         canvas.tube(((0.75, 0.3 + 0.24 * k), (0.45, 0.26 + 0.24 * k), (0.12 + 0.04 * k, 0.28 + 0.24 * k)), 0.12, skin)
     canvas.tube(((0.7, 0.9), (0.9, 3.0)), 0.38, skin)
