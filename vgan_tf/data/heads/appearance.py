@@ -24,8 +24,8 @@ FACIAL_HAIR = ("none", "stubble", "moustache", "goatee", "beard")
 GLASSES = ("none", "round", "square")
 HEAD_COVERS = ("none", "cap", "beanie", "scarf")
 CLOTHES = ("t_shirt", "v_neck", "shirt", "jumper", "hood")
-BACKGROUNDS = ("plain", "gradient", "noise", "clutter")
-OCCLUDERS = ("none", "hand", "mug", "strand", "mask")
+BACKGROUNDS = ("plain", "gradient", "noise", "clutter", "outdoors")
+OCCLUDERS = ("none", "hand", "mug", "strand", "mask", "phone")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,6 +109,7 @@ class Nuisance:
     shadow: float = 0.6  # how much of the first light a shadow takes
     background: str = "none"  # or one of BACKGROUNDS
     background_colours: tuple = ((0.5, 0.5, 0.5), (0.3, 0.3, 0.3))  # sRGB in [0, 1]
+    background_blur: float = 0.015  # of the lens, beside that of the picture: standard deviation in shares of the side
     background_seed: int = 0
     scale: float = 1.0  # of the head
     shift_x: float = 0.0  # of the head's middle, in shares of the picture's side
@@ -127,6 +128,8 @@ class Nuisance:
     occluder: str = "none"
     occluder_x: float = 0.0  # of its middle, in shares of the side from the middle of the picture
     occluder_y: float = 0.0
-    occluder_size: float = 0.3
-    occluder_colour: tuple = (0.5, 0.4, 0.35)  # sRGB in [0, 1]
+    occluder_size: float = 0.3  # half its length, in shares of the side
+    occluder_angle: float = 0.0  # degrees, clockwise in the picture, beside a small one by the seed
+    occluder_colour: tuple = (0.5, 0.4, 0.35)  # sRGB in [0, 1], of all but a hand
+    occluder_skin: tuple = (0.8, 0.6, 0.5)  # sRGB in [0, 1], of a hand, also of one that holds something
     seed: int = 0  # of noise, and of the occluder's outline
