@@ -140,7 +140,7 @@ class FaceSet:
         return [name for name in self.truth if name in MOTION or name.startswith(MOTION_PREFIXES)]
 
     def fingerprint(self):
-        """SHA-256 (hex) of images, labels, label names and what was drawn beforehand: the same data has the same one."""
+        """SHA-256 (hex) of images, labels, names and counterparts drawn beforehand: the same data has the same."""
         digest = hashlib.sha256(repr((self.identities, self.expressions, self.images.shape)).encode())
         _update(digest, self.images)
         for array in (self.identity, self.expression):

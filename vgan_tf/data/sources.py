@@ -12,9 +12,9 @@ def load_faces(source, size=None):
     """Draw, render or read labelled faces.
 
     Args:
-        source: `avatars` (with options: `avatars:identities=6,images=4200,seed=1`), `heads:MODEL` with the folder of a 3D
-            model (and options: `heads:MODEL,people=400,images=24000,seed=1`), a folder of images, an .npz, HDF5, .mat or
-            CSV file, or `FORMAT:PATH`, where the content does not tell the format (docs/data.md).
+        source: `avatars` (with options: `avatars:identities=6,images=4200,seed=1`), `heads:MODEL` with the folder of a
+            3D model (with options: `heads:MODEL,people=400,images=24000,seed=1`), a folder of images, an .npz, HDF5,
+            .mat or CSV file, or `FORMAT:PATH`, where the content does not tell the format (docs/data.md).
         size: side of the images in pixels. Avatars and heads are drawn for it; images that are read are cropped to
             their central square and scaled. None takes 64, for heads their own `size` or 128.
 

@@ -49,9 +49,11 @@ def run_render(arguments):
             f"{name}/{name}_{faces.expressions[expression]}/{path.rpartition('/')[2]}"
             for name, expression, path in zip(shown, faces.expression, faces.paths, strict=True)
         ]
-        _write_folder(beside, faces, faces.counterpart_images, paths, shown, {"image": faces.paths})
+        # Its light and framing are the canonical ones: of the image's truth, its motion holds.
+        truth = {name: faces.truth[name] for name in faces.motion_names}
+        _write_folder(beside, faces, faces.counterpart_images, paths, shown, {"image": faces.paths, **truth})
     shown = [faces.identities[identity] for identity in faces.identity]
-    _write_folder(out, faces, faces.images, faces.paths, shown, {})
+    _write_folder(out, faces, faces.images, faces.paths, shown, faces.truth)
     print(f"wrote {out}: {len(faces)} pictures of {arguments.people} people")
     if arguments.counterparts:
         print(f"wrote {beside}: the motion of each on one of {len(faces.targets)} people of the cast")
@@ -62,7 +64,7 @@ def _write_folder(folder, faces, images, paths, shown, further):
 
     Args:
         folder: Path.
-        faces: FaceSet, whose expressions, clips and truth the pictures have.
+        faces: FaceSet, whose expressions and clips the pictures have.
         images: uint8 `(n, size, size, 3 or 4)`.
         paths: of the files, relative to the folder.
         shown: name of the person in each picture.
@@ -85,7 +87,6 @@ def _write_folder(folder, faces, images, paths, shown, further):
             "expression": [faces.expressions[expression] for expression in faces.expression],
             "clip": faces.clip.tolist(),
             **further,
-            **faces.truth,
         }
         with open(partial / "labels.csv", "w", encoding="utf-8", newline="") as file:
             table = csv.writer(file)

@@ -17,8 +17,8 @@ from vgan_tf.labels import EXPRESSIONS
 OPTIONS = {"people": 400, "images": 24000, "size": 0, "seed": 1, "first": 0, "clips": 0, "counterparts": 1}
 SWITCHES = ("clips", "counterparts")
 DEFAULT_SIZE = 128
-# Beside what `motions` tells of a motion, what the nuisance tells of the picture.
-TRUTH = (*motions.TRUTH, "scale", "shift_x", "shift_y", "exposure")
+TAKEN = ("scale", "shift_x", "shift_y", "exposure")  # what of the nuisance is told as truth
+TRUTH = (*motions.TRUTH, *TAKEN)
 # What an audit renders beyond the data, without counterparts: whole rounds of the seven expressions.
 FRESH_IMAGES, MOST_FRESH_ROUNDS = 2800, 40
 STRANGERS, STRANGER_ROUNDS = 60, 4
@@ -72,21 +72,28 @@ class Heads:
         random = np.random.default_rng([self.seed, self.recording(number)[0], _TARGET_STREAM])
         return int(random.integers(len(CAST)))
 
-    def labels(self, number):
-        """float32 `(1 + len(TRUTH),)`: index of the expression, then the truth of a picture."""
+    def draw(self, renderer, number, size, counterpart):
+        """Draw one picture.
+
+        Args:
+            renderer: Renderer.
+            number: of the picture.
+            size: side in pixels.
+            counterpart: whether to draw the same motion on the picture's target, too.
+
+        Returns:
+            dict of "images", uint8 `(size, size, 3)`; "labels", float32 `(1 + len(TRUTH),)`, the index of the expression
+            and the truth; "counterparts", uint8 `(size, size, 4)`, RGB and alpha, before nothing.
+        """
         motion, nuisance = self.motion(number), self.nuisance(number)
-        taken = [getattr(nuisance, name) for name in TRUTH[len(motions.TRUTH) :]]
-        return np.array([EXPRESSIONS.index(motion.expression), *motions.truth_of(motion), *taken], np.float32)
-
-    def draw(self, renderer, number, size):
-        """A picture: uint8 `(size, size, 3)`."""
         person = people.person(self.seed, self.identity(number))
-        return drawing.draw(renderer, person, self.motion(number), self.nuisance(number), size)[:, :, :3]
-
-    def draw_counterpart(self, renderer, number, size):
-        """The motion of a picture on its target, before nothing: uint8 `(size, size, 4)`, RGB and alpha."""
-        target = tuple(CAST.values())[self.target(number)]
-        return drawing.draw(renderer, target, self.motion(number), CANONICAL, size)
+        taken = [getattr(nuisance, name) for name in TAKEN]
+        labels = np.array([EXPRESSIONS.index(motion.expression), *motions.truth_of(motion), *taken], np.float32)
+        drawn = {"images": drawing.draw(renderer, person, motion, nuisance, size)[:, :, :3], "labels": labels}
+        if counterpart:
+            target = tuple(CAST.values())[self.target(number)]
+            drawn["counterparts"] = drawing.draw(renderer, target, motion, CANONICAL, size)
+        return drawn
 
     def counterpart(self, number, name, size):
         """The motion of a picture on one of the people or of the cast, before grey: uint8 `(size, size, 3)`."""
@@ -168,14 +175,14 @@ def parse_source(text):
 
 
 def agreed_size(named, asked):
-    """The side to render: that of the option `size` (0 where it is left open) or the one asked for, which must agree."""
+    """The side to render: the option `size` (0 where it is left open) or the one asked for; both must agree."""
     if named and asked and named != asked:
         raise InputError(f"heads: size={named}, but pictures of {asked} pixels are asked for; leave size out, or agree")
     return named or asked or DEFAULT_SIZE
 
 
 def _load(heads, numbers, size, counterparts, processes=None):
-    prepared = preparation.prepare(heads, numbers, size, counterparts, processes)
+    prepared = preparation.prepare(heads, numbers, size, counterparts, 1 + len(TRUTH), processes)
     expression = prepared.labels[:, 0].astype(np.int64)
     recordings = [heads.recording(number) for number in numbers.tolist()]
     identity = np.array([recording % heads.people for recording, _ in recordings], np.int64)

@@ -36,7 +36,7 @@ class Prepared:
     Attributes:
         images: uint8 `(n, size, size, 3)`.
         counterparts: uint8 `(n, size, size, 4)`, or None.
-        labels: float32 `(n, k)`, see `Heads.labels`.
+        labels: float32 `(n, width)`, see `Heads.draw`.
     """
 
     images: np.ndarray
@@ -44,7 +44,7 @@ class Prepared:
     labels: np.ndarray
 
 
-def prepare(heads, numbers, size, counterparts, processes=None):
+def prepare(heads, numbers, size, counterparts, width, processes=None):
     """Render pictures, or find them rendered.
 
     Args:
@@ -52,7 +52,8 @@ def prepare(heads, numbers, size, counterparts, processes=None):
         numbers: int64 `(n,)`, which of its pictures.
         size: their side in pixels.
         counterparts: whether to render their counterparts, too.
-        processes: worker processes; None takes one for each core, 0 renders in this process.
+        width: number of labels of a picture.
+        processes: worker processes; None takes one for each core.
 
     Returns:
         Prepared.
@@ -60,8 +61,7 @@ def prepare(heads, numbers, size, counterparts, processes=None):
     Raises:
         InputError: the model cannot be read, nothing can be rendered here, or there is no room.
     """
-    width = len(heads.labels(int(numbers[0])))
-    plan = {**dataclasses.asdict(heads), "size": size, "counterparts": counterparts, "width": width}
+    plan = {**dataclasses.asdict(heads), "size": size, "counterparts": counterparts, "width": width, "block": BLOCK}
     # The pictures depend on what the model's files hold, not on where they are.
     known = {**plan, "model": model_stamp(heads.model), "version": drawing.VERSION}
     digest = hashlib.sha256(json.dumps(known, sort_keys=True).encode() + numbers.astype(np.int64).tobytes())
@@ -72,8 +72,8 @@ def prepare(heads, numbers, size, counterparts, processes=None):
             if not folder.is_dir():  # another process may have rendered it meanwhile
                 _render(folder, plan, heads, numbers, processes)
     shapes = _shapes(plan, len(numbers))
-    files = {name: open_images(folder / name, shape) for name, shape in shapes.items() if name != "labels"}
-    labels = np.fromfile(folder / "labels", np.float32).reshape(shapes["labels"])
+    files = {name: open_images(folder / name, shapes[name]) for name in shapes if name != "labels"}
+    labels = np.fromfile(folder / "labels", np.float32).reshape(len(numbers), width)
     return Prepared(files["images"], files.get("counterparts"), labels)
 
 
@@ -86,8 +86,7 @@ def render_share(folder, share, shares):
     plan = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
     numbers = np.load(folder / "numbers.npy", allow_pickle=False)
     heads = Heads(**{field.name: plan[field.name] for field in dataclasses.fields(Heads)})
-    size, parent = plan["size"], os.getppid()
-    rows = _order(heads, numbers)
+    rows, parent = _order(heads, numbers), os.getppid()
     renderer = Renderer(load_model(heads.model))
     with contextlib.ExitStack() as stack:
         files = {
@@ -99,13 +98,10 @@ def render_share(folder, share, shares):
         for block in range(share, len(state), shares):
             if state[block] or os.getppid() != parent:  # whoever started this is gone
                 continue
-            for row in rows[block * BLOCK : (block + 1) * BLOCK].tolist():
-                number = int(numbers[row])
-                pictures = {"images": heads.draw(renderer, number, size), "labels": heads.labels(number)}
-                if plan["counterparts"]:
-                    pictures["counterparts"] = heads.draw_counterpart(renderer, number, size)
-                for name, picture in pictures.items():
-                    _write(*files[name], row, picture)
+            for row in rows[block * plan["block"] : (block + 1) * plan["block"]].tolist():
+                drawn = heads.draw(renderer, int(numbers[row]), plan["size"], plan["counterparts"])
+                for name, (file, item_bytes) in files.items():
+                    _write(file, item_bytes, row, drawn[name])
             for file, _ in files.values():
                 os.fsync(file.fileno())
             _write(done, 1, block, np.uint8(1))
@@ -139,7 +135,7 @@ def _order(heads, numbers):
 
 def _render(folder, plan, heads, numbers, processes):
     """Render into a partial folder, which takes its name when all is there."""
-    from vgan_tf.data.heads import renderer  # noqa: F401 - where its packages are missing, that is said at once
+    import moderngl  # noqa: F401 - where it is missing, that is said at once
 
     partial = folder.with_name(f".partial-{folder.name}")
     shapes, blocks = _shapes(plan, len(numbers)), -(-len(numbers) // BLOCK)
@@ -152,16 +148,13 @@ def _render(folder, plan, heads, numbers, processes):
         with replacing(partial / "done") as temporary:  # last: with it, all others are laid out
             temporary.write_bytes(bytes(blocks))
     write_json(partial / "plan.json", plan)  # anew: the model may have moved
-    if processes == 0:
-        render_share(partial, 0, 1)
-    else:
-        _render_in_processes(partial, min(processes or os.cpu_count() or 1, blocks), blocks, len(numbers), plan)
+    _render_in_processes(partial, min(processes or os.cpu_count() or 1, blocks), len(numbers), plan)
     if 0 in (partial / "done").read_bytes():
         raise InputError(f"{partial}: not all was rendered; start again: it goes on where it was")
     os.replace(partial, folder)
 
 
-def _render_in_processes(partial, processes, blocks, count, plan):
+def _render_in_processes(partial, processes, count, plan):
     """`render_share` in processes that are started as commands, for the reasons that avatars give."""
     root = str(Path(__file__).resolve().parents[3])
     # One thread each: the workers together keep all cores busy.
@@ -173,7 +166,7 @@ def _render_in_processes(partial, processes, blocks, count, plan):
     }
     what = f"{count} {'pairs' if plan['counterparts'] else 'pictures'} of {plan['size']} pixels"
     if not sys.stderr.isatty():
-        print(f"rendering {what} in {processes} processes", file=sys.stderr, flush=True)
+        print(f"rendering {what}", file=sys.stderr, flush=True)
     with contextlib.ExitStack() as stack:
         bar = stack.enter_context(
             tqdm(total=count, desc=f"rendering {what}", disable=not sys.stderr.isatty(), dynamic_ncols=True)
@@ -216,7 +209,7 @@ def _fail(worker, errors):
 
 @contextlib.contextmanager
 def _alone(path):
-    """Wait until no other process renders: each takes all cores. The lock goes with the process that holds it."""
+    """Wait until no other process renders: one takes all cores. The lock goes with the process that holds it."""
     import fcntl
 
     with open(path, "w") as file:
