@@ -68,10 +68,11 @@ def test_requirements_are_those_of_the_extras():
     assert sorted(declared) == sorted(line for line in lines if line and not line.startswith("#"))
 
 
-def test_wheel_holds_every_module_and_the_weights(wheel):
+def test_wheel_holds_every_module_the_weights_and_the_shaders(wheel):
     wanted = {path.relative_to(ROOT).as_posix() for path in (ROOT / "vgan_tf").rglob("*.py")}
     wanted |= {f"vgan_tf/{path.relative_to(ROOT).as_posix()}" for path in (ROOT / "export").rglob("*.py")}
-    wanted |= {path.relative_to(ROOT).as_posix() for path in (ROOT / "vgan_tf/ondevice/weights").iterdir()}
+    for folder in ("vgan_tf/ondevice/weights", "vgan_tf/data/heads/shaders"):
+        wanted |= {path.relative_to(ROOT).as_posix() for path in (ROOT / folder).iterdir()}
     assert wanted - set(zipfile.ZipFile(wheel).namelist()) == set()
 
 

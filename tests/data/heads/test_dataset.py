@@ -14,10 +14,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from helpers import ROOT, run_script
+from made_up import write_model
 from PIL import Image
 
 from vgan_tf.data import companions, load_faces
-from vgan_tf.data.heads import camera, clips, dataset, model, motions, nuisances, people, preparation
+from vgan_tf.data.heads import camera, clips, dataset, motions, nuisances, people, preparation
 from vgan_tf.data.heads.cast import CAST
 from vgan_tf.errors import InputError
 from vgan_tf.labels import EXPRESSIONS
@@ -50,21 +51,9 @@ sys.modules["vgan_tf.data.heads.renderer"].Renderer = Renderer
 
 @pytest.fixture(scope="session")
 def model_folder(tmp_path_factory):
-    """A folder with a model of the right numbers of vertices and shapes, otherwise made up."""
-    random = np.random.default_rng(0)
-    neutral = random.normal(size=(model.VERTICES, 3))
-    neutral *= 9 / np.linalg.norm(neutral, axis=1, keepdims=True)
-    names = np.array([*model.UNLISTED_SHAPES, "jawOpen"])
-    arrays = {
-        "neutral": neutral.astype(np.float32),
-        "tris": random.integers(0, model.VERTICES, (500, 3)).astype(np.int32),
-        "expr_names": names,
-        "expr": np.zeros((len(names), *neutral.shape), np.float16),
-        "ident": np.zeros((2, *neutral.shape), np.float16),
-        "landmarks": np.arange(68),
-    }
+    """A folder with a made-up model."""
     folder = tmp_path_factory.mktemp("model")
-    np.savez(folder / "arrays.npz", **arrays)
+    write_model(folder)
     return folder
 
 
@@ -399,3 +388,21 @@ def test_render_writes_clips_and_nothing_that_looks_whole_when_it_fails(
     assert run_script(*render, "--clips", "-o", out) == 0
     read = load_faces(out, 32)
     assert len(read) == 150 and set(read.clip) >= {"clip00000", "clip00001"}
+
+
+def test_in_earnest_the_bytes_do_not_depend_on_how_many_render(model_folder, tmp_path, monkeypatch):
+    pytest.importorskip("moderngl", reason="no moderngl (the extra heads)")
+    monkeypatch.setattr(preparation, "BLOCK", 4)
+    sets = []
+    for processes in (1, 2):
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / str(processes)))
+        try:
+            sets.append(load(model_folder, size=32, people=2, images=8, processes=processes))
+        except InputError as error:
+            if "libegl1" not in str(error):
+                raise
+            pytest.skip("no EGL (libegl1 and libgl1-mesa-dri)")
+    same_faces(*sets)
+    faces, alpha = sets[0], sets[0].counterpart_images[..., 3]
+    assert (alpha[:, 0, 0] == 0).all() and (alpha.max(axis=(1, 2)) == 255).all()
+    assert len({image.tobytes() for image in faces.images}) == 8
