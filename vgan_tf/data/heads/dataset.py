@@ -82,8 +82,8 @@ class Heads:
             counterpart: whether to draw the same motion on the picture's target, too.
 
         Returns:
-            dict of "images", uint8 `(size, size, 3)`; "labels", float32 `(1 + len(TRUTH),)`, the index of the expression
-            and the truth; "counterparts", uint8 `(size, size, 4)`, RGB and alpha, before nothing.
+            dict of "images", uint8 `(size, size, 3)`; "labels", float32 `(1 + len(TRUTH),)`: index of the expression, then
+            the truth; "counterparts", uint8 `(size, size, 4)`, RGB and alpha, before nothing.
         """
         motion, nuisance = self.motion(number), self.nuisance(number)
         person = people.person(self.seed, self.identity(number))

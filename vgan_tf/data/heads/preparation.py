@@ -96,9 +96,11 @@ def render_share(folder, share, shares):
         done = stack.enter_context(open(folder / "done", "r+b", buffering=0))
         state = done.read()
         for block in range(share, len(state), shares):
-            if state[block] or os.getppid() != parent:  # whoever started this is gone
+            if state[block]:
                 continue
             for row in rows[block * plan["block"] : (block + 1) * plan["block"]].tolist():
+                if os.getppid() != parent:  # whoever started this is gone
+                    return
                 drawn = heads.draw(renderer, int(numbers[row]), plan["size"], plan["counterparts"])
                 for name, (file, item_bytes) in files.items():
                     _write(file, item_bytes, row, drawn[name])
