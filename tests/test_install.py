@@ -71,8 +71,8 @@ def test_requirements_are_those_of_the_extras():
 def test_wheel_holds_every_module_the_weights_and_the_shaders(wheel):
     wanted = {path.relative_to(ROOT).as_posix() for path in (ROOT / "vgan_tf").rglob("*.py")}
     wanted |= {f"vgan_tf/{path.relative_to(ROOT).as_posix()}" for path in (ROOT / "export").rglob("*.py")}
-    for folder in ("vgan_tf/ondevice/weights", "vgan_tf/data/heads/shaders"):
-        wanted |= {path.relative_to(ROOT).as_posix() for path in (ROOT / folder).iterdir()}
+    for pattern in ("ondevice/weights/*", "data/heads/shaders/*", "data/heads/*.json"):
+        wanted |= {path.relative_to(ROOT).as_posix() for path in (ROOT / "vgan_tf").glob(pattern)}
     assert wanted - set(zipfile.ZipFile(wheel).namelist()) == set()
 
 

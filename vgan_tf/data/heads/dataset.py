@@ -82,7 +82,7 @@ class Heads:
             counterpart: whether to draw the same motion on the picture's target, too.
 
         Returns:
-            dict of "images", uint8 `(size, size, 3)`; "labels", float32 `(1 + len(TRUTH),)`: index of the expression, then
+            dict of "images", uint8 `(size, size, 3)`; "labels", float32 `(1 + len(TRUTH),)`, the expression's index and
             the truth; "counterparts", uint8 `(size, size, 4)`, RGB and alpha, before nothing.
         """
         motion, nuisance = self.motion(number), self.nuisance(number)

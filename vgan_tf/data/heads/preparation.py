@@ -19,6 +19,7 @@ import numpy as np
 from tqdm import tqdm
 
 from vgan_tf.data.heads import drawing
+from vgan_tf.data.heads.cast import CAST
 from vgan_tf.data.heads.model import load_model, model_stamp
 from vgan_tf.data.stored import check_room, open_images
 from vgan_tf.errors import InputError
@@ -63,7 +64,7 @@ def prepare(heads, numbers, size, counterparts, width, processes=None):
     """
     plan = {**dataclasses.asdict(heads), "size": size, "counterparts": counterparts, "width": width, "block": BLOCK}
     # The pictures depend on what the model's files hold, not on where they are.
-    known = {**plan, "model": model_stamp(heads.model), "version": drawing.VERSION}
+    known = {**plan, "model": model_stamp(heads.model), "version": drawing.VERSION, "cast": repr(CAST)}
     digest = hashlib.sha256(json.dumps(known, sort_keys=True).encode() + numbers.astype(np.int64).tobytes())
     folder = cache_folder() / "heads" / digest.hexdigest()[:32]
     if not folder.is_dir():
