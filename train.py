@@ -10,7 +10,8 @@ from vgan_tf.commands import run_command
 def parse():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--preset", help="paper, edge (default), demo or tiny")
-    parser.add_argument("--data", metavar="SOURCE", help="avatars, a folder, an array file or a CSV; see docs/data.md")
+    data_help = "avatars, heads:MODEL, a folder, an array file or a CSV; see docs/data.md"
+    parser.add_argument("--data", metavar="SOURCE", help=data_help)
     parser.add_argument("--out", metavar="RUN", required=True, help="the run folder")
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--steps", type=int, help="train for so many iterations instead of a number of epochs")

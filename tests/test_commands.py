@@ -157,7 +157,7 @@ def test_help_and_light_imports_load_nothing_heavy():
     code = """
 import contextlib, io, runpy, sys
 import vgan_tf, vgan_tf.config, vgan_tf.data, vgan_tf.images, vgan_tf.files, vgan_tf.applications, vgan_tf.__main__
-verbs = ("protect", "recognize", "morph", "complete", "synthesize")
+verbs = ("protect", "recognize", "morph", "complete", "synthesize", "render")
 commands = [(runpy.run_path, "train.py"), (runpy.run_path, "evaluate.py"), (runpy.run_module, "vgan_tf")]
 commands += [(runpy.run_module, "vgan_tf", verb) for verb in verbs]
 for run, name, *verb in commands:

@@ -12,7 +12,7 @@ import pytest
 from helpers import ROOT
 from PIL import Image
 
-SHARED = ("base", "train", "audit", "export")  # what requirements.txt holds
+SHARED = ("base", "train", "audit", "export", "heads")  # what requirements.txt holds
 LARGEST_BYTES = 150e6
 
 
@@ -63,15 +63,16 @@ def test_requirements_are_those_of_the_extras():
     tomllib = pytest.importorskip("tomllib", reason="no tomllib (Python 3.11 or later)")
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = {"base": project["dependencies"], **project["optional-dependencies"]}
-    declared = [line for extra in SHARED for line in extras[extra] if not line.startswith("pprl-vgan[")]
+    declared = {line for extra in SHARED for line in extras[extra] if not line.startswith("pprl-vgan[")}
     lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
     assert sorted(declared) == sorted(line for line in lines if line and not line.startswith("#"))
 
 
-def test_wheel_holds_every_module_and_the_weights(wheel):
+def test_wheel_holds_every_module_the_weights_and_the_shaders(wheel):
     wanted = {path.relative_to(ROOT).as_posix() for path in (ROOT / "vgan_tf").rglob("*.py")}
     wanted |= {f"vgan_tf/{path.relative_to(ROOT).as_posix()}" for path in (ROOT / "export").rglob("*.py")}
-    wanted |= {path.relative_to(ROOT).as_posix() for path in (ROOT / "vgan_tf/ondevice/weights").iterdir()}
+    for pattern in ("ondevice/weights/*", "data/heads/shaders/*", "data/heads/*.json"):
+        wanted |= {path.relative_to(ROOT).as_posix() for path in (ROOT / "vgan_tf").glob(pattern)}
     assert wanted - set(zipfile.ZipFile(wheel).namelist()) == set()
 
 

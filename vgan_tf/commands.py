@@ -18,6 +18,7 @@ EXTRAS = {
     "train": ("training", ("h5py", "keras", "tensorflow", "tqdm")),
     "audit": ("the audit", ("jinja2", "matplotlib", "scipy", "sklearn", "threadpoolctl")),
     "export": ("the export", ("flatbuffers", "tensorflow_model_optimization", "tf_keras")),
+    "heads": ("rendering people", ("moderngl", "glcontext")),
     "jax": ("KERAS_BACKEND=jax", ("jax",)),
 }
 

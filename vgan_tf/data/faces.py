@@ -11,6 +11,8 @@ from vgan_tf.errors import InputError
 # Names of ground truth that tell what a face does: these, and those that begin so.
 MOTION = ("intensity", "asymmetry", "yaw", "pitch", "roll")
 MOTION_PREFIXES = ("gaze", "motion_")
+# Fields of a FaceSet with a value for each image, or None.
+OPTIONAL = ("number", "counterpart_images", "counterpart_target")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,6 +33,10 @@ class FaceSet:
         drawn_by: what drew the images and can draw more: an object that compares equal where it draws the same, with
             `counterpart(number, name of an identity, size)`, the motion (what the face does: expression, gaze, head
             pose) of a picture on another identity. None where images were read.
+        counterpart_images: uint8 `(n, size, size, 4)`, RGB and alpha, or StoredImages: the motion of each image on one
+            of `targets`, drawn beforehand, in even light before nothing. None where the source has none.
+        counterpart_target: int64 `(n,)`, indices into `targets`; None where `counterpart_images` is.
+        targets: names of the identities that `counterpart_images` show; they need not be among `identities`.
         skipped: one line for each image that could not be read, or group of images that the format leaves out.
     """
 
@@ -46,6 +52,9 @@ class FaceSet:
     number: np.ndarray | None = None
     drawn_by: object | None = None
     skipped: tuple = ()
+    counterpart_images: np.ndarray | None = None
+    counterpart_target: np.ndarray | None = None
+    targets: tuple = ()
 
     def __len__(self):
         return len(self.images)
@@ -62,21 +71,30 @@ class FaceSet:
             clip=self.clip[index],
             split=self.split[index],
             truth={name: values[index] for name, values in self.truth.items()},
-            number=None if self.number is None else self.number[index],
+            **{name: None if getattr(self, name) is None else getattr(self, name)[index] for name in OPTIONAL},
         )
 
     def concatenate(self, other):
-        """This set followed by another one with the same label lists and the same kinds of truth."""
+        """This set followed by another one with the same label lists and the same kinds of truth.
+
+        Counterparts drawn beforehand are kept where both have them, of the same targets.
+        """
         drawn = self.drawn_by is not None and self.drawn_by == other.drawn_by
-        arrays = ("identity", "expression", "clip", "split", *(["number"] if drawn else []))
+        paired = self.has_counterpart_images and other.has_counterpart_images and self.targets == other.targets
+        arrays = ["identity", "expression", "clip", "split", *(["number"] if drawn else [])]
+        images = ["images"]
+        if paired:
+            arrays.append("counterpart_target")
+            images.append("counterpart_images")
         joined = {name: np.concatenate([getattr(self, name), getattr(other, name)]) for name in arrays}
+        joined |= {name: stored.concatenate(getattr(self, name), getattr(other, name)) for name in images}
         return dataclasses.replace(
             self,
-            **{"number": None, **joined},
-            images=stored.concatenate(self.images, other.images),
+            **{**dict.fromkeys(OPTIONAL), **joined},
             paths=self.paths + other.paths,
             truth={name: np.concatenate([values, other.truth[name]]) for name, values in self.truth.items()},
             drawn_by=self.drawn_by if drawn else None,
+            targets=self.targets if paired else (),
         )
 
     def among(self, identities):
@@ -86,6 +104,11 @@ class FaceSet:
         return dataclasses.replace(
             self, identities=tuple(identities), identity=np.array([order[name] for name in names], np.int64)
         )
+
+    @property
+    def has_counterpart_images(self):
+        """Whether a counterpart of each image was drawn beforehand."""
+        return self.counterpart_images is not None
 
     @property
     def has_counterparts(self):
@@ -117,10 +140,18 @@ class FaceSet:
         return [name for name in self.truth if name in MOTION or name.startswith(MOTION_PREFIXES)]
 
     def fingerprint(self):
-        """SHA-256 (hex) of images, labels and label names: the same data has the same fingerprint."""
+        """SHA-256 (hex) of images, labels, names and counterparts drawn beforehand: the same data has the same."""
         digest = hashlib.sha256(repr((self.identities, self.expressions, self.images.shape)).encode())
-        for first in range(0, len(self), stored.BLOCK):
-            digest.update(np.ascontiguousarray(self.images[first : first + stored.BLOCK]))
+        _update(digest, self.images)
         for array in (self.identity, self.expression):
             digest.update(np.ascontiguousarray(array))
+        if self.has_counterpart_images:
+            digest.update(repr(self.targets).encode())
+            digest.update(np.ascontiguousarray(self.counterpart_target))
+            _update(digest, self.counterpart_images)
         return digest.hexdigest()
+
+
+def _update(digest, images):
+    for first in range(0, len(images), stored.BLOCK):
+        digest.update(np.ascontiguousarray(images[first : first + stored.BLOCK]))

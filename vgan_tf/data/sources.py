@@ -1,19 +1,22 @@
-"""From the name of a source to labelled faces: drawn here, or read from files."""
+"""From the name of a source to labelled faces: drawn or rendered here, or read from files."""
 
 import os
 
 from vgan_tf.data import avatars
 from vgan_tf.data.readers import read_files
 
+DEFAULT_SIZE = 64
 
-def load_faces(source, size=64):
-    """Draw or read labelled faces.
+
+def load_faces(source, size=None):
+    """Draw, render or read labelled faces.
 
     Args:
-        source: `avatars` (with options: `avatars:identities=6,images=4200,seed=1`), a folder of images, an .npz, HDF5,
+        source: `avatars` (with options: `avatars:identities=6,images=4200,seed=1`), `heads:MODEL` with the folder of a
+            3D model (with options: `heads:MODEL,people=400,images=24000,seed=1`), a folder of images, an .npz, HDF5,
             .mat or CSV file, or `FORMAT:PATH`, where the content does not tell the format (docs/data.md).
-        size: side of the images in pixels. Avatars are drawn for it; images that are read are cropped to their central
-            square and scaled.
+        size: side of the images in pixels. Avatars and heads are drawn for it; images that are read are cropped to
+            their central square and scaled. None takes 64, for heads their own `size` or 128.
 
     Returns:
         FaceSet, its images in natural order of their paths (or in the order of the table or the array).
@@ -21,11 +24,17 @@ def load_faces(source, size=64):
     Raises:
         InputError: the source is missing, of no known format, or breaks a rule of its format.
     """
-    options = _avatar_options(source)
-    return read_files(os.fspath(source), size) if options is None else avatars.load(size, **options)
+    prefix, _, options = os.fspath(source).partition(":")
+    if prefix == "heads":
+        heads, options = _heads(options, size)
+        return heads.load(**options)
+    size = size or DEFAULT_SIZE
+    if prefix == "avatars":
+        return avatars.load(size, **avatars.parse_options(options))
+    return read_files(os.fspath(source), size)
 
 
-def companions(source, size=64):
+def companions(source, size=None):
     """Further images for an audit of a model that was trained on `source`, where the source can draw them.
 
     Args:
@@ -34,11 +43,19 @@ def companions(source, size=64):
     Returns:
         (FaceSet of the same people in other pictures, FaceSet of other people), or (None, None).
     """
-    options = _avatar_options(source)
-    return (None, None) if options is None else avatars.load_companions(size, **options)
-
-
-def _avatar_options(source):
-    """The options of a source that is drawn, else None."""
     prefix, _, options = os.fspath(source).partition(":")
-    return avatars.parse_options(options) if prefix == "avatars" else None
+    if prefix == "heads":
+        heads, options = _heads(options, size)
+        return heads.load_companions(**options)
+    if prefix == "avatars":
+        return avatars.load_companions(size or DEFAULT_SIZE, **avatars.parse_options(options))
+    return None, None
+
+
+def _heads(text, size):
+    """(the module that renders, the arguments of its functions)."""
+    # Imported where it is asked for, as it needs packages that no other source does.
+    from vgan_tf.data.heads import dataset
+
+    options = dataset.parse_source(text)
+    return dataset, {**options, "size": dataset.agreed_size(options["size"], size)}

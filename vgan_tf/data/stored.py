@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import os
 import shutil
 import tempfile
@@ -19,7 +20,7 @@ VERSION = 2  # of the file, and of what decoding makes of a picture
 
 
 class StoredImages:
-    """Images in files of nothing but their bytes, uint8 `(n, height, width, 3)`: enough of an array for FaceSet.
+    """Images in files of nothing but their bytes, uint8 `(n, height, width, 3 or 4)`: enough of an array for FaceSet.
 
     An int reads one image. A slice or an array of indices gives other StoredImages, which have read nothing yet;
     `np.asarray` reads them. Files are read, not mapped: what is read of a mapped file counts as memory of the process,
@@ -27,7 +28,7 @@ class StoredImages:
 
     Args:
         files: list of (binary file, number of images in it).
-        shape: `(height, width, 3)`.
+        shape: `(height, width, channels)`.
         rows: int64 `(n,)`, numbers of the images, counted through all files; None for all of them in order.
     """
 
@@ -99,7 +100,7 @@ def hold(count, size, read, describe):
     path = cache_folder() / "images" / f"{digest.hexdigest()[:32]}.rgb"
     notes_path = path.with_suffix(".json")
     if not (path.exists() and notes_path.exists()):
-        _check_room(path.parent, shape)
+        check_room(path.parent, math.prod(shape), "decoded images")
         notes = []
         with replacing(path) as temporary, open(temporary, "wb") as file:
             for first in range(0, count, BLOCK):
@@ -107,10 +108,25 @@ def hold(count, size, read, describe):
                 notes.extend(read(first, block))
                 file.write(block)
             write_json(notes_path, notes)  # before the images take their name: with it, both are whole
-    if path.stat().st_size != np.prod(shape):
+    return open_images(path, shape), json.loads(notes_path.read_text(encoding="utf-8"))
+
+
+def open_images(path, shape):
+    """The images of a file: an array, or StoredImages where they would fill the memory.
+
+    Args:
+        path: Path of a file of nothing but their bytes.
+        shape: `(n, height, width, channels)`.
+
+    Raises:
+        InputError: the file has another number of bytes.
+    """
+    if path.stat().st_size != math.prod(shape):
         raise InputError(f"{path}: damaged; delete it and start again")
+    if math.prod(shape) <= IN_MEMORY_BYTES:
+        return np.fromfile(path, np.uint8).reshape(shape)
     file = open(path, "rb", buffering=0)  # noqa: SIM115 - it is open for as long as the images are
-    return StoredImages([(file, count)], shape[1:]), json.loads(notes_path.read_text(encoding="utf-8"))
+    return StoredImages([(file, shape[0])], shape[1:])
 
 
 def write_beside(images, blocks):
@@ -124,19 +140,20 @@ def write_beside(images, blocks):
         StoredImages.
     """
     folder = cache_folder() / "images"
-    _check_room(folder, images.shape)
+    check_room(folder, math.prod(images.shape), "decoded images")
     file = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115
     for block in blocks:
         file.write(np.ascontiguousarray(block))
     return StoredImages([(file, len(images))], images.shape[1:])
 
 
-def _check_room(folder, shape):
+def check_room(folder, needed, what):
+    """Make the folder; InputError where its disk has fewer free bytes than `needed` for `what`."""
     folder.mkdir(parents=True, exist_ok=True)
-    needed, free = int(np.prod(shape)), shutil.disk_usage(folder).free
+    free = shutil.disk_usage(folder).free
     if needed > free:
         raise InputError(
-            f"{folder}: {needed / 2**30:.1f} GiB of decoded images do not fit, {free / 2**30:.1f} GiB are free; "
+            f"{folder}: {needed / 2**30:.1f} GiB of {what} do not fit, {free / 2**30:.1f} GiB are free; "
             "make room, or name another place in XDG_CACHE_HOME"
         )
 
