@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from vgan_tf.data.heads import model as parts
-from vgan_tf.data.heads.accessories import hides_hair, pieces
+from vgan_tf.data.heads.accessories import pieces
 from vgan_tf.data.heads.appearance import CLOTHES, GLASSES, HEAD_COVERS, Person
 from vgan_tf.data.heads.piece import SKIN
 
@@ -177,8 +177,3 @@ def test_earrings_are_some_peoples_and_hang_at_the_ears():
     assert 3 <= sum(count > min(counts) for count in counts) <= 24
     rings = pieces(Person(seed=int(np.argmax(counts))), MODEL, HEADS[0])[-1].positions
     assert (np.abs(rings[:, 0]) > 7).all() and (rings[:, 1] < 0).all() and (rings[:, 1] > -7).all()
-
-
-def test_hair_is_hidden_by_covers_alone():
-    assert [hides_hair(Person(head_cover=cover)) for cover in HEAD_COVERS] == [False, True, True, True]
-    assert not hides_hair(dataclasses.replace(Person(), glasses="round"))

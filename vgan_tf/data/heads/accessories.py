@@ -7,7 +7,7 @@ from vgan_tf.data.heads.covers import cover
 from vgan_tf.data.heads.glasses import glasses
 from vgan_tf.data.heads.piece import SKIN, Piece, join, tube
 
-__all__ = ["Piece", "hides_hair", "pieces"]
+__all__ = ["Piece", "pieces"]
 
 
 def pieces(person, model, head):
@@ -29,11 +29,6 @@ def pieces(person, model, head):
     if person.glasses != "none":
         worn += glasses(person, model, head)
     return worn
-
-
-def hides_hair(person):
-    """Whether the person's head cover leaves no room for hair on the skull, so that none must be drawn."""
-    return person.head_cover != "none"
 
 
 def _earrings(person, model, head):
