@@ -1,6 +1,5 @@
 """What rendered people wear: well-formed, the same twice, off the skin, over the skull, and joined to the neck."""
 
-import dataclasses
 import itertools
 
 import numpy as np
