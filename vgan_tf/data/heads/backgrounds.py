@@ -90,7 +90,7 @@ def _clouds(generator, size, rough):
 
 def _paint(colour):
     """RGB in about [0, 1] -> what Pillow takes."""
-    return tuple(int(255 * min(max(channel, 0.0), 1.0)) for channel in colour)
+    return tuple(int(255 * min(max(channel, 0.0), 1.0)) for channel in np.asarray(colour).tolist())
 
 
 def _some(generator, palette, spread=0.05):

@@ -13,10 +13,10 @@ _PLACES = {"studio": 0.35, "room": 0.25, "window": 0.14, "outdoors": 0.12, "ceil
 # Of the first light, in each place: degrees to the side, degrees up, warmth (-1 is a blue sky, 1 a candle); the light
 # from all around and the second light as shares of all light; brightness of the picture.
 _LIGHT = {
-    "studio": ((0, 50), (0, 45), (-0.15, 0.15), (0.3, 0.75), (0.15, 0.45), (0.85, 1.2)),
-    "room": ((0, 70), (10, 60), (0.0, 0.7), (0.25, 0.6), (0.0, 0.3), (0.7, 1.1)),
-    "window": ((45, 75), (0, 40), (-0.4, 0.2), (0.1, 0.35), (0.0, 0.15), (0.65, 1.0)),
-    "outdoors": ((0, 75), (25, 60), (-0.1, 0.4), (0.35, 0.85), (0.0, 0.1), (0.8, 1.2)),
+    "studio": ((0, 45), (0, 45), (-0.15, 0.15), (0.3, 0.7), (0.15, 0.45), (0.85, 1.2)),
+    "room": ((15, 75), (5, 55), (0.0, 0.7), (0.12, 0.42), (0.0, 0.25), (0.7, 1.1)),
+    "window": ((50, 75), (0, 40), (-0.4, 0.2), (0.06, 0.28), (0.0, 0.12), (0.65, 1.0)),
+    "outdoors": ((0, 75), (25, 60), (-0.1, 0.4), (0.25, 0.8), (0.0, 0.1), (0.8, 1.2)),
     "ceiling": ((0, 30), (45, 60), (0.0, 0.6), (0.2, 0.4), (0.0, 0.2), (0.6, 1.0)),
     "screen": ((0, 30), (-10, 20), (-0.6, 0.1), (0.1, 0.4), (0.0, 0.3), (0.35, 0.7)),
 }
@@ -36,6 +36,8 @@ _BACKGROUNDS = {  # plain, gradient, noise, clutter, outdoors
 }
 # Normals of forehead, nose, cheeks and chin, on which a picture is exposed.
 _FACE = ((0.0, 0.5, 0.87), (0.0, 0.0, 1.0), (-0.6, 0.0, 0.8), (0.6, 0.0, 0.8), (0.0, -0.3, 0.95))
+_LOOSE_HAIR = ("side_part", "fringe", "curls", "bob", "long", "tied")
+_AVERAGE_SKIN = 0.28  # grey of it, in linear light
 _LUMA = np.array((0.2126, 0.7152, 0.0722))
 
 
@@ -47,7 +49,7 @@ def nuisance(seed, number, held_out=False):
         number: int >= 0, of the picture.
         held_out: Take the lights from ranges that training never has: a first light beyond 80 degrees to the side, or
             more than 20 degrees from below, of stronger colours. In training it is within 75 degrees to the side and
-            from 10 below to 60 above. All else is as without.
+            from 10 below to 60 above. All else is as without, but for the white balance, which follows the light.
 
     Returns:
         Nuisance.
@@ -203,7 +205,10 @@ def _occluder(generator, frame):
 
 
 def fitted(nuisance, person, landmarks=None):
-    """The same nuisance, whose hands have the person's skin, its strands the person's hair, and whose mask sits.
+    """The same nuisance, fitted to who is there.
+
+    Hands have the person's skin, and strands the person's hair, if it is long enough. A mask sits. The exposure makes
+    up for a part of the skin's tone, as a camera's does.
 
     Args:
         nuisance: Nuisance.
@@ -214,11 +219,12 @@ def fitted(nuisance, person, landmarks=None):
     Returns:
         Nuisance.
     """
-    if nuisance.occluder == "none":
-        return nuisance
     # A hand is a little paler than a face, and a few strands are lighter than the whole hair.
     changes = {"occluder_skin": _srgb(np.array(person.skin) * 1.05)}
-    if nuisance.occluder == "strand":
+    changes["exposure"] = nuisance.exposure - 0.3 * math.log2(max(np.dot(person.skin, _LUMA), 0.02) / _AVERAGE_SKIN)
+    if nuisance.occluder == "strand" and (person.head_cover != "none" or person.hair_style not in _LOOSE_HAIR):
+        changes["occluder"] = "none"
+    elif nuisance.occluder == "strand":
         grey = person.hair_grey
         changes["occluder_colour"] = _srgb((np.array(person.hair_colour) * (1 - grey) + 0.32 * grey) * 1.2)
     if nuisance.occluder == "mask" and landmarks is not None:

@@ -95,7 +95,7 @@ class _Canvas:
     def tube(self, points, radius, colour):
         """A round thing along a line, lit from the first light: strokes, each narrower, lighter and nearer to it."""
         path = np.array(self.place(points)).reshape(-1, 2)
-        for share in (0.0, 0.3, 0.6, 0.9):
+        for share in (0.0, 0.4, 0.8):
             half = radius * self.unit * (1 - 0.75 * share)
             placed = path + self.light * (0.5 * share * radius * self.unit)
             stroke = _paint(colour * (0.68 + 0.38 * share) + (0.03 * (1 - share), 0, 0))
@@ -106,7 +106,7 @@ class _Canvas:
 
 def _paint(colour, opacity=255):
     """RGB in about [0, 1] -> what Pillow takes."""
-    return (*(int(255 * min(max(channel, 0.0), 1.0)) for channel in colour), opacity)
+    return (*(int(255 * min(max(channel, 0.0), 1.0)) for channel in np.asarray(colour).tolist()), opacity)
 
 
 def _finger(canvas, base, angle, length, radius, colour, nail=True):
