@@ -45,7 +45,7 @@ def draw(nuisance, size):
         if side != size:
             canvas = canvas.resize((size, size), Image.Resampling.BILINEAR)
         # Nothing real is of one colour.
-        uneven = Image.fromarray(generator.uniform(0.8, 1.2, (8, 8)).astype(np.float32))
+        uneven = Image.fromarray(generator.uniform(0.88, 1.12, (8, 8)).astype(np.float32))
         light *= np.asarray(uneven.resize((size, size), Image.Resampling.BICUBIC))
         light *= _GLOWING.take(np.ascontiguousarray(np.asarray(canvas).transpose(2, 0, 1)))
     return light
