@@ -22,7 +22,7 @@ from vgan_tf.data.heads.dataset import Heads
 
 from vgan_tf.commands import quiet_libraries
 from vgan_tf.data import load_faces
-from vgan_tf.data.heads import drawing, people
+from vgan_tf.data.heads import drawing
 from vgan_tf.data.heads.appearance import Nuisance
 from vgan_tf.data.heads.model import load_model
 from vgan_tf.data.heads.renderer import Renderer
@@ -79,8 +79,7 @@ def draw(model, part, heads, start, stop):
     """Render pictures `start` up to `stop`: uint8 `(n, SIZE, SIZE, 3)` and the index of each one's expression."""
     renderer, images, labels = Renderer(load_model(model)), [], []
     for number in range(start, stop):
-        person = people.person(heads.seed, heads.identity(number))
-        circumstances = PARTS[part](person, heads.motion(number), heads.nuisance(number))
+        circumstances = PARTS[part](*heads.circumstances(renderer, number))
         images.append(drawing.draw(renderer, *circumstances, SIZE)[:, :, :3])
         labels.append(EXPRESSIONS.index(circumstances[1].expression))
     return np.stack(images), np.array(labels)
@@ -103,7 +102,7 @@ def rendered(arguments, part):
                     str(arguments.people),
                 ]
                 + ["--seed", str(arguments.seed), "--draw", str(start), str(stop), f"{folder}/{start}.npz"],
-                env={**os.environ, "LP_NUM_THREADS": "0", "OMP_NUM_THREADS": "1"},
+                env={**os.environ, "LP_NUM_THREADS": "0", "TF_CPP_MIN_LOG_LEVEL": "3", "OMP_NUM_THREADS": "1"},
             )
             for start, stop in zip(bounds, bounds[1:], strict=False)
         ]
@@ -126,8 +125,7 @@ def train(images, labels, seconds, seed):
         x = layers.ReLU()(layers.BatchNormalization(momentum=0.98)(x))
     x = layers.Dropout(0.3)(layers.Dense(128, "relu")(layers.Flatten()(x)))
     model = keras.Model(inputs, layers.Dense(len(EXPRESSIONS))(x))
-    rate = tf.Variable(1e-3)
-    optimizer = keras.optimizers.AdamW(rate, weight_decay=1e-3)
+    optimizer = keras.optimizers.AdamW(1e-3, weight_decay=1e-3)
     optimizer.build(model.trainable_variables)
 
     @tf.function
@@ -137,7 +135,6 @@ def train(images, labels, seconds, seed):
                 truth, model(batch, training=True), from_logits=True
             )
             loss = tf.reduce_mean(losses)
-        optimizer.learning_rate.assign(rate)
         optimizer.apply_gradients(
             zip(tape.gradient(loss, model.trainable_variables), model.trainable_variables, strict=True)
         )
@@ -153,7 +150,7 @@ def train(images, labels, seconds, seed):
             batch[mirrored] = batch[mirrored, :, ::-1]
             dy, dx = random.integers(-4, 5, 2)
             batch = np.roll(batch, (dy, dx), (1, 2))
-            rate.assign(1e-3 * 0.5 * (1 + np.cos(np.pi * min(used, 1))))
+            optimizer.learning_rate = 1e-3 * 0.5 * (1 + np.cos(np.pi * min(used, 1)))
             step(tf.constant(batch), tf.constant(labels[rows]))
             used = (time.process_time() - start) / seconds
             if used >= 1:

@@ -72,6 +72,14 @@ class Heads:
         random = np.random.default_rng([self.seed, self.recording(number)[0], _TARGET_STREAM])
         return int(random.integers(len(CAST)))
 
+    def circumstances(self, renderer, number):
+        """What makes a picture: its Person, Motion and Nuisance, which suits these two."""
+        person, motion = people.person(self.seed, self.identity(number)), self.motion(number)
+        nuisance = self.nuisance(number)
+        covered = nuisance.occluder == "mask"
+        landmarks = renderer.landmarks(person, motion, nuisance) if covered else None
+        return person, motion, nuisances.fitted(nuisance, person, landmarks)
+
     def draw(self, renderer, number, size, counterpart):
         """Draw one picture.
 
@@ -85,8 +93,7 @@ class Heads:
             dict of "images", uint8 `(size, size, 3)`; "labels", float32 `(1 + len(TRUTH),)`, the expression's index and
             the truth; "counterparts", uint8 `(size, size, 4)`, RGB and alpha, before nothing.
         """
-        motion, nuisance = self.motion(number), self.nuisance(number)
-        person = people.person(self.seed, self.identity(number))
+        person, motion, nuisance = self.circumstances(renderer, number)
         taken = [getattr(nuisance, name) for name in TAKEN]
         labels = np.array([EXPRESSIONS.index(motion.expression), *motions.truth_of(motion), *taken], np.float32)
         drawn = {"images": drawing.draw(renderer, person, motion, nuisance, size)[:, :, :3], "labels": labels}

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from vgan_tf.data.heads import model as parts
+from vgan_tf.data.heads.simplification import vertex_normals
 
 
 class Style(NamedTuple):
@@ -38,8 +39,7 @@ STYLES = {
     "bun": Style(0.8, 0.6, 0.2, lumps=0.1, knot=(15.2, -4.0, 2.7)),
 }
 CURL = {name: style.curl for name, style in STYLES.items() if style}
-SHELLS = 3
-CROWN = np.array([0.0, 13.0, -3.5])
+SHELLS = 2
 # Height of the hair's lower edge, by the angle from the front: forehead, temples, ears, neck.
 _EDGE_ANGLES = np.deg2rad([0, 20, 38, 50, 58, 64, 72, 95, 108, 120, 140, 180])
 _EDGE_HEIGHTS = np.array([9.3, 9.4, 8.8, 7.2, 5.4, 2.6, 2.2, 3.4, 2.4, -0.6, -3.8, -4.8])
@@ -55,9 +55,9 @@ def mesh(person, model, head):
 
     Returns:
         None, or (positions, normals, places, extra, triangles, solid): float32 `(n, 3)` three times, `(n, 4)`, int
-        `(t, 3)`, those of what is solid first, and how many these are. They face outwards; what is seen from both
-        sides is there twice. extra: along a strand, across strands, level of the shell (0 solid, 1 outermost) and
-        thinness.
+        `(t, 3)`, from the outermost inwards, and how many of them, the last, are solid. They face outwards; what is
+        seen from both sides is there twice. extra: along a strand, across strands, level of the shell (0 solid, 1
+        outermost) and thinness.
     """
     style = STYLES[person.hair_style]
     if style is None or person.head_cover in ("scarf", "beanie"):
@@ -74,17 +74,24 @@ def mesh(person, model, head):
     starts = np.cumsum([0, *(len(piece[0]) for piece in pieces)])
     arrays = [np.concatenate([piece[column] for piece in pieces]).astype(np.float32) for column in range(4)]
     solid, loose = ([piece[4 + k] + start for piece, start in zip(pieces, starts, strict=False)] for k in (0, 1))
-    triangles = np.concatenate(solid + loose)
+    triangles = np.concatenate(loose + solid)
     return (*arrays, triangles, sum(map(len, solid)))
 
 
 class _Scalp(NamedTuple):
-    vertices: np.ndarray
-    triangles: np.ndarray  # of these
-    place: np.ndarray
+    """A grid over the scalp: each of its points is a mean of vertices of the model."""
+
+    vertices: np.ndarray  # int `(n, 3)`
+    shares: np.ndarray  # float `(n, 3)`
+    triangles: np.ndarray  # of the points
+    place: np.ndarray  # of the points, on the neutral
     angle: np.ndarray  # from the front
     along: np.ndarray
     across: np.ndarray
+
+    def on(self, head):
+        """The points on a head, float32 `(v, 3)` -> float64 `(n, 3)`."""
+        return np.einsum("nk,nkd->nd", self.shares, head[self.vertices])
 
 
 _kept = {}
@@ -94,26 +101,58 @@ def _scalp(model):
     """Where hair may grow: a little more than what the longest fringe covers."""
     if id(model) not in _kept:
         _kept.clear()
-        place = model.neutral
+        place = model.neutral[: parts.HEAD.stop].astype(np.float64)
         x, y, z = np.abs(place[:, 0]), place[:, 1], place[:, 2]
         ear = (x > 7.9) & (y < 4.6) & (y > -3.0) & (z > -3.5)
-        skull = (np.arange(len(place)) < parts.HEAD.stop) & (y > -6.5) & ~ear
+        skull = np.flatnonzero((y > -7.5) & ~ear)
+        outward = _outward(place[skull])
+        rows, columns = 26, 44
+        polar, around = np.meshgrid(
+            np.linspace(0.02, 2.05, rows), np.linspace(-np.pi, np.pi, columns), indexing="ij"
+        )  # from the crown, round it from the front
+        directions = np.stack(
+            [np.sin(polar) * np.sin(around), np.cos(polar), np.sin(polar) * np.cos(around)], axis=-1
+        ).reshape(-1, 3)
+        turn = np.deg2rad(15)  # the crown lies behind the top
+        directions = directions @ np.array(
+            [[1, 0, 0], [0, np.cos(turn), -np.sin(turn)], [0, np.sin(turn), np.cos(turn)]]
+        )
+        nearness = directions @ outward.T
+        nearest = np.argsort(-nearness, axis=1)[:, :3]
+        distance = np.arccos(np.clip(np.take_along_axis(nearness, nearest, axis=1), -1, 1))
+        shares = 1 / (distance + 1e-3)
+        shares /= shares.sum(axis=1, keepdims=True)
+        vertices = skull[nearest]
+        place = np.einsum("nk,nkd->nd", shares, place[vertices])
         angle = np.arctan2(np.abs(place[:, 0]), place[:, 2] + 1.0)
         edge = np.interp(angle, _EDGE_ANGLES, _EDGE_HEIGHTS) - 3.2 * (angle < np.deg2rad(60)) - 0.6
-        inside = skull & (place[:, 1] > edge)
-        triangles = model.triangles[inside[model.triangles].all(axis=1)]
-        vertices, renumbered = np.unique(triangles, return_inverse=True)
-        place = place[vertices].astype(np.float64)
-        away = place - CROWN
-        _kept[id(model)] = _Scalp(
-            vertices,
-            renumbered.reshape(-1, 3),
-            place,
-            angle[vertices],
-            np.linalg.norm(away, axis=1),
-            np.arctan2(away[:, 0], -away[:, 2]) * 6.0,
-        )
+        triangles = _grid_triangles(rows, columns)
+        triangles = triangles[(place[:, 1] > edge)[triangles].all(axis=1)]
+        _kept[id(model)] = _Scalp(vertices, shares, triangles, place, angle, polar.ravel() * 8.0, around.ravel() * 6.0)
     return _kept[id(model)]
+
+
+def _outward(points):
+    centre = points - np.array([0, 3.0, -1.5])
+    return centre / np.linalg.norm(centre, axis=1, keepdims=True)
+
+
+def roots(place):
+    """Where hair has its roots, and ears.
+
+    Args:
+        place: float `(v, 3)`, on the neutral.
+
+    Returns:
+        float32 `(v, 3)`: height over the edge of the hair in cm, negative where none grows; how much the hairline of a
+        person counts; 1 on ears.
+    """
+    x, y, z = np.abs(place[:, 0]), place[:, 1], place[:, 2]
+    angle = np.arctan2(x, z + 1.0)
+    ear = _smooth_step(7.4, 8.2, x) * _smooth_step(-2.6, -1.0, y) * (1 - _smooth_step(4.4, 6.0, y)) * (z > -4)
+    height = y - np.interp(angle, _EDGE_ANGLES, _EDGE_HEIGHTS) - 9 * ear
+    height[(y < -6) | ((z > 8.5) & (y < 7))] = -9
+    return np.stack([height, 1 - _smooth_step(0.7, 1.08, angle), ear], axis=1).astype(np.float32)
 
 
 def _smooth_step(low, high, value):
@@ -133,13 +172,12 @@ def _waves(random, points, size):
 
 def _cap(person, model, head, style, volume, random):
     scalp = _scalp(model)
-    place, points = scalp.place, head[scalp.vertices].astype(np.float64)
+    place, points = scalp.place, scalp.on(head)
     edge = np.interp(scalp.angle, _EDGE_ANGLES, _EDGE_HEIGHTS)
     front = 1 - _smooth_step(np.deg2rad(40), np.deg2rad(62), scalp.angle)
     uneven = 0.25 * _waves(random, place, 2.2) + 0.10 * _waves(random, place, 0.9)
     inside = place[:, 1] - edge - front * (style.hairline + person.hairline) + uneven
-    centre = points[:, :] - np.array([0, 3.0, -1.5])
-    outward = centre / np.linalg.norm(centre, axis=1, keepdims=True)
+    outward = _outward(points)
     height = _smooth_step(4.0, 11.0, place[:, 1])
     thick = (style.sides + (style.top - style.sides) * height) * volume
     if style.curl > 0.5:  # a wall of curls, up to its edge
@@ -169,21 +207,13 @@ def _cap(person, model, head, style, volume, random):
         axis=1,
     )
     kept = scalp.triangles[(inside[scalp.triangles] > -0.4).any(axis=1)]
-    outside = _normals(solid, kept)
-    if style.curl > 0.5:  # it stands so far out that its inside is seen
-        kept = np.concatenate([kept, kept[:, ::-1]])
-    loose = np.concatenate([kept + count * level for level in range(1, SHELLS + 1)])
+    outside = vertex_normals(solid, kept)
+    # Where it stands out its inside is seen.
+    edge = kept if style.curl > 0.5 else kept[(inside[kept] < 2.5).any(axis=1)]
+    kept = np.concatenate([kept, edge[:, ::-1]])
+    loose = np.concatenate([kept + count * level for level in range(SHELLS, 0, -1)])
     normals = np.tile(outside, (SHELLS + 1, 1))
     return positions, normals, np.tile(place, (SHELLS + 1, 1)), extra, kept, loose
-
-
-def _normals(points, triangles):
-    a, b, c = (points[triangles[:, corner]] for corner in range(3))
-    faces = np.cross(b - a, c - a)
-    sums = np.zeros_like(points)
-    for corner in range(3):
-        np.add.at(sums, triangles[:, corner], faces)
-    return sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-9)
 
 
 def _curtain(head, style, volume, random):
@@ -229,7 +259,7 @@ def _curtain(head, style, volume, random):
     arrays = [np.concatenate([one[column] for one in layers]) for column in range(4)]
     grid = _grid_triangles(down, around)
     both = np.concatenate([grid, grid[:, ::-1]])
-    return (*arrays, both, np.concatenate([both + around * down * layer for layer in range(1, len(layers))]))
+    return (*arrays, both, np.concatenate([both + around * down * layer for layer in range(len(layers) - 1, 0, -1)]))
 
 
 @functools.cache

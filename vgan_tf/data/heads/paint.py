@@ -8,6 +8,7 @@ from PIL import Image, ImageDraw, ImageFilter
 
 MAP_SIZE = 512
 LEFT, RIGHT, BOTTOM, TOP = -10.0, 10.0, -10.0, 13.0  # cm, of the maps
+WINDOW = LEFT, BOTTOM, 1 / (RIGHT - LEFT), 1 / (TOP - BOTTOM)  # as shaders take it
 NOISE_SIZE = 256
 
 

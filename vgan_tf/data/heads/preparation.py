@@ -164,7 +164,7 @@ def _render_in_processes(partial, processes, count, plan):
     environment = {
         **os.environ,
         "PYTHONPATH": os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH")))),
-        "LP_NUM_THREADS": "1",
+        "LP_NUM_THREADS": "0",
         "OMP_NUM_THREADS": "1",
     }
     what = f"{count} {'pairs' if plan['counterparts'] else 'pictures'} of {plan['size']} pixels"

@@ -11,13 +11,15 @@ from vgan_tf.data.heads import model as parts
 from vgan_tf.data.heads.accessories import pieces
 from vgan_tf.data.heads.eyelids import Eyelids
 from vgan_tf.data.heads.motions import settle
+from vgan_tf.data.heads.simplification import simplified
 from vgan_tf.errors import InputError
 
-OVERSAMPLING = 3, 2  # a side of what is drawn over a side of the picture: three pixels become two
-SHADOW_SIZE = 256
+OVERSAMPLING = 5, 4  # a side of what is drawn over a side of the picture: five pixels become four
+SHADOW_SIZE = 192
 GAZE_LIMITS = 30.0, 22.0  # degrees, of gaze_x and gaze_y at 1
 CLOSED = 0.11  # cm between the inner edges of lips that show nothing behind them
 PEOPLE_KEPT = 512
+PAINTED_SIZE = 224
 OPENNESS_DIRECTIONS, OPENNESS_SIZE = 60, 192
 
 _SKIN = (parts.FACE, parts.HEAD)
@@ -50,22 +52,31 @@ class Renderer:
             ) from None
         context = self.context
         self._programs = {name: _program(context, name) for name in ("skin", "eye", "mouth", "lash", "hair", "piece")}
+        self._paint = context.program(_source("paint.vert"), fragment_shader=_source("paint.frag"))
+        corners = context.buffer(np.float32([-1, -1, 1, -1, -1, 1, 1, 1]).tobytes())
+        self._sheet = context.vertex_array(self._paint, [(corners, "2f", "corner")])
         self._depth = context.program(_source("common.vert"), fragment_shader=_source("depth.frag"))
         self._textures = [_texture(context, pixels) for pixels in (*paint.maps(model), paint.noise())]
         for texture in self._textures[:2]:
             texture.repeat_x = texture.repeat_y = False
+        self._noise = self._textures[2]
         self._shadow_map = context.depth_texture((SHADOW_SIZE, SHADOW_SIZE))
         self._shadow_map.compare_func, self._shadow_map.repeat_x, self._shadow_map.repeat_y = "", False, False
+        self._shadow_map.filter = moderngl.NEAREST, moderngl.NEAREST
         self._shadow_target = context.framebuffer(depth_attachment=self._shadow_map)
         self._targets, self._people = {}, {}
 
-        skin = _within(model.triangles, *_SKIN)
-        inner = _within(model.triangles, *(one[0] for one in _MOUTH.values()), *_EYES.values(), parts.LASHES)
+        triangles = _sorted(simplified(model), model.neutral)
+        skin = _within(triangles, *_SKIN)
+        inner = _within(triangles, *(one[0] for one in _MOUTH.values()), *_EYES.values(), parts.LASHES)
         self._still_normals = _Normals(inner).of(model.neutral)  # of what moves without turning much
         self._normals = _Normals(skin)
+        moved = np.union1d(triangles, model.landmarks)
+        self._used = moved[np.abs(model.shapes[:, moved]).max(axis=(0, 2)) > 1e-4]
+        self._shapes = np.ascontiguousarray(model.shapes[:, self._used], np.float32).reshape(len(model.shapes), -1)
         self._moving = context.buffer(reserve=parts.VERTICES * 24, dynamic=True)
-        openness = np.ones((parts.VERTICES, 4), np.float32)
-        still = context.buffer(np.hstack([model.neutral, openness]).astype("f4").tobytes())
+        extra = np.ones((parts.VERTICES, 4), np.float32)
+        still = context.buffer(np.hstack([model.neutral, extra]).astype("f4").tobytes())
         layout = [(self._moving, "3f 3f", "position", "normal"), (still, "3f 4f", "place", "extra")]
 
         def drawn(program, triangles):
@@ -75,15 +86,14 @@ class Renderer:
         self._skin = drawn(self._programs["skin"], skin)
         self._skin_depth = drawn(self._depth, skin)
         self._mouth = {
-            name: drawn(self._programs["mouth"], _within(model.triangles, part)) for name, (part, *_) in _MOUTH.items()
+            name: drawn(self._programs["mouth"], _within(triangles, part)) for name, (part, *_) in _MOUTH.items()
         }
-        self._eyes = {
-            name: drawn(self._programs["eye"], _within(model.triangles, part)) for name, part in _EYES.items()
-        }
-        self._lashes = drawn(self._programs["lash"], _within(model.triangles, parts.LASHES))
-        openness[:, 0] = self._openness()
-        openness[parts.LASHES, 0] = _from_lids(model.neutral)
-        still.write(np.hstack([model.neutral, openness]).astype("f4").tobytes())
+        self._eyes = {name: drawn(self._programs["eye"], _within(triangles, part)) for name, part in _EYES.items()}
+        self._lashes = drawn(self._programs["lash"], _within(triangles, parts.LASHES))
+        extra[:, 0] = self._openness()
+        extra[:, 1:] = hair.roots(model.neutral)
+        extra[parts.LASHES, 0] = _from_lids(model.neutral)
+        still.write(np.hstack([model.neutral, extra]).astype("f4").tobytes())
 
     def render(self, person, motion, nuisance, size):
         """Draw a lit head before nothing.
@@ -110,12 +120,13 @@ class Renderer:
             "turn": turn.T.tobytes(),
             "pivot": placing.PIVOT.tobytes(),
             "eye_point": eye_point.tobytes(),
+            "lights": np.int32(len(nuisance.lights[:3])).tobytes(),
             "light_direction": lights.tobytes(),
             "light_colour": colours.tobytes(),
             "sky": _floats(nuisance.sky),
             "ground": _floats(nuisance.ground),
             "shadow": _floats([nuisance.shadow]),
-            "seed": np.random.default_rng([person.seed, 11]).random(2).astype("f4").tobytes(),
+            "seed": _seed(person),
         }
         if nuisance.shadow > 0:
             self._draw_shadow(body, shared)
@@ -124,18 +135,18 @@ class Renderer:
         target.use()
         target.clear(0, 0, 0, 0)
         context.enable_only(moderngl.DEPTH_TEST)
-        for number, texture in enumerate((*self._textures, self._shadow_map)):
+        for number, texture in enumerate((body.painted, self._noise, self._shadow_map)):
             texture.use(number)
         for program in self._programs.values():
             _set(program, shared)
-            for name, unit in (("first_map", 0), ("second_map", 1), ("noise_map", 2), ("shadow_map", 3)):
-                if name in program:
-                    program[name].value = unit
+            _set_units(program, painted=0, noise_map=1, shadow_map=2)
+        self._draw_pieces(body, clear=False)
         self._draw_head(person, motion, vertices)
-        self._draw_body(person, body)
+        self._draw_hair(person, body)
+        self._draw_lashes(person)
+        self._draw_pieces(body, clear=True)
         pixels = np.frombuffer(target.read(components=4, dtype="f2"), np.float16).reshape(side, side, 4)
-        pixels = _two_of_three(_two_of_three(pixels.astype(np.float32)).transpose(1, 0, 2)).transpose(1, 0, 2)
-        return np.ascontiguousarray(pixels[::-1][:size, :size])
+        return _reduced(pixels.astype(np.float32))[::-1][:size, :size].copy()
 
     def landmarks(self, person, motion, nuisance):
         """Where the 68 landmarks are in the picture: float32 `(68, 2)`, x and y in shares of its side."""
@@ -167,40 +178,49 @@ class Renderer:
             weights[places[name]] = weight * (self._lids.opening(head) if name.startswith("eyeBlink") else 1)
         used = np.flatnonzero(weights)
         if used.size:
-            moved = self._shapes[used].reshape(used.size, -1)
-            vertices = head + (weights[used] @ moved).reshape(head.shape)
+            vertices = head.copy()
+            vertices[self._used] += (weights[used] @ self._shapes[used]).reshape(-1, 3)
             self._lids.clear(vertices)
         return vertices
 
-    @functools.cached_property
-    def _shapes(self):
-        return np.ascontiguousarray(self.model.shapes, np.float32)
+    def paint(self, person):
+        """The colour and gloss of a person's face: texture, see paint.frag."""
+        context = self.context
+        texture = context.texture((PAINTED_SIZE, PAINTED_SIZE), 4)
+        target = context.framebuffer([texture])
+        target.use()
+        context.enable_only(moderngl.NOTHING)
+        beard = {
+            "stubble": (0.7, 0, 0, 0), "moustache": (0.25, 1, 0, 0), "goatee": (0.3, 0.9, 1, 0),
+            "beard": (0.5, 1, 1, 1),
+        }.get(person.facial_hair, (0, 0, 0, 0))  # fmt: skip
+        for number, one in enumerate(self._textures):
+            one.use(number)
+        _set_units(self._paint, first_map=0, second_map=1, noise_map=2)
+        _set(self._paint, {
+            **_own(person, "skin", "lip_colour", "brow_colour", "redness", "pores", "freckles", "blotches", "age_lines",
+                   "shine", "eye_shadow", "eye_rings", "lip_stick"),
+            "seed": _seed(person),
+            "map_window": _floats(paint.WINDOW),
+            "beard_colour": _floats(_hair_colour(person) * 0.9),
+            "shadow_colour": _floats(np.asarray(person.skin) * (0.35, 0.28, 0.33)),
+            "mole_places": _floats(_moles(person)),
+            "brow": _floats([person.brow_thickness, person.brow_density, person.brow_height, person.brow_tilt]),
+            "beard": _floats(beard),
+        })  # fmt: skip
+        self._sheet.render(moderngl.TRIANGLE_STRIP)
+        target.release()
+        texture.repeat_x = texture.repeat_y = False
+        return texture
 
     def _draw_head(self, person, motion, vertices):
         context, programs = self.context, self._programs
-        beard = {
-            "stubble": (0.7, 0, 0, 0),
-            "moustache": (0.25, 1, 0, 0),
-            "goatee": (0.3, 0.9, 1, 0),
-            "beard": (0.5, 1, 1, 1),
-        }
-        window = (paint.LEFT, paint.BOTTOM, 1 / (paint.RIGHT - paint.LEFT), 1 / (paint.TOP - paint.BOTTOM))
         roots = {"bald": 0.12, "stubble": 0.95, "receding": 0.5}.get(person.hair_style, 0.9)
-        own = {name: _floats(np.atleast_1d(getattr(person, name))) for name in (
-            "skin", "lip_colour", "brow_colour", "redness", "pores", "freckles", "blotches", "age_lines", "shine",
-            "eye_shadow", "eye_rings", "lip_stick", "hairline",
-        )}  # fmt: skip
-        hair_colour = np.asarray(person.hair_colour) * (1 - person.hair_grey) + 0.32 * person.hair_grey
         _set(programs["skin"], {
-            **own,
-            "map_window": _floats(window),
-            "beard_colour": _floats(hair_colour * 0.9),
-            "root_colour": _floats(hair_colour),
-            "shadow_colour": _floats(np.asarray(person.skin) * (0.35, 0.28, 0.33)),
-            "brow": _floats([person.brow_thickness, person.brow_density, person.brow_height, person.brow_tilt]),
-            "beard": _floats(beard.get(person.facial_hair, (0, 0, 0, 0))),
+            **_own(person, "skin", "redness", "blotches", "shine", "hairline"),
+            "map_window": _floats(paint.WINDOW),
+            "root_colour": _floats(_hair_colour(person)),
             "scalp": _floats([roots]),
-            "mole_places": _floats(_moles(person)),
             "follows": _floats([2.0]),
         })  # fmt: skip
         context.enable(moderngl.CULL_FACE)
@@ -230,47 +250,53 @@ class Renderer:
                 "follows": _floats([1.0]),
             })  # fmt: skip
             self._eyes[name].render()
-        if person.lash_length > 0:
-            context.enable(moderngl.BLEND)
-            context.blend_func = moderngl.ONE, moderngl.ONE_MINUS_SRC_ALPHA
-            _set(programs["lash"], {
-                "lash_colour": _floats(np.asarray(person.brow_colour) * 0.4),
-                "strength": _floats([person.lash_length * 0.8]),
-                "follows": _floats([1.0]),
-            })  # fmt: skip
-            self._lashes.render()
-            context.disable(moderngl.BLEND)
 
-    def _draw_body(self, person, body):
-        programs = self._programs
-        _set(programs["hair"], {
+    def _draw_lashes(self, person):
+        self._blend()
+        _set(self._programs["lash"], {
+            "lash_colour": _floats(np.asarray(person.brow_colour) * 0.4),
+            "strength": _floats([person.lash_length * 0.8]),
+            "follows": _floats([1.0]),
+        })  # fmt: skip
+        self._lashes.render()
+        self.context.disable(moderngl.BLEND)
+
+    def _draw_hair(self, person, body):
+        if body.hair is None:
+            return
+        _set(self._programs["hair"], {
             "hair_colour": _floats(person.hair_colour), "grey": _floats([person.hair_grey]),
             "curl": _floats([hair.CURL.get(person.hair_style, 0.0)]), "follows": _floats([1.0]),
         })  # fmt: skip
-        if body.hair is not None:
-            self.context.enable(moderngl.CULL_FACE)
-            body.hair.render()
-            self.context.disable(moderngl.CULL_FACE)
-        for clear in (False, True):
-            for piece, mesh in body.pieces:
-                if (piece.opacity < 1) == clear:
-                    _set(programs["piece"], {"follows": _floats([1.0 if piece.follows == "head" else 2.0]),
-                                             "opacity": _floats([piece.opacity])})  # fmt: skip
-                    if clear:
-                        self.context.enable(moderngl.BLEND)
-                        self.context.blend_func = moderngl.ONE, moderngl.ONE_MINUS_SRC_ALPHA
-                    mesh.render()
-                    self.context.disable(moderngl.BLEND)
+        self.context.enable(moderngl.CULL_FACE)
+        body.hair.render()
+        self.context.disable(moderngl.CULL_FACE)
+
+    def _draw_pieces(self, body, clear):
+        """What is worn: lenses if `clear`, else all but these."""
+        if clear:
+            self._blend()
+        for piece, mesh in body.pieces:
+            if (piece.opacity < 1) == clear:
+                _set(self._programs["piece"], {
+                    "follows": _floats([1.0 if piece.follows == "head" else 2.0]), "opacity": _floats([piece.opacity]),
+                })  # fmt: skip
+                mesh.render()
+        self.context.disable(moderngl.BLEND)
+
+    def _blend(self):
+        self.context.enable(moderngl.BLEND)
+        self.context.blend_func = moderngl.ONE, moderngl.ONE_MINUS_SRC_ALPHA
 
     def _draw_shadow(self, body, shared):
         self._shadow_target.use()
         self._shadow_target.clear(depth=1.0)
-        self.context.enable_only(moderngl.DEPTH_TEST)
+        self.context.enable_only(moderngl.DEPTH_TEST | moderngl.CULL_FACE)
         _set(self._depth, {**shared, "projection": shared["to_shadow"], "follows": _floats([2.0])})
         self._skin_depth.render()
         _set(self._depth, {"follows": _floats([1.0])})
         if body.hair_depth is not None:
-            body.hair_depth.render(vertices=3 * body.solid)
+            body.hair_depth.render(vertices=3 * body.solid, first=body.hair_depth.vertices - 3 * body.solid)
 
     def _target(self, side):
         if side not in self._targets:
@@ -313,7 +339,8 @@ class _Body:
         self.head = head = model.neutral.copy()
         for mode, weight in person.shape:
             head += weight * model.modes[mode]
-        self.pieces, self._resources = [], []
+        self.painted = renderer.paint(person)
+        self.pieces, self._resources = [], [self.painted]
         program, depth = renderer._programs, renderer._depth
         mesh = hair.mesh(person, model, head)
         self.hair = self.hair_depth = None
@@ -393,13 +420,27 @@ def _directions(count):
     return np.stack([np.sqrt(1 - y**2) * np.cos(around), y, np.sqrt(1 - y**2) * np.sin(around)], axis=1).astype("f4")
 
 
-def _two_of_three(pixels):
-    """Make two rows of three, each from the area that it covers."""
-    first, second, third = pixels[0::3], pixels[1::3], pixels[2::3]
-    rows = np.empty((2 * len(first), *pixels.shape[1:]), pixels.dtype)
-    rows[0::2] = (2 * first + second) / 3
-    rows[1::2] = (second + 2 * third) / 3
-    return rows
+def _reduced(pixels):
+    """A smaller picture, by `OVERSAMPLING`, each pixel the mean of what it covers: float32 `(side, side, 4)`."""
+    many, few = OVERSAMPLING
+    edges = np.arange(few + 1) * many / few
+    cells = np.arange(many)
+    shares = np.clip(np.minimum(cells + 1, edges[1:, None]) - np.maximum(cells, edges[:-1, None]), 0, None)
+    shares = (shares / shares.sum(axis=1, keepdims=True)).astype(np.float32)
+    blocks = len(pixels) // many
+    rows = np.matmul(shares, pixels.reshape(blocks, many, -1)).reshape(blocks * few * blocks, many, 4)
+    return np.matmul(shares, rows).reshape(blocks * few, blocks * few, 4)
+
+
+def _sorted(triangles, place):
+    """Triangles in an order in which neighbours follow each other, so that a vertex just placed serves again."""
+    middle = place[triangles].mean(axis=1)
+    cells = np.clip((middle + 25) / 50 * 64, 0, 63).astype(np.int64)
+    code = np.zeros(len(triangles), np.int64)
+    for bit in range(6):
+        for axis in range(3):
+            code |= ((cells[:, axis] >> bit) & 1) << (3 * bit + axis)
+    return triangles[np.argsort(code, kind="stable")]
 
 
 def _within(triangles, *ranges):
@@ -426,6 +467,24 @@ def _texture(context, pixels):
     texture = context.texture(pixels.shape[1::-1], 4, pixels.tobytes())
     texture.filter = moderngl.LINEAR, moderngl.LINEAR
     return texture
+
+
+def _seed(person):
+    return np.random.default_rng([person.seed, 11]).random(2).astype("f4").tobytes()
+
+
+def _own(person, *names):
+    return {name: _floats(np.atleast_1d(getattr(person, name))) for name in names}
+
+
+def _hair_colour(person):
+    return np.asarray(person.hair_colour) * (1 - person.hair_grey) + 0.32 * person.hair_grey
+
+
+def _set_units(program, **units):
+    for name, unit in units.items():
+        if name in program:
+            program[name].value = unit
 
 
 def _floats(values):

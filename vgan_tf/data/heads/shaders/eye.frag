@@ -25,8 +25,9 @@ void main() {
     float open = clamp((lid - raw.y) / 0.42, 0.0, 1.0);
     open = mix(0.30, 1.0, open) * mix(0.6, 1.0, smoothstep(1.5, 0.7, abs(raw.x - middle.x)));
     vec3 light = ambient(n) * open, gloss = vec3(0.0);
-    for (int i = 0; i < 3; i++) {
-        float arrives = (i == 0 ? lit() : 1.0) * open;
+    float first = lit();
+    for (int i = 0; i < lights; i++) {
+        float arrives = (i == 0 ? first : 1.0) * open;
         light += light_colour[i] * clamp((dot(n, light_direction[i]) + 0.2) / 1.2, 0.0, 1.0) * arrives;
         float h = clamp(dot(bulge, normalize(light_direction[i] + to_eye)), 0.0, 1.0);
         gloss += light_colour[i] * (1.6 * pow(h, 260.0) + 0.05 * pow(h, 20.0)) * smoothstep(0.1, 0.35, (lid - raw.y) / 0.42);
