@@ -36,6 +36,7 @@ def main():
 def train(arguments):
     from vgan_tf import training
     from vgan_tf.config import parse_assignments, preset
+    from vgan_tf.data import brings_counterparts
     from vgan_tf.errors import InputError
     from vgan_tf.run import require_new
 
@@ -54,7 +55,9 @@ def train(arguments):
             require_new(arguments.out)
         flags = {key: getattr(arguments, key) for key in ("data", "epochs", "batch_size", "seed")}
         changes = {key: value for key, value in flags.items() if value is not None}
-        config = preset(arguments.preset or "edge").replace(**{**changes, **parse_assignments(arguments.set)})
+        counterparts = brings_counterparts(changes.get("data", ""))
+        config = preset(arguments.preset or "edge", counterparts)
+        config = config.replace(**{**changes, **parse_assignments(arguments.set)})
         run, faces = training.plan(config, arguments.out, arguments.steps)
     settings = ", ".join(f"{name}={json.dumps(value)}" for name, value in run.config.to_dict().items())
     print(textwrap.fill(settings, 100, break_long_words=False))

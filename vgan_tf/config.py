@@ -39,6 +39,12 @@ class Config:
             the true identity; in L_G, not in the paper.
         counterpart_weight: the same error between the output and its counterpart, the picture of the target identity
             with the input's motion, where the source can draw one; in L_G, not in the paper.
+        gradient_weight: mean absolute error of the differences between neighbouring pixels, between the output and its
+            counterpart; in L_G, not in the paper.
+        alpha: whether the generator gives, as fourth channel, where the head is; the counterparts must have it.
+        motion_dim: how many parameters of motion the data know; training sets it.
+        latent_motion_weight: squared error of a linear regression of the motion on the latent, where the data know the
+            motion; in L_G, not in the paper.
         latent_expression_weight: cross-entropy of a linear expression classifier on the latent; in L_G, not in the
             paper.
         feature_weight: mean absolute error of the discriminator's feature maps where the target is the true identity;
@@ -92,6 +98,10 @@ class Config:
     kl_weight: float = 0.002
     reconstruction_weight: float = 0.0
     counterpart_weight: float = 0.0
+    gradient_weight: float = 0.0
+    alpha: bool = False
+    motion_dim: int = 0
+    latent_motion_weight: float = 0.0
     latent_expression_weight: float = 0.0
     feature_weight: float = 0.0
     latent_dependence_weight: float = 0.0
@@ -126,6 +136,8 @@ class Config:
                     raise InputError(f"{name}={getattr(self, name)!r}: must be {allowed}")
         if self.style_dim and self.architecture == "paper":
             raise InputError(f"style_dim={self.style_dim}: the paper's generator has no style; must be 0")
+        if self.alpha and (self.architecture == "paper" or not self.counterpart_weight):
+            raise InputError("alpha=true: for the edge architecture with a counterpart_weight; must be false")
         stages = {"paper": 3, "edge": 4}[self.architecture]
         if len(self.generator_filters) != stages:
             raise InputError(
@@ -168,7 +180,7 @@ CHECKS = (
         "0 or more",
         lambda value: value >= 0,
         [
-            *("epochs", "seed", "dependence_images", "batch_people", "style_dim", "augment_shift_px"),
+            *("epochs", "seed", "motion_dim", "dependence_images", "batch_people", "style_dim", "augment_shift_px"),
             *("protection_noise", "protection_prototypes", "discriminator_noise"),
             *_named("_weight"),
         ],
@@ -223,15 +235,19 @@ def parse_assignments(assignments):
     return changes
 
 
-def preset(name):
+def preset(name, counterparts=False):
     """The named configuration.
+
+    Args:
+        name: key of `PRESETS`.
+        counterparts: whether the data bring the counterpart of each image; `edge` is another one then.
 
     Raises:
         InputError: there is no such preset.
     """
     if name not in PRESETS:
         raise InputError(f"preset {name!r}: must be one of {', '.join(PRESETS)}")
-    return PRESETS[name]()
+    return edge_with_counterparts() if counterparts and name == "edge" else PRESETS[name]()
 
 
 def paper():
@@ -290,6 +306,46 @@ def edge():
         discriminator_learning_rate=1e-3,
         batch_size=32,
         epochs=100,
+    )
+
+
+def edge_with_counterparts():
+    """`edge` where the data bring counterparts: a continuous latent that keeps the motion, and faces with alpha.
+
+    The generator's output is compared with the counterpart for every target, so that nothing has to be said of what is
+    not motion: no reconstruction of the input, no style, no penalties of dependence.
+    """
+    return Config(
+        preset="edge",
+        architecture="edge",
+        image_size=128,
+        latent_dim=32,
+        encoder_filters=(48, 96, 160, 192),
+        generator_filters=(256, 160, 96, 64),
+        discriminator_filters=(24, 48, 64, 96),
+        classifier_filters=(32, 64, 96, 128),
+        discriminator_real_weight=0.5,
+        discriminator_fake_weight=0.5,
+        discriminator_expression_weight=0.5,
+        adversarial_weight=0.02,
+        identity_weight=0.01,
+        expression_weight=0.02,
+        kl_weight=0.003,
+        counterpart_weight=10.0,
+        gradient_weight=10.0,
+        alpha=True,
+        feature_weight=0.5,
+        latent_expression_weight=0.3,
+        latent_motion_weight=0.3,
+        conditional_real_fake=True,
+        discriminator_noise=0.2,
+        generator_steps=1,
+        protection_noise=0.0,
+        optimizer="adam",
+        learning_rate=1.2e-3,
+        discriminator_learning_rate=6e-4,
+        batch_size=32,
+        epochs=12,
     )
 
 

@@ -53,13 +53,39 @@ def reconstruction(images, outputs):
     In a face crop the expression is in the middle; background and hair would otherwise take up most of a small latent.
 
     Args:
-        images, outputs: float `(batch, height, width, 3)`.
+        images, outputs: float `(batch, height, width, channels)`.
 
     Returns:
         float `(batch,)`; 1 where every pixel is off by 1.
     """
     weights = ops.convert_to_tensor(_centre_weights(images.shape[1], images.shape[2]))
     return ops.mean(weights * ops.abs(images - outputs), axis=(1, 2, 3))
+
+
+def gradient_difference(images, outputs):
+    """Mean absolute error of the differences between neighbouring pixels (Mathieu et al. 2016), weighted likewise.
+
+    Args:
+        images, outputs: float `(batch, height, width, channels)`.
+
+    Returns:
+        float `(batch,)`.
+    """
+    errors, weights = images - outputs, ops.convert_to_tensor(_centre_weights(images.shape[1], images.shape[2]))
+    down = ops.mean(weights[:, 1:] * ops.abs(errors[:, 1:] - errors[:, :-1]), axis=(1, 2, 3))
+    return down + ops.mean(weights[:, :, 1:] * ops.abs(errors[:, :, 1:] - errors[:, :, :-1]), axis=(1, 2, 3))
+
+
+def regression(predicted, truth):
+    """Squared error, summed over what is predicted.
+
+    Args:
+        predicted, truth: float `(batch, size)`.
+
+    Returns:
+        float `(batch,)`.
+    """
+    return ops.sum(ops.square(predicted - truth), axis=-1)
 
 
 def feature_matching(real_maps, fake_maps):

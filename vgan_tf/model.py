@@ -42,7 +42,12 @@ class PPRLVGAN(keras.Model, Protection):
 
         identity, expression: int `(batch,)`, indices into the label lists.
         target: int `(batch,)`, target identities; drawn in the step where it is missing.
-        counterpart: float32, shaped like images: the target identity with the motion of the image; may be missing.
+        counterpart: float32, shaped like what is generated: the target identity with the motion of the image; may be
+            missing.
+        motion: float32 `(batch, config.motion_dim)`, what the face does; may be missing.
+
+    Where a batch has counterparts, they are what the discriminator takes for real, and the generator's output is
+    compared with them whatever the target. The people of the images need not be among `identities` then.
 
     Where `config.dependence_images` is above 0 the game is played with the first `config.batch_size` images of a batch;
     the others are encoded only. Where `config.protection_prototypes` is above 0, call `adapt` after `fit`, before
@@ -71,6 +76,9 @@ class PPRLVGAN(keras.Model, Protection):
         networks = build(config, len(identities), len(expressions))
         self.encoder, self.generator, self.discriminator, self.style_encoder, self.styled_generator = networks
         self.latent_expression_head = latent_classifier(config.latent_dim, len(expressions))
+        self.latent_motion_head = (
+            latent_classifier(config.latent_dim, config.motion_dim, "latent_motion") if config.motion_dim else None
+        )
         prototypes = config.protection_prototypes * len(expressions)
         self.prototypes = prototype_network(config.latent_dim, prototypes) if prototypes else None
 
@@ -90,8 +98,10 @@ class PPRLVGAN(keras.Model, Protection):
                 "kl",
                 "reconstruction",
                 "counterpart",
+                "gradient",
                 "features",
                 "latent_expression",
+                "latent_motion",
                 "latent_dependence",
                 "style_kl",
                 "style_dependence",
@@ -143,6 +153,8 @@ class PPRLVGAN(keras.Model, Protection):
             variables = variables + self.generator.trainable_variables
         if self.config.latent_expression_weight:
             variables = variables + self.latent_expression_head.trainable_variables
+        if self.latent_motion_head and self.config.latent_motion_weight:
+            variables = variables + self.latent_motion_head.trainable_variables
         return variables
 
     @property
@@ -272,11 +284,12 @@ class PPRLVGAN(keras.Model, Protection):
 
     def discriminator_loss(self, images, protected, labels, seed, training):
         """L_D (Chen et al. 2018, section 3), averaged over the batch; D2 and D3 learn from real images alone."""
-        config, identity, expression = self.config, labels["identity"], labels["expression"]
+        config, expression = self.config, labels["expression"]
+        real, identity = _real(images, labels)
         real_targets = keras.random.uniform(ops.shape(identity), *REAL_TARGETS, seed=seed)
         fake_targets = keras.random.uniform(ops.shape(identity), *FAKE_TARGETS, seed=seed)
         real_logits, identity_logits, expression_logits, *_ = self.discriminate(
-            images, identity, expression, seed, training
+            real, identity, expression, seed, training
         )
         fake_logits, *_ = self.discriminate(protected, labels["target"], expression, seed, training)
         loss = (
@@ -312,15 +325,27 @@ class PPRLVGAN(keras.Model, Protection):
             error = losses.reconstruction(images, protected)
             self._track_loss("reconstruction", error, sample_weight=same)
             loss = loss + config.reconstruction_weight * same * error
+        comparable = same
         if config.counterpart_weight and "counterpart" in labels:
-            error = losses.reconstruction(labels["counterpart"][:count], protected)
+            counterpart, comparable = labels["counterpart"][:count], ops.ones_like(same)
+            error = losses.reconstruction(counterpart, protected)
             self._track_loss("counterpart", error)
             loss = loss + config.counterpart_weight * error
+            if config.gradient_weight:
+                error = losses.gradient_difference(counterpart, protected)
+                self._track_loss("gradient", error)
+                loss = loss + config.gradient_weight * error
         if config.feature_weight:
-            _, _, _, *real_maps = self.discriminate(images, identity, expression, seed, training)
+            real, real_identity = _real(images, {**labels, "identity": identity})
+            _, _, _, *real_maps = self.discriminate(real[:count], real_identity[:count], expression, seed, training)
             error = losses.feature_matching(real_maps, fake_maps)
-            self._track_loss("features", error, sample_weight=same)
-            loss = loss + config.feature_weight * same * error
+            self._track_loss("features", error, sample_weight=comparable)
+            loss = loss + config.feature_weight * comparable * error
+        if config.latent_motion_weight and "motion" in labels:
+            predicted = self.latent_motion_head(synthesis.latent, training=training)
+            error = losses.regression(predicted, labels["motion"][:count])
+            self._track_loss("latent_motion", error)
+            loss = loss + config.latent_motion_weight * error
         if config.latent_expression_weight:
             error = losses.classification(self.latent_expression_head(synthesis.latent, training=training), expression)
             self._track_loss("latent_expression", error)
@@ -357,6 +382,13 @@ class PPRLVGAN(keras.Model, Protection):
 
     def _track_loss(self, name, values, sample_weight=None):
         self.loss_trackers[name].update_state(values, sample_weight=sample_weight)
+
+
+def _real(images, labels):
+    """What the discriminator takes for real, and whom it shows: counterparts and their targets, else the images."""
+    if "counterpart" in labels:
+        return labels["counterpart"], labels["target"]
+    return images, labels["identity"]
 
 
 def _same(targets, identity):

@@ -130,8 +130,12 @@ class Protection:
             targets: int `(n,)`, indices into `identities`.
 
         Returns:
-            uint8 `(n, image_size, image_size, 3)`.
+            uint8 `(n, image_size, image_size, 3)`; where the model gives alpha, before grey.
         """
+        return np.ascontiguousarray(self.decode_with_alpha(latents, targets)[..., :3])
+
+    def decode_with_alpha(self, latents, targets):
+        """As `decode`, with alpha as fourth channel where the model gives it: the share of a pixel that is the head."""
         codes = target_codes(targets, len(self.identities))
         latents = np.asarray(latents, np.float32)
         batches = (slice(first, first + BATCH_SIZE) for first in range(0, len(latents), BATCH_SIZE))
@@ -183,7 +187,10 @@ class Protection:
     def read_identity(self, images):
         """The identity that D2 sees in images: int64 `(n,)`; images as for `encode`."""
         self._check_images(images)
-        _, identity_logits, *_ = self.discriminator(_as_floats(images), training=False)
+        pictures = _as_floats(images)
+        if self.config.alpha:
+            pictures = np.concatenate([pictures, np.ones_like(pictures[..., :1])], axis=-1)
+        _, identity_logits, *_ = self.discriminator(pictures, training=False)
         return ops.convert_to_numpy(identity_logits).argmax(axis=-1)
 
     def resolve_targets(self, target, count, seed=0):

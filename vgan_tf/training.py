@@ -24,7 +24,8 @@ SAMPLE_TARGETS = 8
 EVALUATION_BATCH_SIZE = 128
 CLASSIFIER_BATCH_SIZE = 64
 CLASSIFIER_LEARNING_RATE = 2e-3
-CLASSIFIER_EPOCHS = 6  # passes over original and protected training images
+CLASSIFIER_EPOCHS = 6  # passes over original and protected training images, or fewer steps:
+MOST_CLASSIFIER_STEPS = 6000
 ROUGH_PROTOTYPE_IMAGES = 400  # in which prototypes are found while training goes on
 
 
@@ -47,12 +48,26 @@ def plan(config, out, steps=None):
     faces = load_faces(config.data, config.image_size)
     train, _, _ = partition(faces, config)
     require_prototypes(train.expression, train.expressions, config.protection_prototypes)
+    identities = train.identities
+    if config.counterpart_weight and faces.has_counterpart_images:
+        _require_still(config)
+        identities = train.targets
+        config = config.replace(motion_dim=len(faces.motion_names) if config.latent_motion_weight else 0)
+    elif config.alpha:
+        raise InputError(f"{config.data}: brings no counterparts with alpha; set alpha=false, or train on heads:")
     steps_per_epoch = max(1, len(train) // config.batch_size)
     if steps is not None:
         config = config.replace(epochs=math.ceil(steps / steps_per_epoch))
         steps_per_epoch = math.ceil(steps / config.epochs)
-    run = Run(Path(out), config, train.identities, train.expressions, faces.fingerprint(), steps_per_epoch)
+    run = Run(Path(out), config, identities, train.expressions, faces.fingerprint(), steps_per_epoch)
     return run, faces
+
+
+def _require_still(config):
+    """Raise InputError where training images are to be moved: their counterparts stand still in the middle."""
+    for name in ("augment_shift_px", "augment_flip"):
+        if getattr(config, name):
+            raise InputError(f"{name}={getattr(config, name)}: images with counterparts are not moved; set it to 0")
 
 
 def train(run, faces):
@@ -118,12 +133,14 @@ def train_expression_classifier(run, model, training, validation):
     Returns:
         keras.Model, as `Run.build_classifier` makes it.
     """
-    config = run.config.replace(batch_size=CLASSIFIER_BATCH_SIZE, dependence_images=0, batch_people=0)
+    config = run.config.replace(
+        batch_size=CLASSIFIER_BATCH_SIZE, dependence_images=0, batch_people=0, counterpart_weight=0.0, alpha=False
+    )
     learnt, watched = (
         faces.concatenate(dataclasses.replace(faces, images=_protected(model, faces.images, config.seed)))
         for faces in (training, validation)
     )
-    steps = max(1, len(learnt) // config.batch_size)
+    steps = min(max(1, len(learnt) // config.batch_size), MOST_CLASSIFIER_STEPS // CLASSIFIER_EPOCHS)
     classifier = run.build_classifier()
     schedule = keras.optimizers.schedules.CosineDecay(CLASSIFIER_LEARNING_RATE, steps * CLASSIFIER_EPOCHS)
     classifier.compile(

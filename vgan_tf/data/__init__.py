@@ -4,7 +4,7 @@ NumPy and Pillow only; `pipeline.py`, which needs Keras, is imported by its own 
 """
 
 from vgan_tf.data.faces import FaceSet
-from vgan_tf.data.sources import companions, load_faces
+from vgan_tf.data.sources import brings_counterparts, companions, load_faces
 from vgan_tf.data.splits import Split, partition, split
 
-__all__ = ["FaceSet", "Split", "companions", "load_faces", "partition", "split"]
+__all__ = ["FaceSet", "Split", "brings_counterparts", "companions", "load_faces", "partition", "split"]

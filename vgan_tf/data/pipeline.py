@@ -11,6 +11,8 @@ import numpy as np
 
 from vgan_tf.images import to_float
 
+ANGLES = ("yaw", "pitch", "roll")  # in degrees
+
 
 class Batches(keras.utils.PyDataset):
     """Batches made as they are asked for.
@@ -49,14 +51,16 @@ def training_batches(faces, config, first_step=0, share=(0, 1)):
     Returns:
         Batches of `(images, labels)`: images float32 `(batch, size, size, 3)` in [-1, 1]; labels "identity",
         "expression" and "target", int32 `(batch,)`, and, where `config.counterpart_weight` asks for them and the source
-        can draw them, "counterpart", float32 like the images that are played with.
+        can draw them, "counterpart", float32 like the images that are played with, or with alpha (`with_alpha`). Where
+        counterparts were drawn beforehand targets are theirs. With `config.motion_dim`, "motion" as of `motion_of`.
     """
     batch_size = min(config.batch_size + config.dependence_images, len(faces))
     per_pass = len(faces) // batch_size
     players = min(config.batch_size, batch_size)
     own_players = _share(0, players, share)
     own = np.concatenate([own_players, _share(players, batch_size, share)])
-    with_counterparts = config.counterpart_weight > 0 and faces.has_counterparts
+    prepared = _prepared(faces, config)
+    with_counterparts = config.counterpart_weight > 0 and faces.has_counterparts and not prepared
 
     @functools.lru_cache(maxsize=2)
     def order(one_pass):
@@ -77,6 +81,9 @@ def training_batches(faces, config, first_step=0, share=(0, 1)):
         # Drawn for the whole batch, so that parts of it have the same targets and the same augmentation.
         augment = augmentation(config, batch_size, np.random.default_rng((config.seed, step, 1)))
         random = np.random.default_rng((config.seed, step, 2))
+        if prepared:
+            labels |= _beforehand(faces, rows[own], config)
+            return augment(images, own), labels
         targets = draw_targets(faces.identity[rows], len(faces.identities), config.true_target_fraction, random)
         labels["target"] = targets[own].astype(np.int32)
         if with_counterparts:
@@ -90,7 +97,7 @@ def training_batches(faces, config, first_step=0, share=(0, 1)):
 def evaluation_batches(faces, config, batch_size):
     """The images once, in order, not augmented; the last batch may be smaller. Elements as of `training_batches`.
 
-    Targets are the same at each pass and whatever the size of the batches; there are no counterparts.
+    Targets are the same at each pass and whatever the size of the batches; counterparts only if drawn beforehand.
     """
     random = np.random.default_rng((config.seed, 2))
     targets = draw_targets(faces.identity, len(faces.identities), config.true_target_fraction, random)
@@ -98,6 +105,8 @@ def evaluation_batches(faces, config, batch_size):
     def load(number):
         rows = slice(number * batch_size, (number + 1) * batch_size)
         images, labels = _take(faces, rows)
+        if _prepared(faces, config):
+            return images, {**labels, **_beforehand(faces, np.arange(len(faces))[rows], config)}
         return images, {**labels, "target": targets[rows].astype(np.int32)}
 
     return Batches(load, count=-(-len(faces) // batch_size))
@@ -141,6 +150,41 @@ def augmentation(config, batch_size, random):
         return np.where(mirrored[rows], images[:, :, ::-1], images)
 
     return augment
+
+
+def with_alpha(pictures):
+    """Counterparts as the game compares them.
+
+    Args:
+        pictures: uint8 `(n, size, size, 4)`, RGB and alpha.
+
+    Returns:
+        float32 of that shape in [-1, 1]: the head before middle grey, and alpha.
+    """
+    values = to_float(pictures)
+    values[..., :3] *= (values[..., 3:] + 1) / 2
+    return values
+
+
+def motion_of(faces, rows):
+    """What faces do, all in about one range: float32 `(n, parameters)`, angles in tens of degrees."""
+    columns = [faces.truth[name][rows] / (10 if name in ANGLES else 1) for name in faces.motion_names]
+    return np.stack(columns, axis=1).astype(np.float32)
+
+
+def _prepared(faces, config):
+    """Whether batches bring counterparts that were drawn beforehand."""
+    return config.counterpart_weight > 0 and faces.has_counterpart_images
+
+
+def _beforehand(faces, rows, config):
+    """Labels of rows that counterparts drawn beforehand give."""
+    counterparts = with_alpha(np.asarray(faces.counterpart_images[rows]))
+    labels = {
+        "target": faces.counterpart_target[rows].astype(np.int32),
+        "counterpart": counterparts if config.alpha else counterparts[..., :3],
+    }
+    return {**labels, "motion": motion_of(faces, rows)} if config.motion_dim else labels
 
 
 def _share(first, end, share):

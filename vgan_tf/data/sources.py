@@ -52,6 +52,12 @@ def companions(source, size=None):
     return None, None
 
 
+def brings_counterparts(source):
+    """Whether `load_faces` gives a counterpart of each image, drawn beforehand; reads nothing."""
+    prefix, _, options = os.fspath(source).partition(":")
+    return prefix == "heads" and bool(_heads(options, None)[1]["counterparts"])
+
+
 def _heads(text, size):
     """(the module that renders, the arguments of its functions)."""
     # Imported where it is asked for, as it needs packages that no other source does.

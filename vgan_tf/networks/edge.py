@@ -12,6 +12,7 @@ from vgan_tf.networks.layers import (
     discriminator_heads,
     generator_filters,
     image_input,
+    output_channels,
     posterior_heads,
     stage_filters,
 )
@@ -54,7 +55,7 @@ def generators(config, identity_count):
     ]
     for filters in others:  # 4 -> 8 -> 16 -> 32
         stages += _normalised(layers.Conv2DTranspose(filters, 4, strides=2, padding="same", use_bias=False))
-    stages += [layers.Conv2DTranspose(3, 4, strides=2, padding="same")]  # 32 -> 64
+    stages += [layers.Conv2DTranspose(output_channels(config), 4, strides=2, padding="same")]  # 32 -> 64
     stages += [layers.Activation("tanh", name="protected", dtype="float32")]
     x = layers.Dense(SMALLEST_MAP**2 * first, use_bias=False)(layers.Concatenate()([latent, target]))
     plain = keras.Model([latent, target], _through(stages, x), name="generator")
@@ -70,7 +71,7 @@ def discriminator(config, identity_count, expression_count):
 
     Kernel 4: one that the stride divides weighs all pixels alike, so its gradient draws no checkerboard.
     """
-    image = x = image_input(config)
+    image = x = image_input(config, output_channels(config))
     maps = []
     for filters in stage_filters(config.discriminator_filters, config.image_size):  # 64 -> 32 -> 16 -> 8 -> 4
         x = layers.Conv2D(filters, 4, strides=2, padding="same")(x)

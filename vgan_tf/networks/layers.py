@@ -9,9 +9,14 @@ SMALLEST_MAP = 4  # side of the feature maps where encoders end and generators b
 FILTERS_LISTED_FOR = 64  # side of the pictures that the configuration's lists of filters are for
 
 
-def image_input(config):
-    """The input of a network that sees pictures: `(batch, image_size, image_size, 3)` in [-1, 1]."""
-    return keras.Input((config.image_size, config.image_size, 3), name="image")
+def image_input(config, channels=3):
+    """The input of a network that sees pictures: `(batch, image_size, image_size, channels)` in [-1, 1]."""
+    return keras.Input((config.image_size, config.image_size, channels), name="image")
+
+
+def output_channels(config):
+    """Channels of the generator's pictures: RGB, and alpha if the configuration asks for it."""
+    return 4 if config.alpha else 3
 
 
 def stage_filters(filters, image_size):
@@ -77,7 +82,7 @@ def discriminator_heads(features, identity_count, expression_count, conditional=
     ]
 
 
-def latent_classifier(latent_dim, classes):
-    """A linear classifier on the latent: `(batch, latent_dim)` -> logits `(batch, classes)`."""
+def latent_classifier(latent_dim, classes, name="latent_classifier"):
+    """A linear classifier on the latent, or a regression: `(batch, latent_dim)` -> logits `(batch, classes)`."""
     latent = keras.Input((latent_dim,), name="latent")
-    return keras.Model(latent, layers.Dense(classes, name="logits")(latent), name="latent_classifier")
+    return keras.Model(latent, layers.Dense(classes, name="logits")(latent), name=name)
