@@ -12,7 +12,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -26,12 +25,13 @@ from vgan_tf.data.heads import drawing
 from vgan_tf.data.heads.appearance import Nuisance
 from vgan_tf.data.heads.model import load_model
 from vgan_tf.data.heads.renderer import Renderer
+from vgan_tf.files import replacing
 from vgan_tf.labels import EXPRESSIONS
 
 SIZE, BATCH = 64, 64
 # Of a photograph: the middle and the side of the square that shows a head as rendered ones are shown, and how far the
 # squares beside it are moved, in shares of the photograph's side. Predictions are means over them and their mirrors.
-MIDDLE, SIDE, MOVED = (0.5, 0.48), 0.49, 0.03
+MIDDLE, SIDE, MOVED = (0.5, 0.47), 0.75, 0.04
 
 
 def _person(**fields):
@@ -86,30 +86,23 @@ def draw(model, part, heads, start, stop):
 
 
 def rendered(arguments, part):
-    """All pictures for one part left out, by two processes."""
-    with tempfile.TemporaryDirectory() as folder:
-        bounds = np.linspace(0, arguments.images, (os.cpu_count() or 1) + 1).astype(int)
+    """All pictures for one part left out, by a process for each core; kept in the folder `--keep`, and found there."""
+    folder = Path(arguments.keep) / part.replace(" ", "_")
+    folder.mkdir(parents=True, exist_ok=True)
+    bounds = np.linspace(0, arguments.images, (os.cpu_count() or 1) + 1).astype(int)
+    shares = [folder / f"{start}.npz" for start in bounds[:-1]]
+    if not all(share.exists() for share in shares):
+        call = [sys.executable, __file__, arguments.model, arguments.photographs, "--keep", arguments.keep]
+        call += ["--part", part, "--people", str(arguments.people), "--seed", str(arguments.seed), "--draw"]
+        environment = {**os.environ, "LP_NUM_THREADS": "0", "OMP_NUM_THREADS": "1"}
         workers = [
-            subprocess.Popen(
-                [
-                    sys.executable,
-                    __file__,
-                    arguments.model,
-                    arguments.photographs,
-                    "--part",
-                    part,
-                    "--people",
-                    str(arguments.people),
-                ]
-                + ["--seed", str(arguments.seed), "--draw", str(start), str(stop), f"{folder}/{start}.npz"],
-                env={**os.environ, "LP_NUM_THREADS": "0", "TF_CPP_MIN_LOG_LEVEL": "3", "OMP_NUM_THREADS": "1"},
-            )
-            for start, stop in zip(bounds, bounds[1:], strict=False)
+            subprocess.Popen([*call, str(start), str(stop), share], env=environment)
+            for start, stop, share in zip(bounds, bounds[1:], shares, strict=False)
         ]
         if any([worker.wait() for worker in workers]):
             raise SystemExit(f"{part}: rendering failed")
-        shares = [np.load(f"{folder}/{start}.npz") for start in bounds[:-1]]
-        return tuple(np.concatenate([share[name] for share in shares]) for name in ("images", "labels"))
+    loaded = [np.load(share) for share in shares]
+    return tuple(np.concatenate([share[name] for share in loaded]) for name in ("images", "labels"))
 
 
 def train(images, labels, seconds, seed):
@@ -125,7 +118,7 @@ def train(images, labels, seconds, seed):
         x = layers.ReLU()(layers.BatchNormalization(momentum=0.98)(x))
     x = layers.Dropout(0.3)(layers.Dense(128, "relu")(layers.Flatten()(x)))
     model = keras.Model(inputs, layers.Dense(len(EXPRESSIONS))(x))
-    optimizer = keras.optimizers.AdamW(1e-3, weight_decay=1e-3)
+    optimizer = keras.optimizers.AdamW(1e-3, weight_decay=1e-3, clipnorm=1.0)
     optimizer.build(model.trainable_variables)
 
     @tf.function
@@ -151,7 +144,8 @@ def train(images, labels, seconds, seed):
             dy, dx = random.integers(-4, 5, 2)
             batch = np.roll(batch, (dy, dx), (1, 2))
             optimizer.learning_rate = 1e-3 * 0.5 * (1 + np.cos(np.pi * min(used, 1)))
-            step(tf.constant(batch), tf.constant(labels[rows]))
+            if not np.isfinite(step(tf.constant(batch), tf.constant(labels[rows]))):
+                raise SystemExit("the loss is no longer finite")
             used = (time.process_time() - start) / seconds
             if used >= 1:
                 break
@@ -253,6 +247,7 @@ def main():
     parser.add_argument("--minutes", type=float, default=10.0, help="of CPU time, for each classifier")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--sheet", metavar="FILE", help="for the photographs that the first classifier misreads")
+    parser.add_argument("--keep", metavar="FOLDER", required=True, help="for the rendered pictures")
     parser.add_argument("--part", help=argparse.SUPPRESS)
     parser.add_argument("--draw", nargs=3, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -260,7 +255,8 @@ def main():
         start, stop, path = arguments.draw
         heads = Heads(arguments.model, arguments.people, arguments.seed)
         images, labels = draw(arguments.model, arguments.part, heads, int(start), int(stop))
-        np.savez(path, images=images, labels=labels)
+        with replacing(path) as temporary, open(temporary, "wb") as file:
+            np.savez(file, images=images, labels=labels)
         return
     shots = photographs(arguments.photographs)
     others = load_faces(arguments.others, SIZE) if arguments.others else None
