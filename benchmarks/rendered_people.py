@@ -17,12 +17,12 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageOps
-from vgan_tf.data.heads.dataset import Heads
 
 from vgan_tf.commands import quiet_libraries
 from vgan_tf.data import load_faces
 from vgan_tf.data.heads import drawing
 from vgan_tf.data.heads.appearance import Nuisance
+from vgan_tf.data.heads.dataset import Heads
 from vgan_tf.data.heads.model import load_model
 from vgan_tf.data.heads.renderer import Renderer
 from vgan_tf.files import replacing
