@@ -5,6 +5,7 @@ A fake renderer fills pictures with numbers that tell person, motion and framing
 
 import csv
 import dataclasses
+import json
 import os
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from PIL import Image
 
 from vgan_tf.data import companions, load_faces
 from vgan_tf.data.heads import camera, clips, dataset, motions, nuisances, people, preparation
-from vgan_tf.data.heads.cast import CAST
+from vgan_tf.data.heads.cast import CAST, load_cast
 from vgan_tf.errors import InputError
 from vgan_tf.labels import EXPRESSIONS
 
@@ -43,6 +44,9 @@ class Renderer:
         picture[4:-4, 4:-4, 3] = 1
         picture[8, 8, :3] = nuisance.scale / 2
         return picture
+
+    def landmarks(self, person, motion, nuisance):
+        return np.random.default_rng(0).random((68, 2))
 
 sys.modules["vgan_tf.data.heads.renderer"] = types.ModuleType("vgan_tf.data.heads.renderer")
 sys.modules["vgan_tf.data.heads.renderer"].Renderer = Renderer
@@ -93,6 +97,12 @@ def renderer():
     return sys.modules["vgan_tf.data.heads.renderer"].Renderer(None)
 
 
+def taken(person, motion, nuisance):
+    """The picture of one of the people, of 32 pixels, as the set should hold it."""
+    nuisance = nuisances.fitted(nuisance, person, renderer().landmarks(person, motion, nuisance))
+    return camera.take(renderer().render(person, motion, nuisance, 32), nuisance)[:, :, :3]
+
+
 def same_faces(first, second):
     """Assert that two sets are equal in all that they hold."""
     for field in dataclasses.fields(first):
@@ -111,8 +121,7 @@ def test_each_picture_shows_who_it_says_doing_what_it_says(here, model_folder):
     for row in (0, 17, 59):
         motion = motions.sample_motion(7, row, EXPRESSIONS[faces.expression[row]])
         nuisance = nuisances.nuisance(7, row)
-        picture = camera.take(renderer().render(people.person(7, row % 4), motion, nuisance, 32), nuisance)
-        np.testing.assert_array_equal(faces.images[row], picture[:, :, :3])
+        np.testing.assert_array_equal(faces.images[row], taken(people.person(7, row % 4), motion, nuisance))
         target = CAST[faces.targets[faces.counterpart_target[row]]]
         counterpart = renderer().render(target, motion, dataset.CANONICAL, 32)
         np.testing.assert_array_equal(faces.counterpart_images[row], camera.take(counterpart, dataset.CANONICAL))
@@ -188,6 +197,33 @@ def test_counterparts_can_be_drawn_on_anybody(here, model_folder):
         faces.drawn_by.counterpart(5, "zoe", 32)
 
 
+def test_a_cast_of_ones_own_takes_the_place_of_ours(here, model_folder, tmp_path):
+    file = tmp_path / "mine.json"
+    file.write_text(json.dumps({"zoe": {"seed": 5, "skin": [0.1, 0.2, 0.3]}, "abe": {"seed": 6, "shape": [[3, 1.5]]}}))
+    source = f"heads:{model_folder},people=4,images=60,seed=7"
+    ours, faces = load_faces(source, 32), load_faces(f"{source},cast={file}", 32)
+    mine = load_cast(file)
+    assert faces.targets == ("abe", "zoe") and set(faces.counterpart_target.tolist()) == {0, 1}
+    np.testing.assert_array_equal(faces.images, ours.images)
+    for row in (0, 33):
+        motion = motions.sample_motion(7, row, EXPRESSIONS[faces.expression[row]])
+        target = mine[faces.targets[faces.counterpart_target[row]]]
+        picture = camera.take(renderer().render(target, motion, dataset.CANONICAL, 32), dataset.CANONICAL)
+        np.testing.assert_array_equal(faces.counterpart_images[row], picture)
+    assert faces.drawn_by != ours.drawn_by and faces.fingerprint() != ours.fingerprint()
+    assert companions(f"{source},cast={file}", 32)[0].drawn_by == faces.drawn_by
+    assert (faces.drawn_by.counterpart(5, "zoe", 32) != faces.drawn_by.counterpart(5, "abe", 32)).any()
+    same_faces(load(model_folder, cast=str(file)), faces)
+    file.write_text(json.dumps({"zoe": {"seed": 9}, "abe": {"seed": 6, "shape": [[3, 1.5]]}}))
+    changed = load(model_folder, cast=str(file))
+    is_zoe = faces.counterpart_target == 1
+    differ = (changed.counterpart_images != faces.counterpart_images).any(axis=(1, 2, 3))
+    np.testing.assert_array_equal(differ, is_zoe)
+    file.write_text(json.dumps({"person003": {}}))
+    with pytest.raises(InputError, match="'person003' of the cast is also one of the 4 people"):
+        load(model_folder, cast=str(file))
+
+
 def test_clips_are_frames_of_one_person_in_one_light(here, model_folder):
     faces = load(model_folder, people=3, images=300, clips=True)
     starts = np.flatnonzero(np.r_[True, faces.clip[1:] != faces.clip[:-1]])
@@ -222,6 +258,7 @@ def test_the_source_takes_options_and_renders_for_the_size_that_is_asked_for(her
         ("people=40,images=39", "images=39: must be a whole number of at least 40"),
         ("identities=3", "unknown option 'identities'; the options are people, images, size, seed"),
         ("images=1.5", "images must be a whole number, not '1.5'"),
+        ("cast=", ": Is a directory; give a JSON file of people"),
         ("clips=2", "clips must be 0 or 1, not 2"),
         ("size=128", "size=128, but pictures of 64 pixels are asked for"),
     ],
@@ -252,8 +289,7 @@ def test_further_pictures_are_of_the_same_people_and_strangers_of_others(here, m
     person = people.person(7, number % 64)
     motion = motions.sample_motion(7, number, EXPRESSIONS[strangers.expression[0]])
     nuisance = nuisances.nuisance(7, number)
-    picture = camera.take(renderer().render(person, motion, nuisance, 32), nuisance)
-    np.testing.assert_array_equal(strangers.images[0], picture[:, :, :3])
+    np.testing.assert_array_equal(strangers.images[0], taken(person, motion, nuisance))
 
 
 def wait_for(condition, seconds=60):

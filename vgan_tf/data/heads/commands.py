@@ -25,6 +25,7 @@ def add_verbs(verbs):
     verb.add_argument(
         "--counterparts", action="store_true", help="in DIR_counterparts, the same motions on people of the cast"
     )
+    verb.add_argument("--cast", metavar="FILE", help="people on whom to draw counterparts, in place of ours")
     verb.add_argument("--clips", action="store_true", help="frames of clips, 25 a second, in place of single pictures")
     verb.set_defaults(command=run_render)
 
@@ -38,9 +39,8 @@ def run_render(arguments):
             raise InputError(f"{folder}: exists and is not empty; name a new folder, or remove it")
     from vgan_tf.data.heads import dataset
 
-    options = {
-        name: getattr(arguments, name) for name in ("model", "people", "images", "seed", "clips", "counterparts")
-    }
+    names = ("model", "people", "images", "seed", "clips", "counterparts", "cast")
+    options = {name: getattr(arguments, name) for name in names}
     faces = dataset.load(arguments.size, **options)
     if arguments.counterparts:
         # Labelled as what they show, so that they can be read as faces, too.

@@ -9,7 +9,7 @@ import numpy as np
 from vgan_tf.data.faces import FaceSet
 from vgan_tf.data.heads import clips, drawing, motions, nuisances, people, preparation
 from vgan_tf.data.heads.appearance import Nuisance
-from vgan_tf.data.heads.cast import CAST
+from vgan_tf.data.heads.cast import CAST, load_cast
 from vgan_tf.data.heads.model import load_model
 from vgan_tf.errors import InputError
 from vgan_tf.labels import EXPRESSIONS
@@ -40,6 +40,11 @@ class Heads:
     people: int
     seed: int
     clips: bool = False
+    cast: tuple = tuple(CAST.items())  # (name, Person) pairs, on whom counterparts are drawn
+
+    def __post_init__(self):
+        for name in set(self.names) & set(dict(self.cast)):
+            raise InputError(f"heads: {name!r} of the cast is also one of the {self.people} people; name it otherwise")
 
     @property
     def names(self):
@@ -70,7 +75,7 @@ class Heads:
     def target(self, number):
         """Whom of the cast the counterpart shows, the same for all frames of a clip: index."""
         random = np.random.default_rng([self.seed, self.recording(number)[0], _TARGET_STREAM])
-        return int(random.integers(len(CAST)))
+        return int(random.integers(len(self.cast)))
 
     def circumstances(self, renderer, number):
         """What makes a picture: its Person, Motion and Nuisance, which suits these two."""
@@ -98,21 +103,22 @@ class Heads:
         labels = np.array([EXPRESSIONS.index(motion.expression), *motions.truth_of(motion), *taken], np.float32)
         drawn = {"images": drawing.draw(renderer, person, motion, nuisance, size)[:, :, :3], "labels": labels}
         if counterpart:
-            target = tuple(CAST.values())[self.target(number)]
+            _, target = self.cast[self.target(number)]
             drawn["counterparts"] = drawing.draw(renderer, target, motion, CANONICAL, size)
         return drawn
 
     def counterpart(self, number, name, size):
         """The motion of a picture on one of the people or of the cast, before grey: uint8 `(size, size, 3)`."""
-        if name not in CAST and name not in self.names:
+        cast = dict(self.cast)
+        if name not in cast and name not in self.names:
             raise InputError(f"heads: no person {name!r} among the {self.people} of this set, nor in the cast")
-        person = CAST[name] if name in CAST else people.person(self.seed, self.names.index(name))
+        person = cast[name] if name in cast else people.person(self.seed, self.names.index(name))
         picture = drawing.draw(_renderer(self.model), person, self.motion(number), CANONICAL, size)
         alpha = picture[:, :, 3:] / np.float32(255)
         return np.rint(PLAIN + (picture[:, :, :3] - np.float32(PLAIN)) * alpha).astype(np.uint8)
 
 
-def load(size, model, people, images, seed, first=0, clips=False, counterparts=True, processes=None):
+def load(size, model, people, images, seed, first=0, clips=False, counterparts=True, cast=None, processes=None):
     """Render the data set, or find it prepared in `cache_folder()`.
 
     Args:
@@ -124,13 +130,15 @@ def load(size, model, people, images, seed, first=0, clips=False, counterparts=T
         first: number of the first picture, int >= 0: sets that do not overlap show the same people in other pictures.
         clips: whether the pictures are frames of clips.
         counterparts: whether to draw a counterpart of each picture, on one of the cast.
+        cast: file of target identities, see `load_cast`; None takes ours.
         processes: worker processes to render in; None takes one for each core. The pictures do not depend on it.
 
     Returns:
         FaceSet with paths in FERG's layout and `truth` of TRUTH. Its images stay in their file where they are many.
 
     Raises:
-        InputError: an option is out of range, the model cannot be read, no picture can be rendered here, no room.
+        InputError: an option is out of range, the model or the cast cannot be read, no picture can be rendered here, no
+            room.
     """
     for name, value, low in (
         ("people", people, 1),
@@ -141,14 +149,14 @@ def load(size, model, people, images, seed, first=0, clips=False, counterparts=T
     ):
         if value < low:
             raise InputError(f"heads: {name}={value}: must be a whole number of at least {low}")
-    heads = Heads(str(model), people, seed, bool(clips))
+    heads = Heads(str(model), people, seed, bool(clips), _cast(cast))
     return _load(heads, np.arange(first, first + images), size, bool(counterparts), processes)
 
 
-def load_companions(size, model, people, images, seed, first=0, clips=False, counterparts=True):
+def load_companions(size, model, people, images, seed, first=0, clips=False, counterparts=True, cast=None):
     """FaceSets for an audit of a model trained on `load` with these options: its people in other pictures; others."""
     end = first + images
-    heads, everybody = (Heads(str(model), count, seed) for count in (people, people + STRANGERS))
+    heads, everybody = (Heads(str(model), count, seed, cast=_cast(cast)) for count in (people, people + STRANGERS))
     one_round = len(EXPRESSIONS) * people
     rounds = min(MOST_FRESH_ROUNDS, max(1, FRESH_IMAGES // one_round))
     # Of very many people, the first few are enough.
@@ -168,11 +176,14 @@ def parse_source(text):
     model, *items = text.split(",")
     if not model or model.partition("=")[0] in OPTIONS:
         raise InputError("heads: name a clone of ICT-FaceKit first, as in heads:../ICT-FaceKit,people=400,images=24000")
-    options = dict(OPTIONS)
+    options = {**OPTIONS, "cast": None}
     for item in filter(None, items):
         key, _, value = item.partition("=")
         if key not in options:
             raise InputError(f"heads: unknown option {key!r}; the options are {', '.join(options)}")
+        if key == "cast":
+            options[key] = value
+            continue
         if not (value.isascii() and value.isdecimal()):
             raise InputError(f"heads: {key} must be a whole number, not {value!r}")
         if key in SWITCHES and value not in ("0", "1"):
@@ -186,6 +197,10 @@ def agreed_size(named, asked):
     if named and asked and named != asked:
         raise InputError(f"heads: size={named}, but pictures of {asked} pixels are asked for; leave size out, or agree")
     return named or asked or DEFAULT_SIZE
+
+
+def _cast(path):
+    return tuple((CAST if path is None else load_cast(path)).items())
 
 
 def _load(heads, numbers, size, counterparts, processes=None):
@@ -212,7 +227,7 @@ def _load(heads, numbers, size, counterparts, processes=None):
         drawn_by=heads,
         counterpart_images=prepared.counterparts,
         counterpart_target=np.array([heads.target(n) for n in numbers.tolist()]) if counterparts else None,
-        targets=tuple(CAST) if counterparts else (),
+        targets=tuple(name for name, _ in heads.cast) if counterparts else (),
     )
 
 

@@ -19,7 +19,7 @@ import numpy as np
 from tqdm import tqdm
 
 from vgan_tf.data.heads import drawing
-from vgan_tf.data.heads.cast import CAST
+from vgan_tf.data.heads.cast import cast_of
 from vgan_tf.data.heads.model import load_model, model_stamp
 from vgan_tf.data.stored import check_room, open_images
 from vgan_tf.errors import InputError
@@ -62,9 +62,10 @@ def prepare(heads, numbers, size, counterparts, width, processes=None):
     Raises:
         InputError: the model cannot be read, nothing can be rendered here, or there is no room.
     """
-    plan = {**dataclasses.asdict(heads), "size": size, "counterparts": counterparts, "width": width, "block": BLOCK}
+    who = {**dataclasses.asdict(heads), "cast": {name: dataclasses.asdict(person) for name, person in heads.cast}}
+    plan = {**who, "size": size, "counterparts": counterparts, "width": width, "block": BLOCK}
     # The pictures depend on what the model's files hold, not on where they are.
-    known = {**plan, "model": model_stamp(heads.model), "version": drawing.VERSION, "cast": repr(CAST)}
+    known = {**plan, "model": model_stamp(heads.model), "version": drawing.VERSION}
     digest = hashlib.sha256(json.dumps(known, sort_keys=True).encode() + numbers.astype(np.int64).tobytes())
     folder = cache_folder() / "heads" / digest.hexdigest()[:32]
     if not folder.is_dir():
@@ -86,7 +87,8 @@ def render_share(folder, share, shares):
     folder = Path(folder)
     plan = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
     numbers = np.load(folder / "numbers.npy", allow_pickle=False)
-    heads = Heads(**{field.name: plan[field.name] for field in dataclasses.fields(Heads)})
+    who = {field.name: plan[field.name] for field in dataclasses.fields(Heads)}
+    heads = Heads(**{**who, "cast": tuple(cast_of(who["cast"]).items())})
     rows, parent = _order(heads, numbers), os.getppid()
     renderer = Renderer(load_model(heads.model))
     with contextlib.ExitStack() as stack:
