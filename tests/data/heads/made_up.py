@@ -21,13 +21,12 @@ INSIDE = (
     (parts.EYE_SOCKETS, (0, 3.4, 5), 1.0),
     (parts.GUMS, (0, -3.4, 5), 1.2),
     (parts.TEETH, (0, -3.4, 6), 1.0),
-    (parts.LEFT_EYE, (3.1, 3.4, 6), 1.2),
     (parts.LEFT_IRIS, (3.1, 3.4, 6.8), 0.5),
-    (parts.RIGHT_EYE, (-3.1, 3.4, 6), 1.2),
     (parts.RIGHT_IRIS, (-3.1, 3.4, 6.8), 0.5),
     (parts.EYE_FILM, (0, 3.4, 6), 0.5),
     (parts.LASHES, (3.1, 3.9, 7.2), 0.6),
 )
+EYES = ((parts.LEFT_EYE, (3.1, 3.4, 8.2)), (parts.RIGHT_EYE, (-3.1, 3.4, 8.2)))  # they bulge from the face
 
 
 def head_model():
@@ -58,6 +57,15 @@ def head_model():
         neutral[part] = middle + size * around / np.linalg.norm(around, axis=1, keepdims=True)
         start = np.arange(part.start, part.stop - 2)
         triangles.append(np.stack([start, start + 1, start + 2], -1))
+    polar, around = np.meshgrid(np.linspace(0, np.pi, 22), np.linspace(0, 2 * np.pi, 35), indexing="ij")
+    ball = np.stack([np.sin(polar) * np.cos(around), np.sin(polar) * np.sin(around), np.cos(polar)], -1).reshape(-1, 3)
+    for part, middle in EYES:
+        neutral[part] = middle + 1.2 * ball
+        corner = part.start + (np.arange(21)[:, None] * 35 + np.arange(34)).ravel()
+        triangles += [
+            np.stack([corner, corner + 35, corner + 1], -1),
+            np.stack([corner + 1, corner + 35, corner + 36], -1),
+        ]
     front = np.flatnonzero(skin[:, 2] > 0)
     nearest = np.linalg.norm(skin[front, None, :2] - _landmarks(), axis=-1).argmin(0)
     return parts.HeadModel(

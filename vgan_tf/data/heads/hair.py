@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from vgan_tf.data.heads import model as parts
-from vgan_tf.data.heads.simplification import vertex_normals
+from vgan_tf.data.heads.meshes import Normals
 
 
 class Style(NamedTuple):
@@ -207,7 +207,7 @@ def _cap(person, model, head, style, volume, random):
         axis=1,
     )
     kept = scalp.triangles[(inside[scalp.triangles] > -0.4).any(axis=1)]
-    outside = vertex_normals(solid, kept)
+    outside = Normals(kept).of(solid)
     # Where it stands out its inside is seen.
     edge = kept if style.curl > 0.5 else kept[(inside[kept] < 2.5).any(axis=1)]
     kept = np.concatenate([kept, edge[:, ::-1]])

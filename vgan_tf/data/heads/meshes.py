@@ -18,7 +18,15 @@ class Normals:
         self.vertices, self.starts = np.unique(corners[order], return_index=True)
 
     def of(self, positions, normals=None):
-        """Normals at positions, float32 `(v, 3)` -> float32 `(v, 3)`, of length 1; others are 0, or as in `normals`."""
+        """Normals at positions.
+
+        Args:
+            positions: float `(v, 3)`.
+            normals: where to put them, float `(v, 3)`; None for a new array.
+
+        Returns:
+            float `(v, 3)`, of length 1; those of vertices that no triangle has are 0, or as they were in `normals`.
+        """
         a, b, c = (positions[self.triangles[:, corner]] for corner in range(3))
         u, w = b - a, c - a
         faces = np.empty_like(u)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from vgan_tf.data.heads import model as parts
+from vgan_tf.data.heads.meshes import Normals
 
 COARSE, FINE, FINEST = 0.75, 0.22, 0.14  # cm: sides of the cells in which one vertex stands for all
 
@@ -32,7 +33,7 @@ def simplified(model):
     kept = (number >= parts.LASHES.start) & (number < parts.LASHES.stop)
     kept[model.landmarks] = True
     # What lies in one cell and looks another way is another side: of an ear, of a nostril.
-    sides = (vertex_normals(place, model.triangles) > 0) @ (1, 2, 4)
+    sides = (Normals(model.triangles).of(place.astype(np.float64)) > 0) @ (1, 2, 4)
     sides[(np.abs(place[:, 0]) < 6.5) & (cell == COARSE)] = 0
     sides[~(face | (number < parts.HEAD.stop))] = 0
     part = np.searchsorted([one.stop for one in _PARTS], number, side="right")
@@ -59,13 +60,3 @@ _PARTS = (
     parts.FACE, parts.HEAD, parts.MOUTH_SOCKET, parts.EYE_SOCKETS, parts.GUMS, parts.TEETH, parts.LEFT_EYE,
     parts.LEFT_IRIS, parts.RIGHT_EYE, parts.RIGHT_IRIS, parts.EYE_FILM, parts.LASHES,
 )  # fmt: skip
-
-
-def vertex_normals(positions, triangles):
-    """Smooth normals, float `(v, 3)`, of length 1, or 0 where no triangle is."""
-    a, b, c = (positions[triangles[:, corner]] for corner in range(3))
-    faces = np.cross(b - a, c - a)
-    sums = np.stack(
-        [sum(np.bincount(triangles[:, k], column, len(positions)) for k in range(3)) for column in faces.T], axis=1
-    )
-    return sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)
