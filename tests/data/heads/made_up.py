@@ -44,8 +44,8 @@ def head_model():
     neutral = np.zeros((parts.VERTICES, 3), np.float32)
     skin = neutral[: ROWS * COLUMNS]
     points = np.stack([x, y, z], -1).reshape(-1, 3)
-    # As in the real one, the first vertices are the face, and the back of the head comes after.
-    order = np.argsort(-points[:, 2], kind="stable")
+    # As in the real one, the first vertices are the face, and those of the scalp come after.
+    order = np.argsort(2 * np.maximum(points[:, 1] - 9, 0) - points[:, 2], kind="stable")
     skin[:] = points[order]
     first = np.arange(ROWS - 1)[:, None] * COLUMNS + np.arange(COLUMNS)
     right = np.arange(ROWS - 1)[:, None] * COLUMNS + (np.arange(COLUMNS) + 1) % COLUMNS
@@ -88,8 +88,26 @@ def _landmarks():
     wanted[31:36] = [(x, -1.1) for x in (-1.2, -0.6, 0, 0.6, 1.2)]
     eye = np.array([(-1.4, 0), (-0.7, 0.5), (0.7, 0.5), (1.4, 0), (0.7, -0.5), (-0.7, -0.5)])
     wanted[36:42], wanted[42:48] = eye + (-3.1, 3.4), eye + (3.1, 3.4)
-    wanted[48:] = np.stack([2.4 * np.cos(np.arange(20)), -3.4 + 0.9 * np.sin(np.arange(20))], 1)
+    for marks, size in ((slice(48, 60), 1.0), (slice(60, 68), 0.6)):  # from the left corner over the upper lip
+        turn = np.pi - 2 * np.pi * np.arange(marks.stop - marks.start) / (marks.stop - marks.start)
+        wanted[marks] = np.stack([2.4 * size * np.cos(turn), -3.4 + 0.9 * size * np.sin(turn)], 1)
     return wanted
+
+
+def farthest(positions, triangles, centre, points):
+    """How far a surface lies from the centre towards each point, in distances of that point."""
+    corner = positions[triangles[:, 0]] - centre
+    one, two = (positions[triangles[:, k]] - positions[triangles[:, 0]] for k in (1, 2))
+    reach = []
+    for point in points - centre:
+        cross = np.cross(point, two)
+        scale = (cross * one).sum(1)
+        scale = np.where(np.abs(scale) < 1e-9, np.inf, scale)
+        u = -(cross * corner).sum(1) / scale
+        other = np.cross(-corner, one)
+        v, t = (other * point).sum(1) / scale, (other * two).sum(1) / scale
+        reach.append(np.max(np.where((u > -1e-4) & (v > -1e-4) & (u + v < 1 + 1e-4), t, 0)))
+    return np.array(reach)
 
 
 def write_model(folder):

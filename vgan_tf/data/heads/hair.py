@@ -94,12 +94,12 @@ class _Scalp(NamedTuple):
         return np.einsum("nk,nkd->nd", self.shares, head[self.vertices])
 
 
-_kept = {}
+_kept = []  # of the last model
 
 
 def _scalp(model):
     """Where hair may grow: a little more than what the longest fringe covers."""
-    if id(model) not in _kept:
+    if not any(one is model for one, _ in _kept):
         _kept.clear()
         place = model.neutral[: parts.HEAD.stop].astype(np.float64)
         x, y, z = np.abs(place[:, 0]), place[:, 1], place[:, 2]
@@ -128,8 +128,9 @@ def _scalp(model):
         edge = np.interp(angle, _EDGE_ANGLES, _EDGE_HEIGHTS) - 3.2 * (angle < np.deg2rad(60)) - 0.6
         triangles = _grid_triangles(rows, columns)
         triangles = triangles[(place[:, 1] > edge)[triangles].all(axis=1)]
-        _kept[id(model)] = _Scalp(vertices, shares, triangles, place, angle, polar.ravel() * 8.0, around.ravel() * 6.0)
-    return _kept[id(model)]
+        along, across = polar.ravel() * 8.0, around.ravel() * 6.0
+        _kept.append((model, _Scalp(vertices, shares, triangles, place, angle, along, across)))
+    return _kept[0][1]
 
 
 def _outward(points):

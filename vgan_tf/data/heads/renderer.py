@@ -103,12 +103,18 @@ class Renderer:
             float32 `(size, size, 4)`, linear RGB multiplied by alpha.
         """
         body = self._body(person)
+        with self.context:  # another renderer may have drawn meanwhile
+            return self._draw(body, person, motion, nuisance, size)
+
+    def _draw(self, body, person, motion, nuisance, size):
         vertices = self._deform(body.head, person, motion)
         normals = self._still_normals.copy()
         self._normals.of(vertices, normals)
         self._moving.write(np.hstack([vertices, normals]).astype("f4", copy=False).tobytes())
         turn = placing.turning(motion)
         projection, eye_point = placing.camera(nuisance, turn)
+        side = -(-size // OVERSAMPLING[1]) * OVERSAMPLING[0]
+        projection = _in_corner(size / side * OVERSAMPLING[0] / OVERSAMPLING[1]) @ projection
         lights, colours = placing.lights(nuisance)
         to_shadow = placing.shadow_view(lights[0], turn)
         shared = {
@@ -127,7 +133,6 @@ class Renderer:
         }
         if nuisance.shadow > 0:
             self._draw_shadow(body, shared)
-        side = -(-size // OVERSAMPLING[1]) * OVERSAMPLING[0]
         context, target = self.context, self._target(side)
         target.use()
         target.clear(0, 0, 0, 0)
@@ -163,9 +168,11 @@ class Renderer:
         """The shape, hair and pieces of a person: kept, as the next picture may be of them."""
         if person not in self._people:
             if len(self._people) >= PEOPLE_KEPT:
-                self._people.pop(next(iter(self._people))).release()
+                with self.context:
+                    self._people.pop(next(iter(self._people))).release()
             programs = {**self._programs, "depth": self._depth}
-            self._people[person] = Body(self.context, self.model, self._painter, programs, person)
+            with self.context:
+                self._people[person] = Body(self.context, self.model, self._painter, programs, person)
         return self._people[person]
 
     def _deform(self, head, person, motion):
@@ -314,6 +321,13 @@ def _directions(count):
     number = np.arange(count) + 0.5
     y, around = 1 - 2 * number / count, np.pi * (1 + 5**0.5) * number
     return np.stack([np.sqrt(1 - y**2) * np.cos(around), y, np.sqrt(1 - y**2) * np.sin(around)], axis=1).astype("f4")
+
+
+def _in_corner(share):
+    """A projection of the whole into the upper left corner of what is drawn: float32 `(4, 4)`."""
+    matrix = np.diag(np.float32([share, share, 1, 1]))
+    matrix[:2, 3] = share - 1, 1 - share
+    return matrix
 
 
 def _reduced(pixels):

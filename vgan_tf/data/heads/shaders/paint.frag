@@ -66,7 +66,7 @@ void main() {
     vec2 lean = vec2(abs(at.x) * 0.10 + at.y * 0.06, at.y * 0.22 - abs(at.x) * 0.16);
     float strokes = noise(lean).w + 0.4 * fine.y;
     float reach = 1.0 - 0.5 * brow.x;
-    float inside = smoothstep(reach - 0.10, reach + 0.30, along + 0.25 * strokes);
+    float inside = smoothstep(reach - 0.10, reach + 0.30, along + 0.25 * strokes) * smoothstep(0.0, 0.10, along);
     albedo = mix(albedo, brow_colour * (1.0 + 0.8 * strokes), clamp(inside * (0.35 + 0.75 * brow.y) * (1.0 + 0.9 * strokes), 0.0, 1.0));
 
     // How it shines, and the colour, as roots: eight bits are finer where it is dark.
