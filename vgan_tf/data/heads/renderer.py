@@ -60,6 +60,8 @@ class Renderer:
         for texture in self._textures[:2]:
             texture.repeat_x = texture.repeat_y = False
         self._noise = self._textures[2]
+        self._noise.build_mipmaps()
+        self._noise.filter = moderngl.LINEAR_MIPMAP_NEAREST, moderngl.LINEAR
         self._shadow_map = context.depth_texture((SHADOW_SIZE, SHADOW_SIZE))
         self._shadow_map.compare_func, self._shadow_map.repeat_x, self._shadow_map.repeat_y = "", False, False
         self._shadow_map.filter = moderngl.NEAREST, moderngl.NEAREST
@@ -215,11 +217,12 @@ class Renderer:
 
     def _draw_head(self, person, motion, vertices):
         context, programs = self.context, self._programs
-        roots = {"bald": 0.12, "stubble": 0.95, "receding": 0.5}.get(person.hair_style, 0.9)
+        roots = {"bald": 0.12, "stubble": 0.95}.get(person.hair_style, 0.9)
         _set(programs["skin"], {
-            **_own(person, "skin", "redness", "blotches", "shine", "hairline"),
+            **_own(person, "skin", "redness", "blotches", "shine"),
+            "hairline": _floats([hair.bare_forehead(person)]),
             "map_window": _floats(paint.WINDOW),
-            "root_colour": _floats(_hair_colour(person)),
+            "root_colour": _floats(_hair_colour(person) * (1.0 if roots > 0.9 else 0.55)),
             "scalp": _floats([roots]),
             "follows": _floats([2.0]),
         })  # fmt: skip

@@ -19,6 +19,9 @@ out vec4 colour;
 
 vec4 noise(vec2 p) { return texture(noise_map, p + seed) - 0.5; }
 
+// A little finer than pixels can show.
+vec4 near_noise(vec2 p) { return texture(noise_map, p + seed, -1.0) - 0.5; }
+
 vec3 ambient(vec3 n) { return mix(ground, sky, n.y * 0.5 + 0.5); }
 
 // Share of the first light that arrives: the mean of four comparisons.

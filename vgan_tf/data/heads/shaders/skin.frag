@@ -17,7 +17,7 @@ void main() {
     float shines = mix(0.5 * shine, 2.0 * face.a, front);
 
     // Roots of the hair.
-    float rooted = smoothstep(-0.3, 0.9, more.y - hairline * more.z + 2.0 * middle.x);
+    float rooted = smoothstep(-0.8, 0.9, more.y - hairline * more.z + 1.5 * middle.x);
     albedo = mix(albedo, root_colour * 0.8 + albedo * 0.12, scalp * rooted * clamp(0.85 + middle.z, 0.0, 1.0));
 
     vec3 n = normalize(facing);
