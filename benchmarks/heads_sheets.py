@@ -47,7 +47,7 @@ class Sheets:
         """The seven expressions, from slight to larger than life, on two people."""
         rows = [
             [self.plain(person, _shown(expression, strength)) for expression in EXPRESSIONS]
-            for person in (people.person(SEED, 2), CAST["dagny"])
+            for person in (people.person(SEED, 48), CAST["dagny"])
             for strength in STRENGTHS
         ]
         return sheet(sum(rows, []), len(EXPRESSIONS))

@@ -43,6 +43,7 @@ SHELLS = 2
 # Height of the hair's lower edge, by the angle from the front: forehead, temples, ears, neck.
 _EDGE_ANGLES = np.deg2rad([0, 20, 38, 50, 58, 64, 72, 95, 108, 120, 140, 180])
 _EDGE_HEIGHTS = np.array([10.0, 10.3, 9.9, 7.8, 5.4, 2.6, 2.2, 3.4, 2.4, -0.6, -3.8, -4.8])
+_EDGE_SLOPES = np.gradient(_EDGE_HEIGHTS, 9.0 * _EDGE_ANGLES)  # of a head of 9 cm to each side
 
 
 def mesh(person, model, head):
@@ -188,7 +189,8 @@ def _cap(person, model, head, style, volume, random):
     edge = np.interp(scalp.angle, _EDGE_ANGLES, _EDGE_HEIGHTS)
     front = 1 - _smooth_step(np.deg2rad(40), np.deg2rad(62), scalp.angle)
     uneven = 0.25 * _waves(random, place, 2.2) + 0.10 * _waves(random, place, 0.9)
-    inside = place[:, 1] - edge - front * (style.hairline + person.hairline) + uneven
+    inside = place[:, 1] - edge - front * (style.hairline + person.hairline)
+    inside = inside / np.hypot(1, np.interp(scalp.angle, _EDGE_ANGLES, _EDGE_SLOPES)) + uneven  # from the nearest edge
     side = 1.0 if person.seed % 2 else -1.0
     if style.hairline < 0:  # a fringe is longer on one side
         inside = inside + 0.13 * front * side * place[:, 0]
@@ -232,8 +234,8 @@ def _cap(person, model, head, style, volume, random):
     outside = vertex_normals(solid, kept)
     # Where it stands out its inside is seen.
     edge = kept if style.curl > 0.5 else kept[(inside[kept] < 2.5).any(axis=1)]
-    kept = np.concatenate([kept, edge[:, ::-1]])
     loose = np.concatenate([kept + count * level for level in range(SHELLS, 0, -1)])
+    kept = np.concatenate([kept, edge[:, ::-1]])
     normals = np.tile(outside, (SHELLS + 1, 1))
     return positions, normals, np.tile(place, (SHELLS + 1, 1)), extra, kept, loose
 

@@ -136,7 +136,7 @@ def _beard(marks, lips):
     heights = np.array([-0.9, -0.7, 0.4, 0.9, 0.5, 0.8 - mouth[1], 3.6 - mouth[1]])  # meets the moustache
     edge = mouth[1] + np.interp(np.abs(x), [0, 1.0, 2.3, 3.1, 4.3, 6.3, 7.6], heights)
     beard = 1 / (1 + np.exp((y - edge) / 0.28))
-    under = np.clip((y - (chin[1] - 1.8)) / 1.2, 0, 1)  # gone on the neck
+    under = np.clip((y - (chin[1] - 1.8 + 0.1 * x**2)) / 1.4, 0, 1)  # gone on the neck
     half = np.abs(x) / 2.9
     line = nose[1] - 0.62 - 0.75 * half**2
     moustache = (

@@ -18,7 +18,7 @@ uniform vec4 beard;            // stubble, moustache, goatee, beard
 in vec2 uv;
 out vec4 colour;
 
-vec4 noise(vec2 p) { return texture(noise_map, p + seed) - 0.5; }
+vec4 noise(vec2 p) { return textureLod(noise_map, p + seed, 0.0) - 0.5; }
 
 void main() {
     vec2 at = map_window.xy + uv / map_window.zw;

@@ -12,7 +12,7 @@ void main() {
     vec3 albedo = skin * (1.0 + blotches * (0.8 * coarse.x + 0.5 * middle.y));
     albedo = mix(albedo, albedo * vec3(1.12, 0.78, 0.76), redness * 0.7 * more.w);
     vec4 face = texture(painted, (at.xy - map_window.xy) * map_window.zw);
-    float front = smoothstep(1.5, 4.0, at.z);
+    float front = smoothstep(0.8, 2.8, at.z) * (1.0 - more.w);
     albedo = mix(albedo, face.rgb * face.rgb, front);
     float shines = mix(0.5 * shine, 2.0 * face.a, front);
 
