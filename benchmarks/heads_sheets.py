@@ -46,8 +46,8 @@ class Sheets:
     def motions(self):
         """The seven expressions, from slight to larger than life, on two people."""
         rows = [
-            [self.plain(person, _shown(expression, strength)) for expression in EXPRESSIONS]
-            for person in (people.person(SEED, 48), CAST["dagny"])
+            [self.plain(person, _shown(expression, variant, strength)) for expression in EXPRESSIONS]
+            for person, variant in ((people.person(SEED, 48), 0), (CAST["dagny"], 2))
             for strength in STRENGTHS
         ]
         return sheet(sum(rows, []), len(EXPRESSIONS))
@@ -83,10 +83,10 @@ class Sheets:
         ]
 
 
-def _shown(expression, strength):
-    """An expression by its first recipe."""
-    total = {}
-    motions.add(total, motions.RECIPES[expression][0], strength)
+def _shown(expression, variant, strength):
+    """An expression by one of its recipes."""
+    total, recipes = {}, motions.RECIPES[expression]
+    motions.add(total, recipes[variant % len(recipes)], strength)
     return Motion(expression=expression, intensity=strength, weights=motions.settle(total))
 
 
