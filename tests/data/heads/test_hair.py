@@ -123,3 +123,12 @@ def test_roots_are_on_the_scalp_and_ears_are_ears():
     assert (height[skin & (np.abs(x) < 4) & (z > 6) & (y < 7)] < 0).all() and (height[y < -6] == -9).all()
     assert (ear[skin & (np.abs(x) > 8.3) & (np.abs(y) < 0.9)] == 1).all() and (ear[np.abs(x) < 7.4] == 0).all()
     assert set(np.unique(counts[skin & (z > 5) & (np.abs(x) < 2)])) == {1} and (counts[skin & (z < -5)] == 0).all()
+
+
+def test_a_forehead_is_barer_where_hair_recedes_or_is_parted():
+    short = Person(hair_style="short", hairline=0.1, seed=0)
+    assert hair.bare_forehead(short) == 0.1
+    assert hair.bare_forehead(dataclasses.replace(short, hair_style="receding")) > 2
+    assert hair.bare_forehead(dataclasses.replace(short, hair_style="fringe")) == 0.1  # covered, not shorn
+    long = {hair.bare_forehead(dataclasses.replace(short, hair_style="long", seed=seed)) for seed in range(20)}
+    assert len(long) == 2 and min(long) == 0.1

@@ -134,3 +134,9 @@ def test_nobody_is_as_near_to_the_cast_as_people_are_to_each_other(seed):
     ])  # fmt: skip
     assert len(nearest_of_cast) == 16 and nearest_of_cast.min() >= people.FROM_CAST - 1e-3
     assert nearest_of_cast.min() > nearest_neighbour
+
+
+def test_brows_are_darker_than_skin_whatever_the_hair():
+    drawn = [people.person(3, index) for index in range(300)]
+    assert max(one.hair_grey for one in drawn) > 0.9  # grey hair on pale skin, the hardest case, is among them
+    assert all(np.mean(one.brow_colour) <= 0.4 * np.mean(one.skin) + 0.005 for one in drawn)

@@ -42,7 +42,8 @@ CURL = {name: style.curl for name, style in STYLES.items() if style}
 SHELLS = 2
 # Height of the hair's lower edge, by the angle from the front: forehead, temples, ears, neck.
 _EDGE_ANGLES = np.deg2rad([0, 20, 38, 50, 58, 64, 72, 95, 108, 120, 140, 180])
-_EDGE_HEIGHTS = np.array([9.3, 9.4, 8.8, 7.2, 5.4, 2.6, 2.2, 3.4, 2.4, -0.6, -3.8, -4.8])
+_EDGE_HEIGHTS = np.array([10.0, 10.3, 9.9, 7.8, 5.4, 2.6, 2.2, 3.4, 2.4, -0.6, -3.8, -4.8])
+_EDGE_SLOPES = np.gradient(_EDGE_HEIGHTS, 9.0 * _EDGE_ANGLES)  # of a head of 9 cm to each side
 
 
 def mesh(person, model, head):
@@ -76,6 +77,18 @@ def mesh(person, model, head):
     solid, loose = ([piece[4 + k] + start for piece, start in zip(pieces, starts, strict=False)] for k in (0, 1))
     triangles = np.concatenate(loose + solid)
     return (*arrays, triangles, sum(map(len, solid)))
+
+
+def bare_forehead(person):
+    """How much higher than usual the roots of the hair begin over the forehead, in cm."""
+    style = STYLES[person.hair_style]
+    return person.hairline + (max(style.hairline, 0.0) if style else 0.0) + 0.8 * _parted(person)
+
+
+def _parted(person):
+    """Whether hair that hangs is parted, and not cut over the forehead."""
+    style = STYLES[person.hair_style]
+    return style is not None and style.curtain is not None and style.curl == 0 and person.seed % 5 != 2
 
 
 class _Scalp(NamedTuple):
@@ -177,22 +190,33 @@ def _cap(person, model, head, style, volume, random):
     edge = np.interp(scalp.angle, _EDGE_ANGLES, _EDGE_HEIGHTS)
     front = 1 - _smooth_step(np.deg2rad(40), np.deg2rad(62), scalp.angle)
     uneven = 0.25 * _waves(random, place, 2.2) + 0.10 * _waves(random, place, 0.9)
-    inside = place[:, 1] - edge - front * (style.hairline + person.hairline) + uneven
+    inside = place[:, 1] - edge - front * (style.hairline + person.hairline)
+    inside = inside / np.hypot(1, np.interp(scalp.angle, _EDGE_ANGLES, _EDGE_SLOPES)) + uneven  # from the nearest edge
+    side = 1.0 if person.seed % 2 else -1.0
+    if style.hairline < 0:  # a fringe is longer on one side
+        inside = inside + 0.13 * front * side * place[:, 0]
+    parted = _parted(person)
+    parting = side * 0.2 * (person.seed // 5 % 11)  # cm from the middle
+    from_parting = place[:, 0] - parting
+    if parted:  # opens over the forehead
+        inside = inside + front * (0.3 - 1.2 * np.exp(-((from_parting / 2.2) ** 2)))
     outward = _outward(points)
     height = _smooth_step(4.0, 11.0, place[:, 1])
     thick = (style.sides + (style.top - style.sides) * height) * volume
     if style.curl > 0.5:  # a wall of curls, up to its edge
         inside = inside + 0.6
-    side = 1.0 if person.seed % 2 else -1.0
     thick = thick * (1 + style.part * 0.5 * np.tanh((place[:, 0] * side + 2.5) / 1.5) * height)
     thick = thick * (1 + style.lumps * _waves(random, place, 3.5))
     width = np.interp(style.top, [1, 3], [2.0, 0.6]) + 2.0 * (1 - front) * (style.top < 2)
-    taper = _smooth_step(-0.6, width, inside)
+    taper = _smooth_step(0.4, width + 0.8, inside)
     solid = points + outward * (0.12 + np.maximum(thick, 0.1) * taper)[:, None]
-    stand = style.forward * volume * front * _smooth_step(0.0, 1.5, inside) * (1 - _smooth_step(1.5, 5.0, inside))
+    stand = style.forward * volume * front * _smooth_step(0.6, 2.2, inside) * (1 - _smooth_step(2.2, 5.5, inside))
     solid += stand[:, None] * np.array([0.0, 0.15, 1.0])
-    thin = 1 - _smooth_step(-0.2, 0.7, inside)
-    across = scalp.across + (style.part * 1.5 * side * place[:, 0] * height)
+    thin = 1 - _smooth_step(-0.5, 0.6, inside)
+    along, across = scalp.along, scalp.across + (style.part * 1.5 * side * place[:, 0] * height)
+    if parted:  # combed from the parting to both sides
+        along, across = np.abs(from_parting), np.arctan2(place[:, 1] - 2.0, place[:, 2] + 1.0) * 8
+        solid -= outward * (0.35 * np.exp(-((from_parting / 0.7) ** 2)))[:, None]
     levels = np.arange(SHELLS + 1) / SHELLS
     positions = np.concatenate(
         [solid + outward * (style.fuzz * volume * level * (0.3 + 0.7 * taper))[:, None] for level in levels]
@@ -200,7 +224,7 @@ def _cap(person, model, head, style, volume, random):
     count = len(points)
     extra = np.stack(
         [
-            np.tile(scalp.along, SHELLS + 1),
+            np.tile(along, SHELLS + 1),
             np.tile(across, SHELLS + 1),
             np.repeat(levels, count),
             np.tile(thin, SHELLS + 1),
@@ -211,8 +235,8 @@ def _cap(person, model, head, style, volume, random):
     outside = Normals(kept).of(solid)
     # Where it stands out its inside is seen.
     edge = kept if style.curl > 0.5 else kept[(inside[kept] < 2.5).any(axis=1)]
-    kept = np.concatenate([kept, edge[:, ::-1]])
     loose = np.concatenate([kept + count * level for level in range(SHELLS, 0, -1)])
+    kept = np.concatenate([kept, edge[:, ::-1]])
     normals = np.tile(outside, (SHELLS + 1, 1))
     return positions, normals, np.tile(place, (SHELLS + 1, 1)), extra, kept, loose
 
@@ -224,7 +248,7 @@ def _curtain(head, style, volume, random):
     wide, back = np.abs(top_half[:, 0]).max(), top_half[:, 2].min()
     thick = style.sides * volume + 0.15
     around, down = 40, 16
-    first = np.deg2rad(random.uniform(58, 68))
+    first = np.deg2rad(random.uniform(46, 62))
     angles = np.linspace(-(np.pi - first), np.pi - first, around) + np.pi  # 0 is the front
     heights = np.linspace(8.5, style.curtain, down)
     angle, height = np.meshgrid(angles, heights)
@@ -240,6 +264,9 @@ def _curtain(head, style, volume, random):
     spread = spread + style.curl * 0.16 * fallen
     over_ears = 1.3 * np.exp(-(((height - 1.0) / 3.5) ** 2))
     radius_x, radius_z = (wide - 0.6 + thick + over_ears) * hanging * spread, (-1.0 - back + thick) * hanging * spread
+    rim = np.minimum(np.arange(around), np.arange(around)[::-1]) / (around - 1)
+    under = 1 - 0.15 * np.maximum(1 - rim / 0.12, 0) * _smooth_step(2.0, 7.0, height)  # the cap
+    radius_x, radius_z = radius_x * under, radius_z * under
     layers = []
     for layer, level in enumerate((0.0, 0.45, 0.9)):
         points = np.stack(
@@ -251,7 +278,6 @@ def _curtain(head, style, volume, random):
         flat = (
             flat + outward * (lumps * volume * _waves(np.random.default_rng(layer), flat * (1, 0.3, 1), 3.0))[:, None]
         )
-        rim = np.minimum(np.arange(around), np.arange(around)[::-1]) / (around - 1)
         thin = np.maximum(1 - rim / 0.08, 0)[None, :] * 0.4 + _smooth_step(0.8, 1.0, fallen) * 0.45
         along = (9.0 - height).ravel() + 6.0
         across = (angle * 7.0).ravel()

@@ -133,13 +133,14 @@ def _beard(marks, lips):
     x, y = _grid()
     nose, mouth, chin = marks[33], marks[[48, 54]].mean(axis=0), marks[8]
     # From the ears down along the cheeks: the upper edge falls from the temples to the corners of the mouth.
-    edge = np.interp(np.abs(x), [0, 2.4, 4.0, 6.3, 7.6], [mouth[1] - 1.4, mouth[1] + 0.2, mouth[1] + 0.1, 0.8, 3.6])
+    heights = np.array([-0.9, -0.7, 0.4, 0.9, 0.5, 0.8 - mouth[1], 3.6 - mouth[1]])  # meets the moustache
+    edge = mouth[1] + np.interp(np.abs(x), [0, 1.0, 2.3, 3.1, 4.3, 6.3, 7.6], heights)
     beard = 1 / (1 + np.exp((y - edge) / 0.28))
-    under = np.clip((y - (chin[1] - 1.8)) / 1.2, 0, 1)  # gone on the neck
+    under = np.clip((y - (chin[1] - 1.8 + 0.1 * x**2)) / 1.4, 0, 1)  # gone on the neck
     half = np.abs(x) / 2.9
     line = nose[1] - 0.62 - 0.75 * half**2
     moustache = (
-        np.exp(-(((y - line) / 0.42) ** 2)) * np.clip((1.02 - half) / 0.15, 0, 1) * (0.55 + 0.45 * np.abs(half) ** 0.5)
+        np.exp(-(((y - line) / 0.50) ** 2)) * np.clip((1.02 - half) / 0.15, 0, 1) * (0.55 + 0.45 * np.abs(half) ** 0.5)
     )
     bare = 1 - np.clip(lips * 1.3, 0, 1)
     return beard * under * bare, np.clip(moustache * 1.25, 0, 1) * bare

@@ -36,6 +36,8 @@ class Painter:
         for one in self._maps:
             one.repeat_x = one.repeat_y = False
         self.noise = texture(context, paint.noise())
+        self.noise.build_mipmaps()
+        self.noise.filter = moderngl.LINEAR_MIPMAP_NEAREST, moderngl.LINEAR
 
     def paint(self, person):
         """The colour and gloss of a person's face: texture, see paint.frag."""

@@ -190,11 +190,12 @@ class Renderer:
 
     def _draw_head(self, person, motion, vertices):
         context, programs = self.context, self._programs
-        roots = {"bald": 0.12, "stubble": 0.95, "receding": 0.5}.get(person.hair_style, 0.9)
+        roots = {"bald": 0.12, "stubble": 0.95}.get(person.hair_style, 0.9)
         set_values(programs["skin"], {
-            **fields(person, "skin", "redness", "blotches", "shine", "hairline"),
+            **fields(person, "skin", "redness", "blotches", "shine"),
+            "hairline": floats([hair.bare_forehead(person)]),
             "map_window": floats(paint.WINDOW),
-            "root_colour": floats(grown_colour(person)),
+            "root_colour": floats(grown_colour(person) * (1.0 if roots > 0.9 else 0.55)),
             "scalp": floats([roots]),
             "follows": floats([2.0]),
         })  # fmt: skip

@@ -35,7 +35,8 @@ def simplified(model):
     # What lies in one cell and looks another way is another side: of an ear, of a nostril.
     sides = (Normals(model.triangles).of(place.astype(np.float64)) > 0) @ (1, 2, 4)
     sides[(np.abs(place[:, 0]) < 6.5) & (cell == COARSE)] = 0
-    sides[~(face | (number < parts.HEAD.stop))] = 0
+    teeth = (number >= parts.TEETH.start) & (number < parts.TEETH.stop)
+    sides[~(face | (number < parts.HEAD.stop) | teeth)] = 0
     part = np.searchsorted([one.stop for one in _PARTS], number, side="right")
     keys = np.column_stack([np.floor(place / cell[:, None]), sides, part]).astype(np.int64)
     keys[kept] = np.column_stack([number[kept]] + [np.full(kept.sum(), -1)] * 4)

@@ -17,7 +17,7 @@ void main() {
     iris *= mix(1.0, 0.25, smoothstep(0.80, 1.0, r));
     iris = mix(vec3(0.006), iris, smoothstep(0.36, 0.44, r));
     float veins = smoothstep(0.05, 0.35, noise(raw.xy * vec2(0.12, 0.35)).y) * smoothstep(0.6, 1.2, angle);
-    vec3 white = mix(vec3(0.60, 0.575, 0.56), vec3(0.52, 0.30, 0.27), 0.5 * veins + 0.55 * smoothstep(0.75, 1.25, angle));
+    vec3 white = mix(vec3(0.53, 0.505, 0.49), vec3(0.52, 0.30, 0.27), 0.5 * veins + 0.55 * smoothstep(0.75, 1.25, angle));
     vec3 albedo = mix(iris, white, smoothstep(0.94, 1.06, r));
     vec3 n = normalize(facing), bulge = normalize(turn_normal * mix(d, gaze, 0.45 * (1.0 - smoothstep(0.9, 1.3, r))));
     vec3 to_eye = normalize(eye_point - world);

@@ -17,7 +17,10 @@ in vec3 raw;
 in vec4 more;
 out vec4 colour;
 
-vec4 noise(vec2 p) { return texture(noise_map, p + seed) - 0.5; }
+vec4 noise(vec2 p) { return textureLod(noise_map, p + seed, 0.0) - 0.5; }
+
+// A little finer than pixels can show.
+vec4 near_noise(vec2 p) { return texture(noise_map, p + seed, -1.0) - 0.5; }
 
 vec3 ambient(vec3 n) { return mix(ground, sky, n.y * 0.5 + 0.5); }
 

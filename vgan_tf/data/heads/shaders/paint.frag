@@ -18,7 +18,7 @@ uniform vec4 beard;            // stubble, moustache, goatee, beard
 in vec2 uv;
 out vec4 colour;
 
-vec4 noise(vec2 p) { return texture(noise_map, p + seed) - 0.5; }
+vec4 noise(vec2 p) { return textureLod(noise_map, p + seed, 0.0) - 0.5; }
 
 void main() {
     vec2 at = map_window.xy + uv / map_window.zw;
@@ -53,7 +53,7 @@ void main() {
     float tufts = 0.0;
     if (beard.x > 0.0) {
         float jaw = max(two.y, two.z);
-        float goatee = two.y * (1.0 - smoothstep(1.5, 2.4, abs(at.x)));
+        float goatee = two.y * (1.0 - smoothstep(0.6, 1.0, length((at - vec2(0.0, -6.0)) / vec2(2.7, 3.0))));
         float full = max(max(beard.w * two.y, beard.y * two.z), beard.z * max(goatee, two.z));
         albedo = mix(albedo, beard_colour * 0.6 + albedo * 0.25, beard.x * jaw * clamp(0.55 + 1.4 * hairs, 0.0, 1.0));
         tufts = clamp(full * 1.7 - 0.45 + 1.5 * hairs * (1.0 - full * 0.5), 0.0, 1.0) * step(0.02, full);

@@ -12,12 +12,12 @@ void main() {
     vec3 albedo = skin * (1.0 + blotches * (0.8 * coarse.x + 0.5 * middle.y));
     albedo = mix(albedo, albedo * vec3(1.12, 0.78, 0.76), redness * 0.7 * more.w);
     vec4 face = texture(painted, (at.xy - map_window.xy) * map_window.zw);
-    float front = smoothstep(1.5, 4.0, at.z);
+    float front = smoothstep(0.8, 2.8, at.z) * (1.0 - more.w);
     albedo = mix(albedo, face.rgb * face.rgb, front);
     float shines = mix(0.5 * shine, 2.0 * face.a, front);
 
     // Roots of the hair.
-    float rooted = smoothstep(-0.3, 0.9, more.y - hairline * more.z + 2.0 * middle.x);
+    float rooted = smoothstep(-0.8, 0.9, more.y - hairline * more.z + 1.5 * middle.x);
     albedo = mix(albedo, root_colour * 0.8 + albedo * 0.12, scalp * rooted * clamp(0.85 + middle.z, 0.0, 1.0));
 
     vec3 n = normalize(facing);
