@@ -54,7 +54,7 @@ def test_a_person_depends_on_seed_and_number_alone():
 def test_numbers_are_within_their_range_and_spread_over_it(name):
     low, high = RANGES[name]
     assert low <= values(name).min() and values(name).max() <= high
-    assert len(set(values(name).tolist())) > 30 and values(name).std() > 0.1 * (high - low)
+    assert len(set(values(name).tolist())) > 30 and values(name).std() > 0.05 * (high - low)
 
 
 def test_colours_are_linear_rgb():
