@@ -25,7 +25,7 @@ EVALUATION_BATCH_SIZE = 128
 CLASSIFIER_BATCH_SIZE = 64
 CLASSIFIER_LEARNING_RATE = 2e-3
 CLASSIFIER_EPOCHS = 6  # passes over original and protected training images, or fewer steps:
-MOST_CLASSIFIER_STEPS = 6000
+MOST_CLASSIFIER_STEPS = 3000
 ROUGH_PROTOTYPE_IMAGES = 400  # in which prototypes are found while training goes on
 
 
