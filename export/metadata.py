@@ -21,7 +21,8 @@ IDENTIFIER, ENTRY = b"M001", "TFLITE_METADATA"
 # LiteRT reads weights in place, so they may move only by a multiple of this many bytes.
 ALIGNMENT = 16
 # Members of the schema's unions and enumerations.
-FEATURE_PROPERTIES, IMAGE_PROPERTIES, NORMALIZATION_OPTIONS, RGB, TENSOR_AXIS_LABELS = 1, 2, 1, 1, 2
+FEATURE_PROPERTIES, IMAGE_PROPERTIES, NORMALIZATION_OPTIONS, TENSOR_AXIS_LABELS = 1, 2, 1, 2
+COLOR_SPACES = {3: 1, 4: 0}  # by channels: RGB, and "unknown" for RGB with alpha, which the schema has no name for
 
 MODELS = {
     "anonymizer": "Turns a face into a chosen person's face with the same expression.",
@@ -34,6 +35,8 @@ TENSORS = {
     "target": "Weight of each identity: 1 for the person to be shown, 0 for all others.",
     "latent": "Mean of the latent: what the anonymizer keeps of a face.",
     "protected": "The protected face, RGB. Pixels are (value + 1) * 127.5.",
+    "protected with alpha": "The protected head before middle grey, RGB, and alpha, how much of a pixel is the head. "
+    "Pixels are (value + 1) * 127.5.",
     "probabilities": "Probability of each expression.",
 }
 # (mean, std): (value - mean) / std turns pixels into [-1, 1] for the input, and [-1, 1] into pixels for the output.
@@ -102,12 +105,14 @@ def _metadata(part, inputs, outputs):
 
 def _tensor(builder, name, tensor):
     # TensorMetadata: 0 name, 1 description, 3 content, 4 process_units, 5 stats (of stored values), 6 associated_files.
-    fields = {0: builder.CreateString(name), 1: builder.CreateString(TENSORS[name])}
+    channels = tensor.ShapeAsNumpy()[-1]
+    meaning = TENSORS[f"{name} with alpha" if name == "protected" and channels == 4 else name]
+    fields = {0: builder.CreateString(name), 1: builder.CreateString(meaning)}
     if name in NORMALIZATION:
         mean, std = NORMALIZATION[name]
         options = _table(builder, {0: _float(builder, mean), 1: _float(builder, std)})
         fields[4] = _vector(builder, [_table(builder, {1: options}, enums={0: NORMALIZATION_OPTIONS})])
-        properties = _table(builder, {}, enums={0: RGB})
+        properties = _table(builder, {}, enums={0: COLOR_SPACES[channels]})
         fields[3] = _table(builder, {1: properties}, enums={0: IMAGE_PROPERTIES})
     else:
         fields[3] = _table(builder, {1: _table(builder, {})}, enums={0: FEATURE_PROPERTIES})

@@ -70,17 +70,28 @@ and has one signature. Read its inputs and outputs by name.
 
 | input or output | float32, float16, dynamic | int8, qat |
 |---|---|---|
-| `image`, `protected`: [1, {{ image_size }}, {{ image_size }}, 3] | float32 in [-1, 1]: pixel / 127.5 - 1 \
-| uint8: the pixel |
+| `image`{{ "" if alpha else ", `protected`" }}: [1, {{ image_size }}, {{ image_size }}, 3] \
+| float32 in [-1, 1]: pixel / 127.5 - 1 | uint8: the pixel |
+{% if alpha %}
+| `protected`: [1, {{ image_size }}, {{ image_size }}, 4] | float32 in [-1, 1]: pixel / 127.5 - 1 | uint8: the pixel |
+{% endif %}
 | `target`: [1, {{ identities | length }}], in the order of identities.txt | float32: 1.0 at one, else 0.0 \
 | uint8: 255 at one, else 0 |
 | `probabilities`: [1, {{ expressions | length }}], in the order of labels.txt | float32 | uint8: probability * 256 |
 | `latent`: [1, {{ latent_dim }}] | float32 | uint8: scale * (stored - zero point), both in export.json |
 
+{% if alpha %}
+`protected` is RGB of the head before middle grey (128), then alpha: 255 where a pixel is the head, 0 where it is not.
+Before another background B a pixel is RGB + (1 - alpha / 255) * (B - 128), which may be a level off 0 to 255.
+
+{% endif %}
 ```python
 from vgan_tf.ondevice import ExpressionReader, Protector  # NumPy, Pillow and LiteRT; no TensorFlow
 
 Protector("DIR").protect("photo.png", target="{{ identities[0] }}").save("protected.png")
+{% if alpha %}
+Protector("DIR").protect("photo.png", target="{{ identities[0] }}", alpha=True).save("head.png")  # cut out
+{% endif %}
 print(ExpressionReader("DIR").read("photo.png"))
 ```
 """
@@ -168,7 +179,7 @@ face still shows. Test the files on people like your own users before you ship t
 | preset | `{{ preset }}` |
 | training data | `{{ training_data }}`, fingerprint `{{ training_data_fingerprint }}` |
 | data of calibration and measurement | `{{ data }}`, fingerprint `{{ data_fingerprint }}` |
-| {{ identities | length }} identities, which are also the targets | {{ identities | join(", ") }} |
+| {{ identities | length }} target identities | {{ identities | join(", ") }} |
 | {{ expressions | length }} expressions | {{ expressions | join(", ") }} |
 | length of a latent | {{ latent_dim }} |
 {% if prototypes %}

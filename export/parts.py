@@ -19,7 +19,8 @@ def build_parts(model, classifier):
     Returns:
         {name: functional keras.Model}, flat (no model inside a model), batch 1, all float32; pictures in [-1, 1] of the
         encoder's size s:
-        anonymizer: image `(1, s, s, 3)`, target `(1, identities)` -> protected `(1, s, s, 3)`;
+        anonymizer: image `(1, s, s, 3)`, target `(1, identities)` -> protected `(1, s, s, 3)`, or `(1, s, s, 4)` where
+        the model gives alpha: RGB of the head before middle grey, and how much of a pixel is the head;
         encoder: image -> latent `(1, latent_dim)`; generator: latent, target -> protected;
         expression: image -> probabilities `(1, expressions)`.
     """

@@ -105,14 +105,13 @@ class Trial:
         """
         dump = self.dump
         if part == "anonymizer":
-            dump = _changed(dump, "p", lambda one: file.run(image=one.x, target=self._targets(one))["protected"])
+            dump = _changed(dump, "p", lambda one: _drawn(file, image=one.x, target=self._targets(one)))
             predictions = self._shown(dump.tested.p)
         elif part == "encoder":
             dump = _changed(dump, "r", lambda one: file.run(image=one.x)["latent"])
             predictions = self._right({"same_code": self._matched("r", dump.tested)[0]} if dump.discrete else {})
         elif part == "generator":
-            drawn = file.run(latent=self.tested.r, target=self._targets(self.tested))["protected"]
-            predictions = self._shown(drawn)
+            predictions = self._shown(_drawn(file, latent=self.tested.r, target=self._targets(self.tested)))
         else:
             predictions = self._expressions(lambda images: file.run(image=images)["probabilities"])
         return self._score(predictions, part, dump)
@@ -228,6 +227,11 @@ class Trial:
         of_file = {one: [predicted[0]] for one, predicted in found.items()}
         p_value = naming_evidence(truth, of_file, strata_of(self.tested), self.tested.clip).p_value
         return *found[name], {"attacker": name, "p_value": p_value}
+
+
+def _drawn(file, **inputs):
+    """The pictures that a file draws, as classifiers and attackers see them: RGB, without alpha."""
+    return file.run(**inputs)["protected"][..., :3]
 
 
 def _changed(dump, column, of):

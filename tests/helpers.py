@@ -1,5 +1,6 @@
 """What several test files share: small models and data, weights before and after, and commands run in this process."""
 
+import dataclasses
 import functools
 import hashlib
 import inspect
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vgan_tf.config import Config, preset
+from vgan_tf.config import Config, edge_with_counterparts, preset
 from vgan_tf.data import FaceSet
 from vgan_tf.files import write_json
 from vgan_tf.labels import EXPRESSIONS
@@ -22,6 +23,13 @@ TINY_RUN = ("--preset", "tiny", "--epochs", "3")
 def tiny_config(**changes):
     """The preset `tiny`, in batches of 8."""
     return preset("tiny").replace(batch_size=8).replace(**changes)
+
+
+def counterpart_config(**changes):
+    """`edge` for data with counterparts, with few channels and pictures of 64 pixels, in batches of 8."""
+    few = {name: getattr(preset("tiny"), name) for name in vars(Config()) if name.endswith("_filters")}
+    small = {"preset": "tiny", "image_size": 64, "latent_dim": 8, "batch_size": 8, "epochs": 2}
+    return edge_with_counterparts().replace(**few, **small).replace(**changes)
 
 
 def small_paper_config(**changes):
@@ -44,6 +52,23 @@ def noise_faces(identities=3, per_cell=2, seed=0):
         clip=np.full(count, ""),
         split=np.full(count, ""),
         truth={},
+    )
+
+
+def faces_with_counterparts(people=12, seed=0):
+    """`noise_faces` of many people with counterparts of noise on three targets who are not among them.
+
+    The counterparts have alpha; the truth has two parameters of motion and one that is none.
+    """
+    faces, random = noise_faces(people, per_cell=1, seed=seed), np.random.default_rng(seed + 1)
+    count = len(faces)
+    truth = {"yaw": random.normal(0, 10, count), "gaze_x": random.normal(0, 1, count), "scale": np.ones(count)}
+    return dataclasses.replace(
+        faces,
+        truth={name: values.astype(np.float32) for name, values in truth.items()},
+        counterpart_images=random.integers(0, 256, (count, 64, 64, 4), dtype=np.uint8),
+        counterpart_target=random.integers(0, len(STUB_IDENTITIES), count),
+        targets=STUB_IDENTITIES,
     )
 
 
@@ -98,11 +123,12 @@ STUB_IDENTITIES = ("ann", "bob", "cid")
 STUB_LATENT_DIM = 4
 
 
-def stub_parts(size=64):
+def stub_parts(size=64, alpha=False):
     """{part: function of float32 tensors}: an export's parts without weights, quick to convert.
 
     The picture is a ramp whose steepness tells the target, shifted by the brightness of the input, all that the latent
-    holds. The brighter a picture, the later in the list its expression.
+    holds. The brighter a picture, the later in the list its expression. With `alpha` the left half is not head and
+    grey, and the pixels of the right half are half head.
     """
     import tensorflow as tf
 
@@ -112,7 +138,11 @@ def stub_parts(size=64):
 
     def generate(latent, target):
         steepness = tf.reduce_sum(target * tf.constant([[0.4, 0.8, 1.2]]))
-        return {"protected": ramp * steepness + 0.3 * tf.reduce_mean(latent)}
+        picture = ramp * steepness + 0.3 * tf.reduce_mean(latent)
+        if alpha:
+            share = np.repeat([0.0, 0.5], size // 2).astype(np.float32).reshape(1, 1, size, 1) * np.ones_like(ramp)
+            picture = tf.concat([picture * share, 2 * share[..., :1] - 1], axis=-1)
+        return {"protected": picture}
 
     def encode(image):
         return {"latent": tf.reduce_mean(tf.reshape(image, (1, STUB_LATENT_DIM, -1)), axis=2)}
@@ -141,13 +171,19 @@ def lite_file(function, size=64):
 
 
 @functools.cache
-def stub_files(size=64):
+def stub_files(size=64, alpha=False):
     """{file name: bytes} of `stub_parts`; `write_export` makes a folder of them."""
-    return {f"{part}_float32.tflite": lite_file(function, size) for part, function in stub_parts(size).items()}
+    return {f"{part}_float32.tflite": lite_file(function, size) for part, function in stub_parts(size, alpha).items()}
 
 
 def write_export(
-    folder, files, identities=STUB_IDENTITIES, expressions=EXPRESSIONS, latent_dim=STUB_LATENT_DIM, image_size=64
+    folder,
+    files,
+    identities=STUB_IDENTITIES,
+    expressions=EXPRESSIONS,
+    latent_dim=STUB_LATENT_DIM,
+    image_size=64,
+    **more,
 ):
     """Write {file name: bytes} as an export folder with what the device reads of `export.json`; return the folder."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -157,5 +193,6 @@ def write_export(
         part, recipe = name.removesuffix(".tflite").split("_")
         records[name] = {"part": part, "recipe": recipe, "sha256": hashlib.sha256(content).hexdigest()}
     labels = {"identities": list(identities), "expressions": list(expressions)}
-    write_json(folder / "export.json", {**labels, "image_size": image_size, "latent_dim": latent_dim, "files": records})
+    sizes = {"image_size": image_size, "latent_dim": latent_dim}
+    write_json(folder / "export.json", {**labels, **sizes, **more, "files": records})
     return folder

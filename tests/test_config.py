@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from vgan_tf.config import PRESETS, Config, parse_assignments, preset
+from vgan_tf.config import PRESETS, Config, edge_with_counterparts, parse_assignments, preset
 from vgan_tf.errors import InputError
 
 
@@ -15,6 +15,25 @@ def test_presets_carry_their_name_and_survive_json(name):
     assert config.preset == name
     restored = Config.from_dict(json.loads(json.dumps(config.to_dict(), allow_nan=False)))
     assert restored == config and isinstance(restored.encoder_filters, tuple)
+
+
+def test_edge_alone_is_another_one_where_the_data_bring_counterparts():
+    config = preset("edge", counterparts=True)
+    assert config == edge_with_counterparts() != preset("edge") and config.alpha and config.preset == "edge"
+    assert Config.from_dict(json.loads(json.dumps(config.to_dict()))) == config
+    for name in set(PRESETS) - {"edge"}:
+        assert preset(name, counterparts=True) == preset(name)
+
+
+def test_alpha_is_learnt_from_counterparts_by_the_edge_architecture():
+    assert preset("tiny").replace(alpha=True, counterpart_weight=1.0).alpha
+    for config, changes in (
+        (preset("tiny"), {"alpha": True}),
+        (edge_with_counterparts(), {"counterpart_weight": 0.0}),
+        (preset("paper"), {"alpha": True, "counterpart_weight": 1.0}),
+    ):
+        with pytest.raises(InputError, match="alpha=true: for the edge architecture with a counterpart_weight"):
+            config.replace(**changes)
 
 
 def test_a_stored_configuration_that_lacks_a_key_is_refused():
@@ -93,6 +112,9 @@ def test_paper_is_the_reference_recipe():
         ({"discriminator_learning_rate": float("nan")}, "discriminator_learning_rate"),
         ({"learning_rate": float("inf")}, "learning_rate"),
         ({"discriminator_noise": -0.1}, "discriminator_noise"),
+        ({"alpha": 1}, "alpha=1"),
+        ({"motion_dim": -1}, "motion_dim=-1"),
+        ({"gradient_weight": -0.1}, "gradient_weight"),
         ({"kl_weight": -0.1}, "kl_weight"),
         ({"kl_weight": float("nan")}, "kl_weight"),
     ],

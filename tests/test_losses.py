@@ -46,6 +46,21 @@ def test_reconstruction_averages_over_pixels_and_channels_and_minds_the_middle()
     assert 0 < 4 * corner < middle
 
 
+def test_gradient_difference_compares_neighbours_and_minds_the_middle():
+    images = np.zeros((4, 2, 2, 3), np.float32)
+    outputs = images + 0.7  # Off by the same everywhere: no edge is wrong.
+    outputs[1, :, 1] += 0.4
+    outputs[2, 1] += 0.4
+    outputs[3] += np.float32([[0, 0.4], [0.4, 0.8]])[..., None]
+    top, bottom = (0.05 + math.exp(-((1 / 0.55) ** 2) - (y / 0.6) ** 2) for y in (1.1, 0.9))
+    lower_half = 0.4 * 2 * bottom / (top + bottom)
+    check(losses.gradient_difference(images, outputs), [0, 0.4, lower_half, 0.4 + lower_half])
+
+
+def test_regression_sums_over_what_is_predicted():
+    check(losses.regression(np.float32([[1, 2], [0, 0]]), np.float32([[1, 2], [3, -1]])), [0, 10])
+
+
 def test_feature_matching_sums_over_the_maps():
     maps = [np.zeros((2, 4, 4, 3), np.float32), np.ones((2, 2, 2, 5), np.float32)]
     check(losses.feature_matching(maps, [maps[0] + 0.5, maps[1] - 0.25]), [0.75, 0.75])

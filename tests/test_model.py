@@ -6,7 +6,16 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from helpers import make_model, noise_batch, noise_faces, small_paper_config, tiny_config, unchanged, values_of
+from helpers import (
+    counterpart_config,
+    make_model,
+    noise_batch,
+    noise_faces,
+    small_paper_config,
+    tiny_config,
+    unchanged,
+    values_of,
+)
 from keras import ops
 
 from vgan_tf import PPRLVGAN
@@ -16,6 +25,19 @@ from vgan_tf.losses import kl_divergence
 
 STYLED = {"style_dim": 3, "style_kl_weight": 0.1, "style_dependence_weight": 1.0}
 BOTH = pytest.mark.parametrize("make_config", [tiny_config, small_paper_config])
+
+
+def counterpart_batch(count=8, seed=0):
+    """`noise_batch` of other people than the three targets, with counterparts that have alpha and two of motion."""
+    images, labels = noise_batch(count, seed)
+    random = np.random.default_rng(seed + 1)
+    more = {
+        "identity": np.int32(random.integers(3, 400, count)),
+        "target": np.int32(np.arange(count) % 3),
+        "counterpart": np.float32(random.uniform(-1, 1, (count, 64, 64, 4))),
+        "motion": np.float32(random.normal(size=(count, 2))),
+    }
+    return images, {**labels, **{name: tf.constant(values) for name, values in more.items()}}
 
 
 def spy_on(owner, name, monkeypatch, record):
@@ -118,6 +140,79 @@ def test_outputs_are_compared_with_their_counterparts_for_every_target():
     assert losses["off by a half"] == pytest.approx((1.0, 0.5), rel=1e-5)
     with pytest.raises(InputError, match="no 'target'"):
         model.test_step((images, {name: labels[name] for name in ("identity", "expression")} | {"counterpart": images}))
+
+
+def test_with_counterparts_every_network_and_head_moves_and_people_need_be_no_targets():
+    model = make_model(counterpart_config(motion_dim=2))
+    heads = (model.latent_expression_head, model.latent_motion_head)
+    networks = (model.encoder, model.generator, model.discriminator, *heads)
+    kernels = [v for network in networks for v in network.trainable_variables if v.path.endswith("kernel")]
+    before = values_of(kernels)
+    images, labels = counterpart_batch()
+    logs = model.train_step((images, labels))
+    assert not any(unchanged(before, kernels))
+    for name in ("counterpart", "gradient", "features", "latent_motion", "latent_expression", "discriminator_loss"):
+        assert 0 < float(logs[name]) < np.inf
+    again = make_model(model.config).train_step((images, {**labels, "identity": labels["identity"] % 3}))
+    assert {name: float(value) for name, value in logs.items()} == {name: float(v) for name, v in again.items()}
+
+
+@pytest.mark.parametrize("resting", ["discriminator", "generator"])
+def test_with_counterparts_each_step_leaves_the_other_side_alone(resting):
+    rates = {"generator": 0.05, "discriminator": 0.05, resting: 0.0}
+    optimizers = {f"{side}_optimizer": keras.optimizers.SGD(rate) for side, rate in rates.items()}
+    model = make_model(counterpart_config(motion_dim=2), **optimizers)
+    sides = {"discriminator": model.discriminator.trainable_variables, "generator": model.generator_variables}
+    before = {side: values_of(variables) for side, variables in sides.items()}
+    model.train_step(counterpart_batch())
+    moving = "generator" if resting == "discriminator" else "discriminator"
+    assert all(unchanged(before[resting], sides[resting])) and not any(unchanged(before[moving], sides[moving]))
+
+
+def test_the_discriminator_takes_counterparts_for_real_and_their_targets_for_true():
+    quiet = {name: 0.0 for name in vars(tiny_config()) if name.endswith("_weight")}
+    config = counterpart_config(**{**quiet, "counterpart_weight": 1.0, "discriminator_identity_weight": 1.0})
+    model, (images, labels) = make_model(config), counterpart_batch()
+    head = model.discriminator.get_layer("identity_logits")
+    head.kernel.assign(0 * head.kernel)
+    head.bias.assign(np.log(np.float32([1, 2, 5])))  # Probabilities of the targets: 1/8, 2/8, 5/8.
+    expected = np.log([8, 4, 1.6])[np.asarray(labels["target"])].mean()
+    protected = ops.zeros_like(labels["counterpart"])
+    loss = model.discriminator_loss(images, protected, labels, seed=0, training=False)
+    assert float(loss) == pytest.approx(expected, rel=1e-5)
+    seen = []
+    model.discriminate = lambda pictures, *_: seen.append(pictures) or [ops.zeros((8, size)) for size in (1, 3, 7)]
+    model.discriminator_loss(images, protected, labels, seed=0, training=False)
+    assert seen[0] is labels["counterpart"] and seen[1] is protected
+
+
+def test_gradients_and_the_motion_are_compared_with_the_truth():
+    quiet = {name: 0.0 for name in vars(tiny_config()) if name.endswith("_weight")}
+    weights = {**quiet, "counterpart_weight": 1.0, "gradient_weight": 10.0, "latent_motion_weight": 0.5}
+    model = make_model(counterpart_config(motion_dim=2, **weights))
+    images, labels = counterpart_batch()
+    for variable in model.latent_motion_head.trainable_variables:
+        variable.assign(0 * variable)
+    synthesis = model.synthesize(images, labels, seed=0, training=False)
+    stripes = np.float32(0.25) * (-1) ** np.arange(64, dtype=np.float32)[None, None, :, None]
+    labels["counterpart"] = synthesis.protected + stripes
+    labels["motion"] = ops.ones_like(labels["motion"])
+    loss = model.generator_loss(images, synthesis, labels, seed=0, training=False)
+    found = {name: float(model.loss_trackers[name].result()) for name in ("counterpart", "gradient", "latent_motion")}
+    assert found == pytest.approx({"counterpart": 0.25, "gradient": 0.5, "latent_motion": 2.0}, rel=0.02)
+    assert float(loss) == pytest.approx(found["counterpart"] + 10 * found["gradient"] + 0.5 * 2.0, rel=1e-5)
+
+
+def test_a_model_with_alpha_protects_in_rgb_and_decodes_alpha_where_asked():
+    model, images = make_model(counterpart_config()), noise_faces().images[:5]
+    latents, targets = model.encode(images), np.array([0, 1, 2, 0, 1])
+    with_alpha, plain = model.decode_with_alpha(latents, targets), model.decode(latents, targets)
+    assert with_alpha.shape == (5, 64, 64, 4) and with_alpha.dtype == plain.dtype == np.uint8
+    np.testing.assert_array_equal(with_alpha[..., :3], plain)
+    np.testing.assert_array_equal(model.protect(images, targets), plain)
+    assert set(model.read_identity(plain)) <= {0, 1, 2}
+    without = make_model(counterpart_config(alpha=False))
+    np.testing.assert_array_equal(without.decode_with_alpha(latents, targets), without.decode(latents, targets))
 
 
 def test_the_penalty_on_the_identity_compares_people_within_one_expression():

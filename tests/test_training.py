@@ -13,7 +13,18 @@ import h5py
 import numpy as np
 import pytest
 import tensorflow as tf
-from helpers import ROOT, TINY_RUN, make_model, noise_batch, noise_faces, tiny_config, values_of
+from helpers import (
+    ROOT,
+    STUB_IDENTITIES,
+    TINY_RUN,
+    counterpart_config,
+    faces_with_counterparts,
+    make_model,
+    noise_batch,
+    noise_faces,
+    tiny_config,
+    values_of,
+)
 
 from vgan_tf import load_run, training
 from vgan_tf.errors import InputError
@@ -149,6 +160,75 @@ def test_a_number_of_steps_overrides_the_epochs(tmp_path):
     with pytest.raises(InputError, match="steps"):
         training.plan(config, tmp_path / "run", 0)
     assert not os.listdir(tmp_path), "planning wrote something"
+
+
+@pytest.fixture
+def counterparts(monkeypatch):
+    """84 faces with counterparts drawn beforehand, whatever source is asked for."""
+    faces = faces_with_counterparts()
+    monkeypatch.setattr(training, "load_faces", lambda source, size: faces)
+    return faces
+
+
+def test_with_counterparts_their_targets_are_the_identities_and_validation_has_them_too(
+    counterparts, tmp_path, eagerly
+):
+    run, faces = training.plan(counterpart_config(epochs=1), tmp_path / "run", steps=2)
+    assert run.identities == STUB_IDENTITIES and run.config.motion_dim == 2 and faces is counterparts
+    training.train(run, faces)
+    (row,) = history(run.folder)
+    for name in ("counterpart", "gradient", "latent_motion", "features"):
+        assert float(row[name]) > 0 and float(row[f"val_{name}"]) > 0
+    loaded = load_run(run.folder)
+    assert loaded.identities == STUB_IDENTITIES and loaded.latent_motion_head.output_shape == (None, 2)
+    assert loaded.decode_with_alpha(loaded.encode(faces.images[:2]), [0, 2]).shape == (2, 64, 64, 4)
+    still = training.plan(counterpart_config(latent_motion_weight=0.0), tmp_path / "still")[0]
+    assert still.config.motion_dim == 0
+
+
+def test_with_counterparts_an_interrupted_run_ends_as_one_that_was_not(counterparts, tmp_path, eagerly, monkeypatch):
+    config = counterpart_config(augment_flip=False, epochs=2)
+    whole = training.train(*training.plan(config, tmp_path / "whole", steps=4))
+    run, _ = training.plan(config, tmp_path / "cut", steps=4)
+
+    def save_and_die(self, model, epoch, save=Run.save_checkpoint):
+        save(self, model, epoch)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Run, "save_checkpoint", save_and_die)
+        training.train(run, counterparts)
+    assert [epoch for epoch, _ in run.checkpoints()] == [1]
+    resumed, faces = training.plan_resumption(tmp_path / "cut")
+    assert resumed.identities == STUB_IDENTITIES
+    assert same(whole, training.train(resumed, faces))
+    assert history(tmp_path / "cut") == history(tmp_path / "whole")
+
+
+def test_without_counterpart_weight_the_people_are_the_targets_as_ever(counterparts, tmp_path, eagerly):
+    config = counterpart_config(alpha=False, counterpart_weight=0.0, epochs=1)
+    run, faces = training.plan(config, tmp_path / "run", steps=1)
+    assert run.identities == counterparts.identities and run.config.motion_dim == 0
+    model = training.train(run, faces)
+    assert model.protect(faces.images[:2], "id11").shape == (2, 64, 64, 3)
+    assert float(history(run.folder)[0]["val_counterpart"]) == 0
+
+
+@pytest.mark.parametrize("changes", [{"augment_shift_px": 2}, {"augment_flip": True}], ids=lambda one: next(iter(one)))
+def test_images_with_counterparts_are_not_moved(counterparts, tmp_path, changes):
+    ((name, value),) = changes.items()
+    with pytest.raises(InputError, match=f"{name}={value}: images with counterparts are not moved; set it to 0"):
+        training.plan(counterpart_config(**changes), tmp_path / "run")
+    training.plan(counterpart_config(alpha=False, counterpart_weight=0.0, **changes), tmp_path / "run")
+
+
+def test_alpha_without_counterparts_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "load_faces", lambda source, size: noise_faces())
+    with pytest.raises(
+        InputError, match="photos: brings no counterparts with alpha; set alpha=false, or train on heads"
+    ):
+        training.plan(counterpart_config(data="photos"), tmp_path / "run")
+    assert training.plan(counterpart_config(alpha=False), tmp_path / "run")[0].identities == ("id0", "id1", "id2")
 
 
 def test_data_that_the_game_cannot_use_leaves_no_run_behind(tmp_path):

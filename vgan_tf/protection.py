@@ -283,8 +283,8 @@ class DeviceModel:
             encode=encode,
             # With prototypes, the encoder's file gives one of them and not its own latent.
             posterior=lambda images, seed: (None if prototypes else encode(images), None),
-            render=lambda images, _, targets: anonymizer.run(image=images, target=code(targets))["protected"],
-            decode=lambda latents, targets: generator.run(latent=latents, target=code(targets))["protected"],
+            render=lambda images, _, targets: anonymizer.run(image=images, target=code(targets))["protected"][..., :3],
+            decode=lambda latents, targets: generator.run(latent=latents, target=code(targets))["protected"][..., :3],
         )
 
     def resolve_targets(self, target, count, seed=0):

@@ -4,10 +4,17 @@ import itertools
 
 import numpy as np
 import pytest
-from helpers import noise_faces, tiny_config
+from helpers import counterpart_config, faces_with_counterparts, noise_faces, tiny_config
 
 from vgan_tf.data import load_faces
-from vgan_tf.data.pipeline import augmentation, draw_targets, evaluation_batches, training_batches
+from vgan_tf.data.pipeline import (
+    augmentation,
+    draw_targets,
+    evaluation_batches,
+    motion_of,
+    training_batches,
+    with_alpha,
+)
 from vgan_tf.images import to_float
 
 PLAIN = {"augment_shift_px": 0, "augment_flip": False}
@@ -142,3 +149,60 @@ def test_a_batch_carries_the_counterparts_of_the_images_that_are_played_with():
     without = tiny_config(**{**changes, "counterpart_weight": 0.0})
     assert "counterpart" not in training_batches(faces, without)[0][1]
     assert "counterpart" not in training_batches(noise_faces(), tiny_config(**changes))[0][1]
+
+
+def test_a_counterpart_is_the_head_before_middle_grey():
+    pictures = np.uint8([[[[255, 0, 51, 255], [255, 0, 51, 51], [255, 0, 51, 0]]]])
+    found = with_alpha(pictures)
+    assert found.dtype == np.float32 and found.shape == pictures.shape
+    np.testing.assert_allclose(found[0, 0], [[1, -1, -0.6, 1], [0.2, -0.2, -0.12, -0.6], [0, 0, 0, -1]], atol=1e-6)
+
+
+def test_motion_is_what_the_face_does_with_angles_in_tens_of_degrees():
+    faces = faces_with_counterparts()
+    found = motion_of(faces, [5, 2])
+    assert found.dtype == np.float32
+    wanted = np.stack([faces.truth["yaw"] / 10, faces.truth["gaze_x"]], axis=1)[[5, 2]]
+    np.testing.assert_allclose(found, wanted, rtol=1e-6)
+
+
+def rows_of(faces, images):
+    """Which of the faces these images are."""
+    index = {image.tobytes(): number for number, image in enumerate(faces.images)}
+    return [index[image.tobytes()] for image in np.rint((images + 1) * 127.5).astype(np.uint8)]
+
+
+@pytest.mark.parametrize("make", [training_batches, lambda faces, config: evaluation_batches(faces, config, 8)])
+def test_batches_bring_counterparts_drawn_beforehand_with_their_targets_and_the_motion(make):
+    faces, config = faces_with_counterparts(), counterpart_config(motion_dim=2)
+    images, labels = make(faces, config)[1]
+    rows = rows_of(faces, images)
+    assert set(labels) == {"identity", "expression", "target", "counterpart", "motion"} and len(rows) == 8
+    np.testing.assert_array_equal(labels["identity"], faces.identity[rows])
+    np.testing.assert_array_equal(labels["target"], faces.counterpart_target[rows])
+    counterparts = with_alpha(faces.counterpart_images[rows])
+    np.testing.assert_array_equal(labels["counterpart"], counterparts)
+    np.testing.assert_array_equal(labels["motion"], motion_of(faces, rows))
+    _, labels = make(faces, counterpart_config(alpha=False))[1]
+    np.testing.assert_array_equal(labels["counterpart"], counterparts[..., :3])
+    assert "motion" not in labels
+    _, labels = make(faces, counterpart_config(alpha=False, counterpart_weight=0.0))[1]
+    assert set(labels) == {"identity", "expression", "target"}
+
+
+def test_without_counterpart_weight_the_people_of_the_images_are_the_targets():
+    faces, config = faces_with_counterparts(), counterpart_config(alpha=False, counterpart_weight=0.0, batch_size=80)
+    targets = [labels["target"] for _, labels in itertools.islice(training_batches(faces, config), 5)]
+    assert np.unique(targets).tolist() == list(range(12))
+
+
+def test_parts_of_a_batch_bring_the_counterparts_of_their_own_images():
+    faces, config = faces_with_counterparts(), counterpart_config(dependence_images=4)
+    whole_images, whole = training_batches(faces, config)[2]
+    parts = [training_batches(faces, config, share=(number, 2))[2] for number in range(2)]
+    for images, labels in parts:
+        rows = rows_of(faces, images)
+        np.testing.assert_array_equal(labels["counterpart"], with_alpha(faces.counterpart_images[rows]))
+        assert len(rows) == 6
+    assert sorted(rows_of(faces, whole_images)) == sorted(row for part in parts for row in rows_of(faces, part[0]))
+    assert len(whole["counterpart"]) == 12

@@ -24,6 +24,7 @@ class Export:
         image_size: side of the models' pictures in pixels.
         latent_dim: numbers in a latent.
         files: {file name: its record}, with "part", "recipe" and "sha256" in each.
+        alpha: whether protected pictures have alpha as fourth channel.
         weights_sha256: digest of the weights that the files were made from; "" where the record lacks it.
     """
 
@@ -33,6 +34,7 @@ class Export:
     image_size: int
     latent_dim: int
     files: dict
+    alpha: bool = False
     weights_sha256: str = ""
 
     def model(self, part, recipe=None):
@@ -61,11 +63,12 @@ class Export:
 
     def _shapes(self, part):
         image, target = (1, self.image_size, self.image_size, 3), (1, len(self.identities))
+        protected = (*image[:3], 4 if self.alpha else 3)
         latent, probabilities = (1, self.latent_dim), (1, len(self.expressions))
         return {
-            "anonymizer": {"image": image, "target": target, "protected": image},
+            "anonymizer": {"image": image, "target": target, "protected": protected},
             "encoder": {"image": image, "latent": latent},
-            "generator": {"latent": latent, "target": target, "protected": image},
+            "generator": {"latent": latent, "target": target, "protected": protected},
             "expression": {"image": image, "probabilities": probabilities},
         }[part]
 
@@ -95,6 +98,7 @@ def open_export(folder=None):
             image_size=int(record["image_size"]),
             latent_dim=int(record["latent_dim"]),
             files={name: _checked(name, entry) for name, entry in record["files"].items()},
+            alpha=bool(record.get("alpha", False)),
             weights_sha256=str(record.get("weights_sha256", "")),
         )
     except (FileNotFoundError, NotADirectoryError):

@@ -26,8 +26,9 @@ class Tensor(NamedTuple):
 class LiteModel:
     """One exported model, batch 1, whatever types it stores.
 
-    The caller gives and gets pictures ("image", "protected") as uint8 RGB: a file that takes uint8 gets the pixels as
-    they are, a float file gets them in [-1, 1]. All other values (target codes, latents, probabilities) are float32.
+    The caller gives and gets pictures ("image", "protected") as uint8 RGB, protected ones with alpha where the file has
+    it: a file that takes uint8 gets the pixels as they are, a float file gets them in [-1, 1]. All other values (target
+    codes, latents, probabilities) are float32.
 
     Args:
         source: path of a `.tflite` file, or its bytes.

@@ -14,6 +14,7 @@ from vgan_tf.targets import target_codes
 
 # An output that differs from the input by at most this many of 255 levels counts as the unprotected input.
 UNCHANGED_LEVELS = 2
+GREY = np.float32(127.5)  # behind a head that the model gives with alpha: the middle of its range
 
 
 class Protector:
@@ -35,35 +36,40 @@ class Protector:
     def __init__(self, folder=None):
         export = open_export(folder)
         self.identities = export.identities
-        self._image_size = export.image_size
+        self._image_size, self._alpha = export.image_size, export.alpha
         self._model = export.model("anonymizer")
 
-    def protect(self, image, target="random"):
+    def protect(self, image, target="random", alpha=False):
         """Protect one face crop.
 
         Args:
             image: path, PIL picture, or uint8 array `(height, width, 3)`, RGB; its central square is the face.
             target: name of an identity; or "random": one drawn for each call, uniformly, from the operating system's
                 randomness; or "fixed:SECRET": see `fixed_target`.
+            alpha: whether to give the head cut out, where the export's pictures have alpha.
 
         Returns:
-            PIL picture, RGB, of the model's size. It holds the model's output alone, and no metadata.
+            PIL picture of the model's size: RGB, where the export has alpha of the head before middle grey; or RGBA
+            with `alpha`, to lay over another picture. It holds the model's output alone, and no metadata.
 
         Raises:
-            InputError: the image cannot be read, the target is unknown, or the model's output is not a protected face.
-                No picture is returned then.
+            InputError: the image cannot be read, the target is unknown, the export has no alpha, or the model's output
+                is not a protected face. No picture is returned then.
         """
+        if alpha and not self._alpha:
+            raise InputError("alpha=True: the pictures of this export have no alpha; leave it out")
         face = square(open_picture(image), self._image_size)
         code = target_codes([self.identities.index(self.choose(target))], len(self.identities))
         try:
             protected = self._model.run(image=face[None], target=code)["protected"][0]
         except FloatingPointError as error:
             raise InputError(str(error)) from None
-        if (protected == protected[0, 0]).all():
+        colours = np.ascontiguousarray(protected[..., :3])
+        if (colours == colours[0, 0]).all():
             raise InputError("the model gave a picture of one colour: no face; export it again")
-        if np.abs(protected.astype(int) - face).max() <= UNCHANGED_LEVELS:
+        if np.abs(colours.astype(int) - face).max() <= UNCHANGED_LEVELS:
             raise InputError("the model gave the picture back unprotected; export it again")
-        return Image.fromarray(protected)
+        return Image.fromarray(cut_out(protected) if alpha else colours)
 
     def choose(self, target):
         """The name of the identity that `protect` would use; "random" draws one.
@@ -78,6 +84,22 @@ class Protector:
         if target not in self.identities:
             raise InputError(f"target {target!r}: must be random, fixed:SECRET or one of {', '.join(self.identities)}")
         return target
+
+
+def cut_out(picture):
+    """The head without the grey behind it.
+
+    Args:
+        picture: uint8 `(height, width, 4)`: RGB before middle grey, and alpha.
+
+    Returns:
+        uint8 of that shape: the head's own colours, grey where it is not, and the same alpha.
+    """
+    share = picture[..., 3:] / np.float32(255)
+    colours = GREY + (picture[..., :3] - GREY) / np.maximum(share, np.float32(1 / 255))
+    cut = picture.copy()
+    cut[..., :3] = np.rint(np.where(share > 0, np.clip(colours, 0, 255), GREY))
+    return cut
 
 
 def fixed_target(secret, identities):
