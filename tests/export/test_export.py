@@ -11,7 +11,15 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from helpers import make_model, noise_faces, small_paper_config, tiny_config
+from helpers import (
+    STUB_IDENTITIES,
+    counterpart_config,
+    faces_with_counterparts,
+    make_model,
+    noise_faces,
+    small_paper_config,
+    tiny_config,
+)
 
 from export import export_run, pipeline
 from export.convert import convert, convert_saved
@@ -21,14 +29,16 @@ from export.metadata import add_metadata
 from export.parts import PARTS, build_parts
 from export.records import audit_of
 from export.verification import verify
+from vgan_tf import training
 from vgan_tf.data import load_faces
 from vgan_tf.errors import InputError, VerificationError
 from vgan_tf.files import write_json
 from vgan_tf.images import to_uint8
 from vgan_tf.networks import expression_classifier
-from vgan_tf.ondevice import open_export
+from vgan_tf.ondevice import Protector, open_export
 from vgan_tf.ondevice.lite import LiteModel
-from vgan_tf.run import open_run
+from vgan_tf.protection import DeviceModel
+from vgan_tf.run import load_run, open_run
 
 
 def cut(config):
@@ -110,6 +120,21 @@ def test_pictures_of_other_sizes(size):
         file = LiteModel(content)
         shapes = {name: tensor.shape for name, tensor in (file.inputs | file.outputs).items()}
         assert shapes["image"] == shapes.get("protected", shapes["image"]) == (1, size, size, 3)
+
+
+@pytest.mark.parametrize("recipe", ["float32", "float16", "dynamic", "int8"])
+def test_files_with_alpha_give_it_as_fourth_channel(recipe):
+    cut_out = cut(counterpart_config())
+    model = cut_out[0]
+    for part_name in ("anonymizer", "generator"):
+        content, part, examples = made(cut_out, part_name, recipe)
+        content = add_metadata(content, part_name, model.identities)
+        verify(content, part, recipe, examples)
+        stored = {name: to_uint8(values) if name == "image" else values for name, values in examples.items()}
+        found = LiteModel(content).run(**stored)["protected"]
+        wanted = model.decode_with_alpha(cut_out[2]["latent"], examples["target"].argmax(axis=1))
+        assert found.shape == wanted.shape == (42, 64, 64, 4) and wanted[..., 3].std() > 1
+        assert np.abs(found.astype(int) - wanted)[..., 3].mean() < max(1, 0.1 * wanted[..., 3].std())
 
 
 @pytest.mark.parametrize("recipe", ["float32", "float16", "dynamic", "int8"])
@@ -261,6 +286,31 @@ def test_an_export_folder_holds_what_its_record_says(exported, trained_model):
         assert f"`{name}` | {file['bytes']:,}" in page and any(line.startswith(f"{name}: ") for line in lines)
         assert open_export(out).model(file["part"], file["recipe"]).inputs.keys() == file["inputs"].keys()
         assert file["operators"] == operators((out / name).read_bytes()) and file["figures"] is None
+    assert record["alpha"] is open_export(out).alpha is False
+
+
+def test_a_run_with_counterparts_is_exported_with_alpha_and_used_in_rgb(tmp_path, eagerly, monkeypatch):
+    faces = faces_with_counterparts()
+    for module in (training, pipeline):
+        monkeypatch.setattr(module, "load_faces", lambda source, size: faces)
+    run, _ = training.plan(counterpart_config(epochs=1), tmp_path / "run", steps=2)
+    training.train(run, faces)
+    record = export_run(run.folder, tmp_path / "out", ("float32",), progress=lambda line: None, score=False)
+    assert record["alpha"] is True and record["identities"] == list(STUB_IDENTITIES)
+    export, model = open_export(tmp_path / "out"), load_run(run.folder)
+    assert export.alpha and export.model("generator").outputs["protected"].shape == (1, 64, 64, 4)
+    images, targets = faces.images[:3], np.array([0, 1, 2])
+    wanted = model.decode_with_alpha(model.encode(images), targets)
+    device = DeviceModel.of_files(run, tmp_path / "out")
+    pictures = device.protect(images, targets)
+    assert pictures.shape == (3, 64, 64, 3) and np.abs(pictures.astype(int) - wanted[..., :3]).max() <= 1
+    assert device.decode(device.encode(images), targets).shape == (3, 64, 64, 3)
+    protector = Protector(tmp_path / "out")
+    np.testing.assert_array_equal(protector.protect(images[1], "bob"), pictures[1])
+    cut_out = np.asarray(protector.protect(images[1], "bob", alpha=True))
+    assert np.abs(cut_out[..., 3].astype(int) - wanted[1, ..., 3]).max() <= 1
+    page = (tmp_path / "out" / "EXPORT.md").read_text()
+    assert "[1, 64, 64, 4]" in page and "alpha=True" in page
 
 
 def test_a_second_export_replaces_the_first_and_leaves_other_files(exported, trained_folder, monkeypatch, tmp_path):

@@ -44,7 +44,9 @@ def read_tensor(tensor, archive):
     units, files = tables(tensor, 4), tables(tensor, 6)
     options = child(units[0], 1) if units else None
     return {
+        "description": text(tensor, 1),
         "content": {1: "feature", 2: "image"}[child(tensor, 3).GetSlot(4, 0, Int8Flags)],
+        "color_space": ("unknown", "RGB", "grey")[child(child(tensor, 3), 1).GetSlot(4, 0, Int8Flags)],
         "mean": number(options, 0),
         "std": number(options, 1),
         "minimum": number(child(tensor, 5), 1),
@@ -142,6 +144,21 @@ def test_an_anonymizer_names_its_targets_and_takes_pictures_back_to_pixels(anony
     protected = metadata["outputs"]["protected"]
     ends = (np.array([-1.0, 1.0]) - protected["mean"]) / protected["std"]
     np.testing.assert_allclose(ends, [0, 255], atol=1e-3)
+    assert protected["color_space"] == metadata["inputs"]["image"]["color_space"] == "RGB"
+    assert "alpha" not in protected["description"]
+
+
+def test_a_picture_with_alpha_is_not_taken_for_rgb(parts):
+    import keras
+
+    part = parts["anonymizer"]
+    alpha = keras.layers.Conv2D(4, 1)(part.output["protected"])
+    content = convert(keras.Model(part.inputs, {"protected": alpha}), "float32", {})
+    described = read_metadata(add_metadata(content, "anonymizer", IDENTITIES))
+    image, protected = described["inputs"]["image"], described["outputs"]["protected"]
+    assert (protected["content"], protected["color_space"], image["color_space"]) == ("image", "unknown", "RGB")
+    assert "alpha" in protected["description"]
+    assert (protected["mean"], protected["std"]) == pytest.approx((-1.0, 1 / 127.5))
 
 
 def test_wrong_use_is_refused(anonymizer):

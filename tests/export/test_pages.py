@@ -25,6 +25,7 @@ def record():
         "expressions": ["anger", "joy"],
         "image_size": 128,
         "latent_dim": 17,
+        "alpha": False,
         "prototypes": 0,
         "noise": 0.0,
         "audit": None,
@@ -97,6 +98,15 @@ def test_the_export_page_has_a_row_for_each_file(record):
     assert row(page, "`anonymizer_qat.tflite`") == refused
     for text in ("[1, 128, 128, 3]", "[1, 2], in the order of identities.txt", "[1, 17]", 'target="ann"'):
         assert text in page
+
+
+def test_the_export_page_says_how_to_use_alpha_where_there_is_one(record):
+    page = export_page(record)
+    assert "alpha" not in page and row(page, "`image`, `protected`: [1, 128, 128, 3]")
+    page = export_page({**record, "alpha": True})
+    assert row(page, "`image`: [1, 128, 128, 3]") and row(page, "`protected`: [1, 128, 128, 4]")
+    assert 'protect("photo.png", target="ann", alpha=True).save("head.png")' in page
+    assert "\n\n\n" not in page and "before middle grey (128)" in page
 
 
 def test_the_number_of_possible_latents_is_given_where_it_is_limited(record):

@@ -82,6 +82,23 @@ def test_files_that_do_what_keras_does_score_the_same(trial, trained_model):
         assert all(one["difference"] == 0 for one in worse.values())
 
 
+def test_alpha_is_not_in_what_is_scored(trial, trained_model):
+    """Classifiers and attackers see RGB, so that alpha of noise is no loss."""
+
+    def with_noise(draw):
+        def drawn(**inputs):
+            pictures = draw(**inputs)["protected"]
+            alpha = np.random.default_rng(0).integers(0, 256, (*pictures.shape[:3], 1), dtype=np.uint8)
+            return np.concatenate([pictures, alpha], axis=-1)
+
+        return Substitute(protected=drawn)
+
+    files = files_of(trained_model, trial)
+    for part in ("anonymizer", "generator"):
+        figures = trial.score(part, with_noise(files[part].run))
+        assert figures == trial.score(part, files[part]) and failures(figures) == []
+
+
 def test_too_few_images_show_nothing(trial):
     few = copy.copy(trial)
     few.tested = trial.dump.test

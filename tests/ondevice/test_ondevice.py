@@ -18,6 +18,7 @@ from vgan_tf.labels import EXPRESSIONS
 from vgan_tf.networks.expression import expression_classifier
 from vgan_tf.ondevice import ExpressionReader, LiteModel, Protector, fixed_target, open_export
 from vgan_tf.ondevice import export_folder as export_folder_module
+from vgan_tf.ondevice.protector import cut_out
 
 HEAVY = {"tensorflow", "keras", "tf_keras", "jax", "torch"}
 
@@ -180,7 +181,13 @@ def test_files_that_do_not_belong_are_refused(export):
 
 @pytest.mark.parametrize(
     "labels",
-    [{"identities": ("ann", "bob")}, {"expressions": EXPRESSIONS[:6]}, {"latent_dim": 5}, {"image_size": 128}],
+    [
+        {"identities": ("ann", "bob")},
+        {"expressions": EXPRESSIONS[:6]},
+        {"latent_dim": 5},
+        {"image_size": 128},
+        {"alpha": True},
+    ],
     ids=lambda labels: next(iter(labels)),
 )
 def test_the_record_must_fit_the_files(tmp_path, labels):
@@ -197,6 +204,7 @@ def test_the_record_must_fit_the_files(tmp_path, labels):
         "expressions": ["expression"],
         "latent_dim": ["encoder", "generator"],
         "image_size": ["anonymizer", "encoder", "generator", "expression"],
+        "alpha": ["anonymizer", "generator"],
     }
     assert refused == expected[next(iter(labels))]
 
@@ -219,6 +227,30 @@ def test_protecting_shows_the_target_and_keeps_the_latent(sized_export, face):
     assert brighter.mean() > shown["bob"].mean() + 10
     with pytest.raises(InputError, match="target 'dora': must be random, fixed:SECRET or one of ann, bob, cid"):
         protector.protect(face, "dora")
+
+
+def test_a_head_is_given_before_grey_or_cut_out(export, tmp_path, face):
+    protector = Protector(write_export(tmp_path / "alpha", stub_files(alpha=True), alpha=True))
+    plain = pixels(Protector(export).protect(face, "bob")).astype(float)
+    before_grey = pixels(protector.protect(face, "bob")).astype(float)
+    assert (before_grey[:, :32] == 128).all()
+    np.testing.assert_allclose(before_grey[:, 32:], 127.5 + (plain[:, 32:] - 127.5) / 2, atol=1.01)
+    picture = protector.protect(face, "bob", alpha=True)
+    assert picture.mode == "RGBA" and picture.size == (64, 64) and picture.info == {}
+    cut_out = np.asarray(picture)
+    assert (cut_out[:, :32] == [128, 128, 128, 0]).all() and (cut_out[:, 32:, 3] == 128).all()
+    np.testing.assert_allclose(cut_out[:, 32:, :3], plain[:, 32:], atol=2)
+    grey = Image.new("RGBA", picture.size, (128, 128, 128, 255))
+    np.testing.assert_allclose(np.asarray(Image.alpha_composite(grey, picture))[..., :3], before_grey, atol=2)
+    with pytest.raises(InputError, match="alpha=True: the pictures of this export have no alpha"):
+        Protector(export).protect(face, alpha=True)
+
+
+def test_a_colour_that_alpha_cannot_hold_is_clipped():
+    picture = np.uint8([[[255, 0, 128, 255], [255, 0, 100, 102], [140, 128, 128, 1], [9, 9, 9, 0]]])
+    found = cut_out(picture)
+    assert found.dtype == np.uint8
+    assert found.tolist() == [[[255, 0, 128, 255], [255, 0, 59, 102], [255, 255, 255, 1], [128, 128, 128, 0]]]
 
 
 def test_random_targets_are_drawn_anew_for_each_picture(export, face):
@@ -266,14 +298,20 @@ def broken_anonymizers():
     }
 
 
+@pytest.mark.parametrize("alpha", [False, True])
 @pytest.mark.parametrize("reason", ["not finite", "of one colour", "back unprotected"])
-def test_a_face_that_was_not_protected_never_gets_out(tmp_path, face, reason):
+def test_a_face_that_was_not_protected_never_gets_out(tmp_path, face, reason, alpha):
+    import tensorflow as tf
+
     function = broken_anonymizers()[reason]
-    anonymizer = lite_file(lambda image, target: {"protected": function(image, target)})
-    protector = Protector(write_export(tmp_path / "export", {**stub_files(), "anonymizer_float32.tflite": anonymizer}))
+    # An alpha that differs from pixel to pixel makes no face of what is none.
+    parts = [tf.constant(to_float(face[None, ..., :1]))] if alpha else []
+    anonymizer = lite_file(lambda image, target: {"protected": tf.concat([function(image, target), *parts], axis=-1)})
+    files = {**stub_files(), "anonymizer_float32.tflite": anonymizer}
+    protector = Protector(write_export(tmp_path / "export", files, alpha=alpha))
     for target in ("random", "ann", "fixed:1"):
         with pytest.raises(InputError, match=reason):
-            protector.protect(face, target)
+            protector.protect(face, target, alpha)
 
 
 def test_what_is_no_picture_is_refused(export, tmp_path, face):
