@@ -19,6 +19,16 @@ class Winner(layers.Layer):
         return tf.gather(tf.eye(scores.shape[-1]), tf.argmax(scores, axis=-1, output_type=tf.int32))
 
 
+class DepthToSpace(layers.Layer):
+    """Four channels in a row become a square of two by two pixels: `(batch, n, n, 4 c)` -> `(batch, 2 n, 2 n, c)`."""
+
+    def call(self, maps):
+        return tf.nn.depth_to_space(maps, 2)
+
+
+OWN_LAYERS = {"Winner": Winner, "DepthToSpace": DepthToSpace}
+
+
 def convert(part, recipe, calibration):
     """Convert one part.
 
@@ -73,7 +83,7 @@ def _build(flat):
     tensors = {tensor.name: tensor for tensor in inputs}
     for layer in flat.layers:
         sources = [tensors[name] for name in layer.inputs]
-        kind = Winner if layer.kind == "Winner" else getattr(layers, layer.kind)
+        kind = OWN_LAYERS.get(layer.kind) or getattr(layers, layer.kind)
         made = kind(**layer.settings, name=layer.name)
         tensors[layer.name] = made(sources if len(sources) > 1 else sources[0])
         made.set_weights(layer.weights)

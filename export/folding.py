@@ -51,14 +51,16 @@ def fold(part):
     """Flatten a functional model for inference and fold its batch norm.
 
     Batch norm right after a convolution or dense layer goes into its weights. Batch norm after an activation becomes
-    a depthwise convolution of kernel 1. Both compute what the model does. Dropout disappears.
+    a depthwise convolution of kernel 1. A dense layer becomes a convolution, and so does a transposed convolution of
+    kernel 4 and stride 2. All compute what the model does. Dropout disappears.
 
     Args:
         part: functional `keras.Model` with named inputs and a dict of outputs, no model inside it.
 
     Returns:
         FlatModel of Conv2D, Conv2DTranspose and DepthwiseConv2D (each with a bias, and `activation` "relu" or
-        "linear"), LeakyReLU, Activation ("relu", "tanh", "softmax"), Concatenate, Reshape, Flatten and Winner.
+        "linear"), LeakyReLU, Activation ("relu", "tanh", "softmax"), Concatenate, Reshape, Flatten, Winner,
+        ZeroPadding2D, DepthToSpace and Cropping2D.
 
     Raises:
         InputError: the model has a layer, or a setting of one, that the export does not support.
@@ -155,7 +157,7 @@ def _join(flat):
             layer = _pointwise(layer, scale, offset)
         joined[layer.name] = layer
         now[name] = layer.name
-    layers = [plain for layer in joined.values() for plain in _without_dense(layer)]
+    layers = [one for layer in joined.values() for plain in _without_dense(layer) for one in _without_doubling(plain)]
     return FlatModel(flat.inputs, tuple(layers), {name: now[made_by] for name, made_by in flat.outputs.items()})
 
 
@@ -171,6 +173,33 @@ def _without_dense(layer):
         Layer(pixel, "Reshape", {"target_shape": [1, 1, len(kernel)]}, layer.inputs),
         Layer(convolution, "Conv2D", settings, (pixel,), (kernel[None, None], bias)),
         Layer(layer.name, "Flatten", {}, (convolution,)),
+    ]
+
+
+def _without_doubling(layer):
+    """A transposed convolution that doubles a map as a plain one, whose channels are then laid out in squares.
+
+    It has the same weights and gives the same numbers, and LiteRT runs it in 8 bits in a tenth of the time
+    (docs/export.md).
+    """
+    settings = layer.settings
+    shape = (settings.get("kernel_size"), settings.get("strides"), settings.get("padding"))
+    if layer.kind != "Conv2DTranspose" or shape != ([4, 4], [2, 2], "same"):
+        return [layer]
+    # Along one axis, inputs j - 1 and j decide outputs 2j - 1 and 2j, from j = 0 to beyond the last input: the first
+    # with factors 2 and 0 of the kernel, the second with 3 and 1. The outermost outputs are beyond the edges.
+    kernel, bias = layer.weights
+    outputs, inputs = kernel.shape[2:]
+    kernel = kernel.reshape(2, 2, 2, 2, outputs, inputs)[::-1, :, ::-1]  # (input, output, input, output, ...)
+    kernel = kernel.transpose(0, 2, 5, 1, 3, 4).reshape(2, 2, inputs, 4 * outputs)
+    padded, convolution, doubled = (f"{layer.name}_{part}" for part in ("padded", "convolution", "doubled"))
+    plain = {"filters": 4 * outputs, "kernel_size": [2, 2], "strides": [1, 1], "padding": "valid"}
+    plain["activation"] = settings["activation"]
+    return [
+        Layer(padded, "ZeroPadding2D", {"padding": 1}, layer.inputs),
+        Layer(convolution, "Conv2D", plain, (padded,), (kernel, np.tile(bias, 4))),
+        Layer(doubled, "DepthToSpace", {}, (convolution,)),
+        Layer(layer.name, "Cropping2D", {"cropping": 1}, (doubled,)),
     ]
 
 

@@ -30,7 +30,8 @@ RANGE_SHARES = np.linspace(0.75, 1, 11)
 # and LiteRT's tanh writes steps of 1 / 128. The student learns to correct this half level.
 IMAGE_RANGE = (-128 * 2 / 255, 127 * 2 / 255)
 FIXED_RANGES = {"tanh": (-1.0, 127 / 128), "softmax": (0.0, 255 / 256)}
-MOVING = ("Reshape", "Flatten")  # layers that only move values and keep their scale
+# Layers that only move values and keep their scale.
+MOVING = ("Reshape", "Flatten", "ZeroPadding2D", "DepthToSpace", "Cropping2D")
 
 
 class Int8Config(tfmot.quantization.keras.QuantizeConfig):
@@ -85,6 +86,16 @@ class Winner(tf_keras.layers.Layer):
         return soft + tf.stop_gradient(chosen - soft)
 
 
+class DepthToSpace(tf_keras.layers.Layer):
+    """The model's layer of that name."""
+
+    def call(self, maps):
+        return tf.nn.depth_to_space(maps, 2)
+
+
+OWN_LAYERS = {"Winner": Winner, "DepthToSpace": DepthToSpace}
+
+
 def build_clone(task):
     """The model in tf_keras and float: inputs by name -> {layer name: its result} of all layers."""
     inputs, tensors = _connect(task, _make, lambda name, tensor: tensor)
@@ -137,7 +148,7 @@ def _make(layer):
         bias = np.where(bias == 0, np.float32(1e-12), bias)
         constant = tf_keras.initializers.Constant
         settings |= {first: constant(kernel), "bias_initializer": constant(bias)}
-    kind = Winner if layer["kind"] == "Winner" else getattr(tf_keras.layers, layer["kind"])
+    kind = OWN_LAYERS.get(layer["kind"]) or getattr(tf_keras.layers, layer["kind"])
     return kind(**settings, name=layer["name"])
 
 

@@ -14,6 +14,7 @@ import pytest
 from helpers import ROOT, make_model, small_paper_config, tiny_config
 from keras import layers
 
+from export.convert import OWN_LAYERS
 from export.folding import fold
 from export.inspection import operators, problems
 from export.parts import build_parts
@@ -71,7 +72,7 @@ def rebuild(flat):
     tensors = dict(inputs)
     for layer in flat.layers:
         sources = [tensors[name] for name in layer.inputs]
-        made = getattr(layers, layer.kind)(**layer.settings)
+        made = (OWN_LAYERS.get(layer.kind) or getattr(layers, layer.kind))(**layer.settings)
         tensors[layer.name] = made(sources if len(sources) > 1 else sources[0])
         if layer.weights:
             made.set_weights(layer.weights)
@@ -87,6 +88,21 @@ def test_folding_changes_nothing_but_the_layers(config):
         assert wanted.std(axis=0).max() > 0.001
         np.testing.assert_allclose(evaluate(rebuild(flat), examples), wanted, atol=1e-4)
         assert not {"BatchNormalization", "Dropout", "Functional", "Dense"} & {layer.kind for layer in flat.layers}
+
+
+def test_a_transposed_convolution_that_doubles_becomes_a_plain_one_of_the_same_weights():
+    maps = keras.Input((5, 3, 2), name="image")
+    transposed = layers.Conv2DTranspose(4, 4, strides=2, padding="same", activation="relu")
+    part = keras.Model(maps, {"protected": transposed(maps)})
+    random = np.random.default_rng(0)
+    transposed.set_weights([random.normal(size=(4, 4, 4, 2)), random.normal(size=4)])
+    flat = fold(part)
+    assert [layer.kind for layer in flat.layers] == ["ZeroPadding2D", "Conv2D", "DepthToSpace", "Cropping2D"]
+    assert flat.layers[1].weights[0].size == transposed.kernel.numpy().size
+    examples = {"image": random.normal(size=(2, 5, 3, 2)).astype(np.float32)}
+    np.testing.assert_allclose(evaluate(rebuild(flat), examples), evaluate(part, examples), atol=1e-5)
+    kept = {layer.kind for layer in fold(parts_of(small_paper_config())["generator"]).layers}
+    assert "Conv2DTranspose" in kept and "DepthToSpace" not in kept
 
 
 def test_batch_norm_after_relu_becomes_a_convolution_that_only_flips_and_shifts():
