@@ -11,6 +11,7 @@
 using Bytes = std::vector<uint8_t>;
 
 // face: RGB bytes, three for each pixel of the model's size; code: a byte for each identity. On an error: send no picture.
+// Gives RGB bytes, too; from a model with alpha four for each pixel, the head before grey and alpha.
 litert::Expected<Bytes> Protect(litert::CompiledModel& anonymizer, const Bytes& face, const Bytes& code) {
   LITERT_ASSIGN_OR_RETURN(auto names, anonymizer.GetSignatureInputNames());
   LITERT_ASSIGN_OR_RETURN(auto inputs, anonymizer.CreateInputBuffers());
@@ -20,7 +21,8 @@ litert::Expected<Bytes> Protect(litert::CompiledModel& anonymizer, const Bytes& 
     LITERT_RETURN_IF_ERROR(inputs[i].Write<uint8_t>(absl::MakeConstSpan(values)));
   }
   LITERT_RETURN_IF_ERROR(anonymizer.Run(inputs, outputs));
-  Bytes pixels(face.size());
+  LITERT_ASSIGN_OR_RETURN(size_t count, outputs[0].PackedSize());
+  Bytes pixels(count);
   LITERT_RETURN_IF_ERROR(outputs[0].Read<uint8_t>(absl::MakeSpan(pixels)));
   return pixels;
 }

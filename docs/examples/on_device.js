@@ -12,14 +12,15 @@ export async function openExport(folder, wasm) {
 }
 
 // ImageData of a face, `models.size` pixels wide and high, and the index of an identity -> ImageData of that identity
-// with the same expression.
+// with the same expression; where the model gives alpha, before grey.
 export async function protect(models, face, target) {
   const code = new Uint8Array(models.identities.length);
   if (!(target in code)) throw new RangeError(`target ${target}: must be below ${code.length}`);
   code[target] = 255;
   const { protected: pixels } = await run(models.anonymizer, { image: withoutAlpha(face), target: code });
+  const channels = pixels.length / (face.width * face.height);
   const result = new ImageData(face.width, face.height);
-  result.data.forEach((_, i, data) => (data[i] = i % 4 < 3 ? pixels[Math.floor(i / 4) * 3 + (i % 4)] : 255));
+  result.data.forEach((_, i, data) => (data[i] = i % 4 < 3 ? pixels[Math.floor(i / 4) * channels + (i % 4)] : 255));
   return result;
 }
 

@@ -18,15 +18,19 @@ class Anonymizer(context: Context) : AutoCloseable {
     private val target = model.createInputBuffer("target")
     private val output = model.createOutputBuffer("protected")
 
-    /** A face of size x size pixels becomes that of another identity. Whatever this throws: send no picture. */
+    /** A face of size x size pixels becomes that of another identity. Whatever this throws: send no picture.
+     *  Where the model gives alpha as fourth channel, the face is before grey. */
     fun protect(face: Bitmap, identity: Int = SecureRandom().nextInt(identityCount)): Bitmap {
         require(face.width == size && face.height == size) { "scale the face to ${size}x$size pixels first" }
         val pixels = IntArray(size * size).also { face.getPixels(it, 0, size, 0, 0, size, size) }
         image.writeInt8(ByteArray(3 * pixels.size) { (pixels[it / 3] shr (16 - 8 * (it % 3))).toByte() })
         target.writeInt8(ByteArray(identityCount) { if (it == identity) 255.toByte() else 0 })
         model.run(mapOf("image" to image, "target" to target), mapOf("protected" to output))
-        val rgb = output.readInt8().map { it.toInt() and 255 }
-        val colors = IntArray(pixels.size) { Color.rgb(rgb[3 * it], rgb[3 * it + 1], rgb[3 * it + 2]) }
+        val values = output.readInt8().map { it.toInt() and 255 }
+        val channels = values.size / pixels.size
+        val colors = IntArray(pixels.size) {
+            Color.rgb(values[channels * it], values[channels * it + 1], values[channels * it + 2])
+        }
         return Bitmap.createBitmap(colors, size, size, Bitmap.Config.ARGB_8888)
     }
 

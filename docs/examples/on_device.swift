@@ -19,7 +19,8 @@ final class Anonymizer {
     runner = try Interpreter(modelPath: path, options: options).signatureRunner(with: "serving_default")
   }
 
-  /// RGB bytes in and out, three for each pixel of the model's size. Whatever this throws: send no picture.
+  /// RGB bytes in and out, three for each pixel of the model's size; four come out of a model with alpha, the head
+  /// before grey and alpha. Whatever this throws: send no picture.
   func protect(face: Data, identity: Int? = nil) throws -> Data {
     var code = Data(count: identityCount)
     code[identity ?? Int.random(in: 0..<identityCount)] = 255  // Swift's generator is the system's secure one.
