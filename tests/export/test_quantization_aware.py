@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import keras
 import numpy as np
 import pytest
-from helpers import ROOT, make_model, small_paper_config, tiny_config
+from helpers import ROOT, counterpart_config, make_model, small_paper_config, tiny_config
 from keras import layers
 
 from export.convert import OWN_LAYERS
@@ -175,6 +175,18 @@ def test_a_file_with_prototypes_is_all_integers_and_gives_nothing_else():
     assert problems(content, "qat") == [] and operators(content)["ARG_MAX"] == 1
     found = LiteModel(content).run(image=to_uint8(examples_for(part, 64, seed=1)["image"]))["latent"]
     assert 1 < len(np.unique(found, axis=0)) <= 14
+
+
+def test_a_file_with_alpha_is_all_integers_and_draws_what_the_part_draws():
+    part = parts_of(counterpart_config(), latent_gain=20)["generator"]
+    content = convert_qat(part, examples_for(part, 48), steps=2)
+    histogram = operators(content)
+    assert problems(content, "qat") == [] and "TRANSPOSE_CONV" not in histogram and histogram["DEPTH_TO_SPACE"] == 4
+    examples = examples_for(part, 8, seed=1)
+    wanted = to_uint8(evaluate(part, examples)).astype(float)
+    given = LiteModel(content).run(**examples)["protected"].astype(float)
+    assert given.shape == wanted.shape == (8, 64, 64, 4) and wanted.std(axis=0).mean() > 5
+    assert np.abs(given - wanted).mean() < 0.15 * wanted.std(axis=0).mean()
 
 
 def test_the_file_draws_what_the_part_draws(trained):
