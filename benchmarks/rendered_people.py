@@ -82,8 +82,8 @@ def draw(model, part, heads, start, stop):
     """Render pictures `start` up to `stop`.
 
     Returns:
-        uint8 `(n, SIZE, SIZE, 3)`; int64 `(n,)`, the index of each one's expression; float32 `(n, parameters)`, what the
-        face does, angles in tens of degrees.
+        uint8 `(n, SIZE, SIZE, 3)`; int64 `(n,)`, the index of each one's expression; float32 `(n, parameters)`, what
+        the face does, angles in tens of degrees.
     """
     renderer, images, labels, motion = Renderer(load_model(model)), [], [], []
     scale = np.array([10.0 if name in ANGLES else 1.0 for name in motions.TRUTH], np.float32)
@@ -116,7 +116,7 @@ def rendered(arguments, part):
 
 
 def train(images, labels, motion, steps, seed):
-    """Train the classifier: keras.Model, uint8 images as float32 -> logits. It learns the motion beside the expression."""
+    """Train the classifier, and the motion beside it: keras.Model, uint8 images as float32 -> logits."""
     import keras
     import tensorflow as tf
 
