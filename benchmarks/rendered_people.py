@@ -25,11 +25,11 @@ from vgan_tf.data.heads.appearance import Nuisance
 from vgan_tf.data.heads.dataset import Heads
 from vgan_tf.data.heads.model import load_model
 from vgan_tf.data.heads.renderer import Renderer
-from vgan_tf.data.pipeline import ANGLES
 from vgan_tf.files import replacing
 from vgan_tf.labels import EXPRESSIONS
 
 SIZE, BATCH = 64, 64
+ANGLES = ("yaw", "pitch", "roll")  # in degrees
 NAMES = ("images", "labels", "motion")
 MOTION_WEIGHT = 0.3  # of the squared error of motion beside the cross-entropy: without it nothing is learnt for minutes
 # Of a photograph: the middle and the side of the square that shows a head as rendered ones are shown, and how far the

@@ -1,6 +1,7 @@
 """Heads to pictures, by OpenGL: on a machine without a screen by EGL, in Mesa without a graphics card."""
 
 import functools
+import sys
 
 import moderngl
 import numpy as np
@@ -39,10 +40,15 @@ class Renderer:
         model: `HeadModel`.
 
     Raises:
-        InputError: there is no OpenGL here.
+        InputError: there is no OpenGL here, or TensorFlow is loaded.
     """
 
     def __init__(self, model):
+        if "tensorflow" in sys.modules:  # Mesa's LLVM and TensorFlow's end the process together.
+            raise InputError(
+                "heads: nothing is rendered in a process that has loaded TensorFlow; load_faces and "
+                "`python -m vgan_tf render` render in processes of their own"
+            )
         self.model, self._lids = model, Eyelids(model)
         try:
             self.context = moderngl.create_context(standalone=True, backend="egl", require=330)
