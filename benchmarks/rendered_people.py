@@ -32,7 +32,7 @@ SIZE, BATCH, RATE = 64, 64, 3e-3
 ANGLES = ("yaw", "pitch", "roll")  # in degrees
 NAMES = ("images", "labels", "motion")
 MOTION_WEIGHT = 0.3  # of the squared error of motion beside the cross-entropy: without it nothing is learnt for minutes
-# Heads are cut closer than a picture shows them, as alignment would: they are so much larger, and moved so much less.
+# Heads are cut closer than a picture shows them, as alignment would: so much larger, and moved so much less.
 CLOSER, STEADIER = 1.35, 0.6
 # Of a photograph: the middle and the side of the square that shows a head as large, and how far the squares beside it are
 # moved, in shares of the photograph's side. Predictions are means over them and their mirrors.
@@ -87,7 +87,7 @@ def draw(model, part, heads, start, stop):
         uint8 `(n, SIZE, SIZE, 3)`; int64 `(n,)`, the index of each one's expression; float32 `(n, parameters)`, what
         the face does, angles in tens of degrees.
     """
-    renderer, images, labels, motion = Renderer(load_model(model)), [], [], []
+    renderer, images, labels, truth = Renderer(load_model(model)), [], [], []
     scale = np.array([10.0 if name in ANGLES else 1.0 for name in motions.TRUTH], np.float32)
     for number in range(start, stop):
         person, motion, nuisance = heads.circumstances(renderer, number)
@@ -96,8 +96,8 @@ def draw(model, part, heads, start, stop):
         circumstances = PARTS[part](person, motion, dataclasses.replace(nuisance, **closer))
         images.append(drawing.draw(renderer, *circumstances, SIZE)[:, :, :3])
         labels.append(EXPRESSIONS.index(circumstances[1].expression))
-        motion.append(motions.truth_of(circumstances[1]) / scale)
-    return np.stack(images), np.array(labels), np.stack(motion)
+        truth.append(motions.truth_of(circumstances[1]) / scale)
+    return np.stack(images), np.array(labels), np.stack(truth)
 
 
 def rendered(arguments, part):
