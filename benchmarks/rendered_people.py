@@ -34,8 +34,8 @@ NAMES = ("images", "labels", "motion")
 MOTION_WEIGHT = 0.3  # of the squared error of motion beside the cross-entropy: without it nothing is learnt for minutes
 # Heads are cut closer than a picture shows them, as alignment would: so much larger, and moved so much less.
 CLOSER, STEADIER = 1.35, 0.6
-# Of a photograph: the middle and the side of the square that shows a head as large, and how far the squares beside it are
-# moved, in shares of the photograph's side. Predictions are means over them and their mirrors.
+# Of a photograph: the middle and the side of the square that shows a head as large, and how far the squares beside it
+# are moved, in shares of the photograph's side. Predictions are means over them and their mirrors.
 MIDDLE, SIDE, MOVED = (0.5, 0.47), 0.555, 0.02
 
 
