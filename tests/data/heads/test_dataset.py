@@ -278,8 +278,6 @@ def test_other_lights_are_such_as_the_rest_never_has_and_all_else_stays(here, mo
     assert plain.drawn_by != other.drawn_by and plain.drawn_by.nuisance(3) == nuisances.nuisance(7, 3)
     assert other.drawn_by.nuisance(3) == nuisances.nuisance(7, 3, held_out=True) != nuisances.nuisance(7, 3)
     same_faces(load_faces(f"{source},other_lights=0", 32), plain)
-    fresh, strangers = companions(f"{source},other_lights=1", 32)
-    assert fresh.drawn_by == other.drawn_by and strangers.drawn_by.other_lights
 
 
 def test_rendered_people_of_another_seed_are_others():
