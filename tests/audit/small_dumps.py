@@ -81,6 +81,18 @@ def of_people_held_out(dump):
     )
 
 
+def with_counterparts(dump):
+    """A dump of people held out, with images of the references as counterparts of the same expression instead."""
+    targets, random = dump.references, np.random.default_rng(0)
+
+    def paired(images):
+        rows = np.array([random.choice(np.flatnonzero(targets.ep == label)) for label in images.ep])
+        return dataclasses.replace(images, counterpart=targets.x[rows], counterpart_id=targets.id[rows])
+
+    trained = np.zeros(len(dump.train), bool)
+    return dataclasses.replace(dump, references=None, trained=trained).changed(paired)
+
+
 def released(dump, vectors_of=lambda images: images.mu):
     """The dump with `vectors_of(images)`, float32 `(n, d)`, as what is released."""
     return dump.changed(lambda images: dataclasses.replace(images, r=vectors_of(images)))

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from small_dumps import of_people_held_out, small_dump
+from small_dumps import of_people_held_out, small_dump, with_counterparts
 
 from vgan_tf.audit import Dump
 from vgan_tf.audit.dump import COLUMNS, PARTS
@@ -47,6 +47,26 @@ def test_further_images_and_targets_come_through_a_file(tmp_path):
     assert loaded.targets == loaded.references.identities == tuple("abcdef") and not loaded.people_are_targets
     assert loaded.people_held_out and not loaded.trained.any()
     np.testing.assert_array_equal(loaded.references.p, dump.references.p)
+
+
+def test_counterparts_come_through_a_file_and_are_no_attackers_business(tmp_path):
+    dump = with_counterparts(of_people_held_out(small_dump("rendered", 24, 12, 24)))
+    dump.save(tmp_path / "dump.npz")
+    loaded = Dump.load(tmp_path / "dump.npz")
+    for part in PARTS:
+        found, given = getattr(loaded, part), getattr(dump, part)
+        np.testing.assert_array_equal(found.of_targets.x, given.counterpart)
+        np.testing.assert_array_equal(found.of_targets.id, given.counterpart_id)
+    assert loaded.shows_targets and loaded.people_held_out and not loaded.people_are_targets
+    assert len(loaded.tested) == 24 and loaded.tested.counterpart is None
+    assert all(learnt.counterpart is None for learnt, _ in loaded.rounds)
+    known = tiny()
+    known = dataclasses.replace(known, fresh=known.strangers.rows(slice(6)))
+    sets = {part: getattr(known, part) for part in PARTS}
+    sets = {part: dataclasses.replace(one, counterpart=one.x, counterpart_id=one.id) for part, one in sets.items()}
+    assert len(dataclasses.replace(known, **sets).tested) == len(known.tested) == 12
+    with pytest.raises(InputError, match="counterpart_train and counterpart_id_train must be given together"):
+        dump.without("counterpart_id")
 
 
 def test_a_dump_without_some_arrays_lacks_them_in_every_part():
@@ -108,6 +128,7 @@ def test_foreign_dump_without_names_gets_numbers(tmp_path):
         ("strangers", {"p": None}, "p_strangers and p_train"),
         ("test", {"motion": np.zeros((12, 3), np.float32)}, r"motion_test is float32 \(12, 3\); give floats \(12, 2\)"),
         ("train", {"clip": np.zeros(24, int)}, "clip_train and clip_test"),
+        ("test", {"counterpart": np.zeros((12, 16, 16, 4), np.uint8)}, "counterpart_train and counterpart_test"),
         ("test", {"id": np.zeros(12, int)}, "at least two identities"),
     ],
 )

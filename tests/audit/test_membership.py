@@ -93,6 +93,8 @@ def test_people_held_out_are_no_members(dump):
     assert membership(untrained, [0], True, silent)[0]["identities"] is None, "nobody trained it"
     others = dataclasses.replace(dump, targets=("v", "w", "x", "y", "z", "zz"), trained=None)
     assert membership(others, [0], True, silent)[0]["identities"] is None, "others than the targets"
+    others = dataclasses.replace(others, trained=dump.trained)
+    assert membership(others, [0], True, silent)[0]["identities"], "no targets, but trained on"
 
 
 def test_vectors_without_pictures_are_attacked_and_a_release_of_few_values_breaks_nothing(dump):

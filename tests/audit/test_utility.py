@@ -5,7 +5,7 @@ import json
 
 import numpy as np
 import pytest
-from small_dumps import EXPRESSIONS, PEOPLE, of_people_held_out, silent, small_dump
+from small_dumps import EXPRESSIONS, PEOPLE, of_people_held_out, silent, small_dump, with_counterparts
 
 from vgan_tf.audit.utility import expression as utility
 from vgan_tf.audit.utility.classifier import learnt_and_tested
@@ -18,6 +18,8 @@ MOTION_NAMES = ("intensity", "yaw", "roll")
 def with_motion(dump, kept):
     """The same with an intensity and a yaw that brighten originals, of which protected images have the share `kept`.
 
+    Counterparts, where there are some, have them as originals.
+
     The intensity has another mean in each expression. The roll shows nowhere.
     """
     random = np.random.default_rng(1)
@@ -26,11 +28,13 @@ def with_motion(dump, kept):
         count = len(images)
         intensity, yaw, roll = random.uniform(0, 1, count), random.uniform(-30, 30, count), random.normal(0, 5, count)
         columns = np.column_stack([images.ep + intensity, yaw, roll]).astype(np.float32)
-        pictures = images.x.copy(), images.p.copy()
-        for one, share in zip(pictures, (1, kept), strict=True):
+        pictures = {name: getattr(images, name) for name in ("x", "p", "counterpart")}
+        pictures = {name: one.copy() for name, one in pictures.items() if one is not None}
+        for name, one in pictures.items():
+            share = kept if name == "p" else 1
             for rows, value in ((slice(0, 4), intensity), (slice(13, 16), (yaw + 30) / 60)):
                 one[:, rows] = (135 + 150 * share * (value - 0.5))[:, None, None, None]
-        return dataclasses.replace(images, x=pictures[0], p=pictures[1], motion=columns)
+        return dataclasses.replace(images, **pictures, motion=columns)
 
     return dataclasses.replace(dump, motion_names=MOTION_NAMES).changed(moving)
 
@@ -134,6 +138,38 @@ def test_classifiers_for_held_out_people_learn_from_the_references():
         "nobody knows the targets' faces"
     )
     assert without["table"]["pictures"] == EXPRESSIONS * 4
+
+
+def test_faces_are_learnt_from_counterparts_alone_where_originals_show_no_targets():
+    dump = with_motion(with_counterparts(of_people_held_out(small_dump("rendered", train=900, others=900))), kept=1)
+    assert dump.people_held_out and not dump.people_are_targets and len(dump.tested) == 900
+    sets = learnt_and_tested(dump)
+    assert len(sets.learnt) == len(sets.tested) == 450
+    np.testing.assert_array_equal(sets.of_targets.x, dump.test.counterpart)
+    figures, _ = utility.utility_figures(dump, [0], quick=True, progress=silent)
+    assert figures["target_success"]["accuracy"] > 0.8 and figures["original_to_targets"]["accuracy"] > 0.9
+    assert figures["original_to_original"]["accuracy"] > 0.9
+    assert figures["kept"]["expression"] == pytest.approx(1, abs=0.1)
+    for source in ("original", "protected"):
+        assert figures["motion"][source]["intensity_within_r2"] > 0.6 and figures["motion"][source]["yaw_r2"] > 0.6
+    quality = figures["quality"]
+    assert quality["precision"] > 0.6 and quality["sharpness"] == pytest.approx(1, abs=0.2)
+    near, far = (quality["kid"][f"protected_against_{what}"]["value"] for what in ("targets", "originals"))
+    assert near < 0.5 * far
+    assert figures["table"]["one_each"]["target_success"]["accuracy"] > 0.8
+
+
+def test_a_table_holds_counterparts_and_is_cut_by_what_is_seen_in_originals():
+    dump = with_motion(with_counterparts(of_people_held_out(small_dump("rendered", train=900, others=900))), kept=1)
+    table = table_of(dump, 2, quick=True)
+    learnt = dump.train
+    where = [np.flatnonzero((learnt.counterpart == picture).all(axis=(1, 2, 3)))[0] for picture in table.pictures]
+    expected = np.indices((PEOPLE, EXPRESSIONS, 2)).reshape(3, -1)
+    np.testing.assert_array_equal(learnt.counterpart_id[where], expected[0])
+    np.testing.assert_array_equal(learnt.ep[where], expected[1])
+    assert len(table.classifier.held_back) == len(learnt)
+    shares = np.bincount(table.codes(dump.test) % 2) / len(dump.test)
+    assert shares[0] == pytest.approx(0.5, abs=0.12), "both strengths come as often"
 
 
 def test_images_that_classifiers_learn_from_are_not_tested():

@@ -105,6 +105,42 @@ def test_a_split_by_subject_audits_people_never_trained_on():
     assert names_of(fewer.references.x) < names_of(dump.references.x)
 
 
+def of_others(targets, per_cell=3):
+    """Noise of three people who are no targets, with the motion of each on one of the targets, drawn beforehand."""
+    faces, random = noise_faces(per_cell=per_cell), np.random.default_rng(5)
+    return dataclasses.replace(
+        faces,
+        counterpart_images=random.integers(0, 256, (len(faces), 64, 64, 4), dtype=np.uint8),
+        counterpart_target=random.integers(0, len(targets), len(faces)),
+        targets=targets,
+    )
+
+
+def test_counterparts_drawn_beforehand_are_the_pictures_of_the_targets():
+    model = make_model(tiny_config())
+    faces = of_others(model.identities)
+    dump = dumps.make_dump(model, faces, "exclude-true", fresh=noise_faces(per_cell=1, seed=1))
+    assert dump.identities == faces.identities and dump.targets == model.identities and not dump.people_are_targets
+    train, validation, test = partition(faces, model.config)
+    assert names_of(dump.train.x[dump.trained]) == names_of(train.images), "they trained it, though they are no targets"
+    assert dump.target_policy == "uniform" and len(dump.fresh) == 21 and not dump.people_held_out
+    np.testing.assert_array_equal(dump.test.counterpart_id, test.counterpart_target)
+    red, alpha = test.counterpart_images[..., 0].astype(float), test.counterpart_images[..., 3] / 255
+    assert np.abs(dump.test.counterpart[..., 0] - (127.5 + alpha * (red - 127.5))).max() < 0.51, "before middle grey"
+    other = dumps.make_dump(model, dataclasses.replace(faces, targets=("x", "y", "z")))
+    assert other.test.counterpart is None and not other.trained.any() and not other.shows_targets
+
+
+def test_people_held_out_by_hand_are_attacked_in_all_their_images():
+    model = make_model(tiny_config())
+    faces = of_others(model.identities)
+    dump = dumps.make_dump(model, faces, fresh=noise_faces(per_cell=1, seed=1), people_held_out=True)
+    assert dump.people_held_out and not dump.trained.any() and dump.references is None and dump.fresh is None
+    assert names_of(dump.tested.x) == names_of(faces.images) and len(dump.test) == pytest.approx(0.3 * 63, abs=2)
+    assert sorted(np.concatenate([rows for _, rows in dump.rounds])) == list(range(63))
+    assert dump.shows_targets and dump.train.of_targets.id.max() < 3
+
+
 def test_people_that_the_model_does_not_know_are_no_targets():
     strangers = dataclasses.replace(noise_faces(per_cell=3), identities=("x", "y", "z"))
     dump = dumps.make_dump(make_model(tiny_config()), strangers, "exclude-true")
@@ -147,6 +183,14 @@ def test_a_run_is_audited_on_its_own_data_with_its_dump_and_pictures(trained_fol
     assert 1.8 < np.std(audited["dump"].test.r - audited["dump"].test.mu) < 2.2
     assert audited["options"]["about"]["given"]["strangers"] == "avatars:identities=2,images=14"
     assert audits.results_folder("run", release="prototypes:2").name == "evaluation_prototypes_2"
+    with monkeypatch.context() as patch:
+        others = of_others(tuple(written.targets))
+        patch.setattr(audits, "load_faces", lambda source, size: others)
+        for held_out in (False, True):
+            patch.setattr(audits, "shows_others", lambda *sources, held_out=held_out: held_out)
+            audits.evaluate_run(trained_folder, data="rendered", out=tmp_path / "four")
+            assert audited["dump"].people_held_out == held_out
+            assert len(audited["dump"].tested) == (63 if held_out else len(audited["dump"].test))
     with pytest.raises(InputError, match="--release with --on-device"):
         audits.evaluate_run(trained_folder, on_device=tmp_path, release="prototypes:1")
     with pytest.raises(InputError, match="not the data"):

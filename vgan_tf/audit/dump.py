@@ -13,7 +13,8 @@ from vgan_tf.files import replacing
 PARTS = ("train", "test")
 EXTRAS = ("fresh", "strangers", "references")
 LATENTS = {"mu": "mean", "z": "sample"}  # of the encoder's distribution, as attackers' names have it
-COLUMNS = ("x", "id", "ep", "p", "c", "mu", "z", "r", "motion", "clip")
+COUNTERPARTS = ("counterpart", "counterpart_id")
+COLUMNS = ("x", "id", "ep", "p", "c", "mu", "z", "r", "motion", "clip", *COUNTERPARTS)
 REQUIRED = ("x", "id", "ep")
 OF_ALL_SETS = ("p", "mu", "z", "r")  # what one set has, all have
 ROUNDS = 3  # of images that trained nothing, each tested by attackers who learnt from the others
@@ -33,6 +34,8 @@ class Images:
         r: float32 `(n, e)`, the release: what the generator was given for `p`, or None.
         motion: float32 `(n, m)`, true motion parameters (the dump has their names), or None.
         clip: int64 `(n,)`, the video clip of each image, numbered through all sets, or None.
+        counterpart: uint8, shape of `x`, a real picture of one of the targets that does what the image does, or None.
+        counterpart_id: int64 `(n,)`, whom it shows: indices into the dump's targets; None where `counterpart` is.
         identities: names of the people.
     """
 
@@ -46,10 +49,23 @@ class Images:
     r: np.ndarray | None = None
     motion: np.ndarray | None = None
     clip: np.ndarray | None = None
+    counterpart: np.ndarray | None = None
+    counterpart_id: np.ndarray | None = None
     identities: tuple = ()
 
     def __len__(self):
         return len(self.x)
+
+    @property
+    def of_targets(self):
+        """The counterparts as `Images`, whose `id` counts targets; None where there are none."""
+        if self.counterpart is None:
+            return None
+        return Images(self.counterpart, self.counterpart_id, self.ep, motion=self.motion, clip=self.clip)
+
+    def without(self, *names):
+        """The same without these columns."""
+        return dataclasses.replace(self, **dict.fromkeys(names))
 
     def rows(self, rows):
         """The images at `rows`: int or bool array, or slice."""
@@ -140,7 +156,8 @@ class Dump:
     def _checked(self, part, images):
         """The arrays of a set with the types of the docstring, checked."""
         checked, count = {}, len(images.x)
-        classes = {"id": len(images.identities), "ep": len(self.expressions), "c": len(self.targets), "clip": None}
+        classes = {"id": len(images.identities), "ep": len(self.expressions), "clip": None}
+        classes |= dict.fromkeys(("c", "counterpart_id"), len(self.targets))
         other = "test" if part == "train" else "train"
         for name in COLUMNS:
             title, array, matching = f"{name}_{part}", getattr(images, name), getattr(getattr(self, other), name)
@@ -148,7 +165,7 @@ class Dump:
                 raise InputError(f"dump: {title} and {name}_{other} must be given together; add the other one")
             if array is None and name not in REQUIRED:
                 continue
-            if name in ("x", "p"):
+            if name in ("x", "p", "counterpart"):
                 expected = (count, *self.train.x.shape[1:3], 3)
                 if array.dtype != np.uint8 or array.shape != expected or not count:
                     given = f"{array.dtype} {array.shape}"
@@ -159,6 +176,10 @@ class Dump:
             else:
                 width = len(self.motion_names) if name == "motion" else np.shape(matching)[-1]
                 checked[name] = _floats(title, array, (count, width))
+        if (images.counterpart is None) != (images.counterpart_id is None):
+            raise InputError(
+                f"dump: counterpart_{part} and counterpart_id_{part} must be given together; add the other"
+            )
         return dataclasses.replace(images, **checked)
 
     @functools.cached_property
@@ -167,7 +188,7 @@ class Dump:
 
         The test part, fresh images that are as well known as those, and the train part where `people_held_out`.
         """
-        known = [name for name in COLUMNS if getattr(self.test, name) is not None]
+        known = [name for name in COLUMNS if getattr(self.test, name) is not None and name not in COUNTERPARTS]
         if self.people_held_out:
             sets = [self.train, self.test]
         elif self.fresh is not None and all(getattr(self.fresh, name) is not None for name in known if name != "clip"):
@@ -178,6 +199,7 @@ class Dump:
             sets = [self.test, fresh]
         else:
             sets = [self.test]
+        sets = [one.without(*COUNTERPARTS) for one in sets]  # no attacker needs them
         return sets[0].joined(*sets[1:])
 
     @functools.cached_property
@@ -210,14 +232,9 @@ class Dump:
         return self.targets == self.identities
 
     @property
-    def classifier_images(self):
-        """`Images` that classifiers of expression and target learn from: `references`, else the train part."""
-        return self.train if self.references is None else self.references
-
-    @property
     def shows_targets(self):
-        """Whether originals in `classifier_images` show the targets, so that a classifier can learn them."""
-        return self.people_are_targets or self.references is not None
+        """Whether some images show the targets, so that a classifier can learn them."""
+        return self.people_are_targets or self.references is not None or self.train.counterpart is not None
 
     @property
     def latents(self):
@@ -281,7 +298,7 @@ class Dump:
 
     def without(self, *names):
         """The same without these columns, in all of its sets."""
-        return self.changed(lambda images: dataclasses.replace(images, **dict.fromkeys(names)))
+        return self.changed(lambda images: images.without(*names))
 
     @classmethod
     def load(cls, path):

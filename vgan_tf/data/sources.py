@@ -58,6 +58,15 @@ def brings_counterparts(source):
     return prefix == "heads" and bool(_heads(options, None)[1]["counterparts"])
 
 
+def shows_others(source, known):
+    """Whether a source shows none of the people of a known one: certain of rendered people of another seed alone."""
+    texts = [os.fspath(one).partition(":") for one in (source, known)]
+    if any(prefix != "heads" for prefix, _, _ in texts):
+        return False
+    seeds = [_heads(options, None)[1]["seed"] for _, _, options in texts]
+    return seeds[0] != seeds[1]
+
+
 def _heads(text, size):
     """(the module that renders, the arguments of its functions)."""
     # Imported where it is asked for, as it needs packages that no other source does.

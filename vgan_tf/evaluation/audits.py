@@ -10,6 +10,7 @@ from vgan_tf.audit import Dump, audit
 from vgan_tf.audit.report import headline
 from vgan_tf.data import load_faces
 from vgan_tf.data.readers.layouts import list_images
+from vgan_tf.data.sources import shows_others
 from vgan_tf.errors import InputError
 from vgan_tf.evaluation.dumps import drawn_companions, make_dump, pair_dump
 from vgan_tf.files import write_text
@@ -39,7 +40,8 @@ def evaluate_run(
 
     Args:
         folder: run folder.
-        data: SOURCE to use instead of the run's own; the run's split settings apply to it.
+        data: SOURCE to use instead of the run's own; the run's split settings apply to it. Where it is known to show
+            other people (`shows_others`), all its images are attacked, as nobody in them was trained on.
         out: folder for the results; `folder/evaluation` without it.
         dump_path: also write the audited arrays there (.npz).
         target_policy: "uniform", "exclude-true" or "fixed:NAME": how target identities are chosen.
@@ -76,8 +78,9 @@ def evaluate_run(
         load_faces(given, run.config.image_size) if given else more
         for given, more in zip((fresh, strangers), drawn, strict=True)
     )
-    dump = make_dump(model, faces, target_policy, fresh=fresh, strangers=strangers)
-    if not trained_on_these:
+    people_held_out = data is not None and shows_others(data, run.config.data)
+    dump = make_dump(model, faces, target_policy, fresh=fresh, strangers=strangers, people_held_out=people_held_out)
+    if not trained_on_these and not people_held_out:
         dump = dataclasses.replace(dump, trained=None)
     if dump_path:
         dump.save(dump_path)

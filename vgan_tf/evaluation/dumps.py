@@ -7,7 +7,10 @@ import numpy as np
 
 from vgan_tf.audit import Dump, Images
 from vgan_tf.data import companions, partition, split
+from vgan_tf.data.pipeline import with_alpha
+from vgan_tf.data.stored import BLOCK
 from vgan_tf.errors import InputError
+from vgan_tf.images import to_uint8
 
 # Held-out people, in a split by subject, are attacked by one who has the other part of their images.
 HELD_OUT_TEST_FRACTION = 0.3
@@ -22,7 +25,9 @@ def drawn_companions(config):
     return (None, None) if config.split == "subject" else companions(config.data, config.image_size)
 
 
-def make_dump(model, faces, target_policy="uniform", most_images=None, fresh=None, strangers=None):
+def make_dump(
+    model, faces, target_policy="uniform", most_images=None, fresh=None, strangers=None, people_held_out=False
+):
     """Protect a data set and gather what an attacker may see.
 
     Args:
@@ -32,19 +37,26 @@ def make_dump(model, faces, target_policy="uniform", most_images=None, fresh=Non
         most_images: of each part, drawn at random; None for all.
         fresh: FaceSet of the same people in pictures that trained nothing, or None.
         strangers: FaceSet of people that are not in the data, or None.
+        people_held_out: whether nobody in `faces` was trained on, which goes without saying in a split by subject.
 
     Returns:
-        Dump. Its train part is everything but the test part; `trained_train` marks what trained the generator. In a
-        split by subject both parts are of the held-out people, and its `references` are of the others, the targets.
+        Dump. Its train part is everything but the test part; `trained_train` marks what trained the generator. Of
+        held-out people both parts hold images; where they were held out by a split by subject, `references` are of the
+        others, if these are the targets. The counterparts of `faces` are in it where they show the targets.
     """
     config = model.config
     _check_labels(model, faces)
-    train, validation, test = partition(faces, config)
-    held_out_people = config.split == "subject"
-    known = not held_out_people and faces.identities == model.identities
-    if target_policy == "exclude-true" and not known:
+    if people_held_out:
+        test = faces
+    else:
+        train, validation, test = partition(faces, config)
+    by_subject = config.split == "subject" and not people_held_out
+    people_held_out = people_held_out or by_subject
+    people_are_targets = not people_held_out and faces.identities == model.identities
+    known = not people_held_out and model.identities in (faces.identities, faces.targets)
+    if target_policy == "exclude-true" and not people_are_targets:
         target_policy = "uniform"  # Nobody's true identity is a target.
-    if held_out_people:
+    if people_held_out:
         held_out = split(test, "image", HELD_OUT_TEST_FRACTION, seed=config.seed).test
         parts = {"train": test.subset(np.setdiff1d(np.arange(len(test)), held_out)), "test": test.subset(held_out)}
     else:
@@ -55,12 +67,12 @@ def make_dump(model, faces, target_policy="uniform", most_images=None, fresh=Non
         seed = config.seed + 1 + number
         kept = _draw_rows(subset, most_images, seed)
         if part == "train":
-            trained = known & (kept < len(train))
+            trained = kept < len(train) if known else np.zeros(len(kept), bool)
         subset = subset.subset(kept)
         sets[part] = _protect(model, subset, target_policy, seed, motion)
         if clips.size > 1:
             sets[part] = dataclasses.replace(sets[part], clip=np.searchsorted(clips, subset.clip))
-    known_targets = held_out_people and train.identities == model.identities
+    known_targets = by_subject and train.identities == model.identities
     extras = {
         "fresh": fresh if known else None,
         "strangers": strangers,
@@ -96,6 +108,7 @@ def _protect(model, faces, target_policy, seed, motion):
     targets = draw_targets(model, faces, target_policy, seed)
     protected = model.protect_and_encode(faces.images, targets, seed)
     known = bool(motion) and all(name in faces.truth for name in motion)
+    paired = faces.has_counterpart_images and faces.targets == model.identities
     return Images(
         x=np.asarray(faces.images),
         p=protected.pictures,
@@ -106,8 +119,16 @@ def _protect(model, faces, target_policy, seed, motion):
         id=faces.identity,
         ep=faces.expression,
         motion=np.stack([faces.truth[name] for name in motion], axis=1) if known else None,
+        counterpart=_before_grey(faces.counterpart_images) if paired else None,
+        counterpart_id=faces.counterpart_target if paired else None,
         identities=faces.identities,
     )
+
+
+def _before_grey(pictures):
+    """Pictures with alpha, `(n, size, size, 4)`, as protected ones are: uint8 `(n, size, size, 3)`."""
+    blocks = (np.asarray(pictures[first : first + BLOCK]) for first in range(0, len(pictures), BLOCK))
+    return np.concatenate([to_uint8(with_alpha(block)[..., :3]) for block in blocks])
 
 
 def draw_targets(model, faces, target_policy, seed):

@@ -21,6 +21,7 @@ from PIL import Image
 from vgan_tf.data import companions, load_faces
 from vgan_tf.data.heads import camera, clips, dataset, motions, nuisances, people, preparation
 from vgan_tf.data.heads.cast import CAST, load_cast
+from vgan_tf.data.sources import shows_others
 from vgan_tf.errors import InputError
 from vgan_tf.labels import EXPRESSIONS
 
@@ -266,6 +267,23 @@ def test_the_source_takes_options_and_renders_for_the_size_that_is_asked_for(her
 def test_bad_options_are_named(model_folder, options, said):
     with pytest.raises(InputError, match=said):
         load_faces(f"heads:{model_folder},{options}", 64)
+
+
+def test_other_lights_are_such_as_the_rest_never_has_and_all_else_stays(here, model_folder):
+    source = f"heads:{model_folder},people=4,images=28,seed=7"
+    plain, other = load_faces(source, 32), load_faces(f"{source},other_lights=1", 32)
+    for name in ("intensity", "yaw", "scale"):
+        np.testing.assert_array_equal(plain.truth[name], other.truth[name])
+    np.testing.assert_array_equal(plain.counterpart_images, other.counterpart_images)
+    assert plain.drawn_by != other.drawn_by and plain.drawn_by.nuisance(3) == nuisances.nuisance(7, 3)
+    assert other.drawn_by.nuisance(3) == nuisances.nuisance(7, 3, held_out=True) != nuisances.nuisance(7, 3)
+    same_faces(load_faces(f"{source},other_lights=0", 32), plain)
+
+
+def test_rendered_people_of_another_seed_are_others():
+    assert shows_others("heads:model,people=60,seed=7,other_lights=1", "heads:model,seed=1")
+    assert not shows_others("heads:model,people=60,first=24000", "heads:model,seed=1")
+    assert not shows_others("heads:model,seed=7", "avatars:seed=1") and not shows_others("folder", "heads:model")
 
 
 def test_a_source_without_a_model_is_refused():

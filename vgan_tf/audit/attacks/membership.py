@@ -114,7 +114,7 @@ def _image_candidates(dump, seed, quick):
 
 
 def _person_candidates(dump, seed, quick):
-    known_people_trained = dump.people_are_targets and (dump.trained is None or dump.trained.any())
+    known_people_trained = dump.people_are_targets if dump.trained is None else dump.trained.any()
     if dump.references is not None:
         dump = dataclasses.replace(dump, strangers=None).of_targets()
         members = dump.sets(*PARTS)

@@ -20,6 +20,7 @@ MOST_STEPS = 700
 QUICK_MOST_STEPS = 120
 MOTION_WEIGHT = 0.3  # of the squared error, beside the cross-entropies
 OF_TARGETS_SHARE = 0.2  # of the references, to test on
+NOBODY = -1  # in place of a face that is not learnt
 
 
 class Sets(NamedTuple):
@@ -37,12 +38,15 @@ class Sets(NamedTuple):
 
 
 def learnt_and_tested(dump):
-    """`Sets` of a dump: all of `dump.tested`, or its test part where classifiers learn from the rest of it."""
+    """`Sets` of a dump: all of `dump.tested`, or its test part where classifiers learn from the rest of it.
+
+    Where there are counterparts, those of the test part are `of_targets`: what they do was not learnt from.
+    """
     if dump.references is not None:
         apart = held_back(dump.references, OF_TARGETS_SHARE, seed=0)
         return Sets(dump.references.rows(~apart), dump.tested, dump.references.rows(apart))
     tested = dump.test if dump.people_held_out else dump.tested
-    return Sets(dump.train, tested, tested if dump.people_are_targets else None)
+    return Sets(dump.train, tested, tested if dump.people_are_targets else dump.test.of_targets)
 
 
 def held_back(images, share, seed):
@@ -90,7 +94,7 @@ class Classifier:
         logits_of: features -> the network's outputs, float32 `(n, values)`.
         classes: how many of the values are expressions and faces.
         predict_motion: features -> motion and its deviations, float64 `(n, 2 * m)`; or None.
-        learnt: `Images` it learnt from.
+        learnt: `Images` it learnt from; of originals also from their counterparts, where they have any.
         held_back: bool, which of them only decided when to stop.
         motion_names: of what it predicts, or ().
     """
@@ -123,6 +127,9 @@ def train_classifier(dump, learnt, source, seed, quick=False):
     0.94 and 0.90); by regression from a network that had learnt no motion 0.77. It is read off releases themselves:
     that was as good as from a hidden layer, or better.
 
+    Where originals have counterparts, these are learnt from too, but for the regression, and faces from them alone, as
+    the originals show no targets. The steps are then doubled: as many originals are seen as of protected pictures.
+
     Args:
         dump: `Dump`, for the names of what is learnt.
         learnt: `Images` to learn from.
@@ -130,32 +137,38 @@ def train_classifier(dump, learnt, source, seed, quick=False):
         seed: decides the start of the network, and the images that decide when to stop.
 
     Returns:
-        `Classifier`. The face is the identity in originals and the target in protected pictures, if it is known.
+        `Classifier`. The face is the identity in originals, or the target in their counterparts; and the target in
+        protected pictures, if it is known.
     """
-    people = dump.identities if dump.references is None else dump.targets
-    faces, names = (learnt.id, people) if source == "original" else (learnt.c, dump.targets)
+    count, images, kinds, faces, names = len(learnt), learnt, 1, learnt.c, dump.targets
+    if source == "original" and learnt.counterpart is not None:
+        images, kinds = dataclasses.replace(learnt, id=np.full(count, NOBODY)).joined(learnt.of_targets), 2
+        faces = images.id
+    elif source == "original":
+        faces, names = learnt.id, dump.identities if dump.references is None else dump.targets
     classes = len(dump.expressions), 0 if faces is None else len(names)
-    columns = [learnt.ep] if faces is None else [learnt.ep, faces]
-    motion = learnt.motion
+    columns = [images.ep] if faces is None else [images.ep, faces]
+    motion = images.motion
     if motion is not None:
-        deviations = motion - expression_means(motion, learnt.ep)
+        deviations = motion - expression_means(motion, images.ep)
         columns.append(deviations / motion_scale(motion, dump.motion_names))
-    labels, values = np.column_stack(columns).astype(np.float32), shown(learnt, source)
+    labels, values = np.column_stack(columns).astype(np.float32), shown(images, source)
     outputs = sum(classes) + (0 if motion is None else motion.shape[1])
     validation = held_back(learnt, attackers.VALIDATION_SHARE, seed)
     train = _train_on_pictures if values.dtype == np.uint8 else _train_on_releases
-    steps = QUICK_MOST_STEPS if quick else MOST_STEPS
+    steps = kinds * (QUICK_MOST_STEPS if quick else MOST_STEPS)
+    watched = np.tile(validation, kinds)
     features_of, logits_of = train(
         outputs,
-        *(attackers.Examples(values[rows], labels[rows]) for rows in (~validation, validation)),
+        *(attackers.Examples(values[rows], labels[rows]) for rows in (~watched, watched)),
         functools.partial(_loss, classes),
         seed,
         steps,
     )
     predict_motion, motion_names = None, ()
     if motion is not None:
-        truth, motion_names = np.column_stack([motion, deviations]), dump.motion_names
-        predict_motion = fit_motion(features_of(values), truth, validation, seed, quick)
+        truth, motion_names = np.column_stack([motion, deviations])[:count], dump.motion_names
+        predict_motion = fit_motion(features_of(values[:count]), truth, validation, seed, quick)
     return Classifier(features_of, logits_of, classes, predict_motion, learnt, validation, motion_names)
 
 
@@ -183,11 +196,12 @@ def _train_on_releases(outputs, train, validation, loss, seed, steps):
 
 
 def _loss(classes, outputs, labels):
-    """Cross-entropies of expression and face, on average, and the mean squared error of motion."""
+    """Cross-entropies of expression and face, on average, and the mean squared error of motion; 0 for NOBODY's face."""
     losses, first = [], 0
     for column, count in enumerate(count for count in classes if count):
         truth, logits = tf.cast(labels[:, column], tf.int32), outputs[:, first : first + count]
-        losses.append(tf.nn.sparse_softmax_cross_entropy_with_logits(truth, logits))
+        errors = tf.nn.sparse_softmax_cross_entropy_with_logits(tf.maximum(truth, 0), logits)
+        losses.append(tf.where(truth == NOBODY, 0.0, errors))
         first += count
     total = tf.add_n(losses) / len(losses)
     if outputs.shape[1] > first:

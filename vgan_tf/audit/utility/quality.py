@@ -29,7 +29,8 @@ def quality_figures(sets, features_of, seed, quick=False, progress=print):
 
     Precision and recall are those of Kynkaanniemi et al. (2019), by the same network: the share of protected pictures
     that lie among real ones of the targets, and the share of these that lie among protected pictures. Real ones are
-    originals of the second half or, where others are tested, images of the targets that were kept apart.
+    originals of the second half or, where others are tested, images of the targets that were kept apart. Of these there
+    is a distance, too, if they are as many.
 
     Args:
         sets: `Sets`.
@@ -37,10 +38,11 @@ def quality_figures(sets, features_of, seed, quick=False, progress=print):
 
     Returns:
         {"kid": {"protected_against_originals", "originals_against_originals": distance, "blurred_against_originals":
-        {"by 1 pixels": distance, ...}}, "extractor", "images", "subset_images", "diversity_over_targets": figures of
-        `diversity`, or None without targets, "precision" and "recall": shares, "sharpness" of `sharpness`: None where
-        targets are not known, "smoothness" of `smoothness`}; None where the images are too few. A distance is {"value",
-        "interval"}: the mean over subsets and what 95 % of them lie between; its unit follows the extractor.
+        {"by 1 pixels": distance, ...}, "protected_against_targets": distance or None}, "extractor", "images",
+        "subset_images", "diversity_over_targets": figures of `diversity`, or None without targets, "precision" and
+        "recall": shares, "sharpness" of `sharpness`: None where targets are not known, "smoothness" of `smoothness`};
+        None where the images are too few. A distance is {"value", "interval"}: the mean over subsets and what 95 % of
+        them lie between; its unit follows the extractor.
     """
     tested, real = sets.tested, sets.of_targets
     random = np.random.default_rng(seed)
@@ -67,6 +69,7 @@ def quality_figures(sets, features_of, seed, quick=False, progress=print):
             f"by {pixels} pixels": kernel_distance(features(blur(tested.x[first], pixels)), reference, subsets)
             for pixels in BLURS
         },
+        "protected_against_targets": None,
     }
     figures = {"kid": kid, "extractor": EXTRACTOR, "images": half, "subset_images": subset}
     figures |= {name: None for name in ("diversity_over_targets", "precision", "recall", "sharpness")}
@@ -81,6 +84,8 @@ def quality_figures(sets, features_of, seed, quick=False, progress=print):
                 among = reference[shown[second]]
             else:
                 among = features(real.x[random.permutation(np.flatnonzero(shown))[:half]])
+                if len(among) == half:
+                    kid["protected_against_targets"] = kernel_distance(protected, among, subsets)
             count = min(len(among), len(protected))
             if count > NEIGHBOURS:
                 figures["precision"], figures["recall"] = precision_and_recall(protected[:count], among[:count])

@@ -51,7 +51,7 @@ class Table:
 
 
 def table_of(dump, strengths, seed=0, quick=False, classifier=None):
-    """Make a table of real images of the targets: those from which classifiers learn.
+    """Make a table of real images of the targets: those from which classifiers learn, or their counterparts.
 
     Images of one target and expression are cut into `strengths` parts of equal size, by the true intensity where it is
     known, else by the certainty of the classifier of originals. Of each part the image nearest to the mean is stored.
@@ -69,8 +69,8 @@ def table_of(dump, strengths, seed=0, quick=False, classifier=None):
     """
     if classifier is None:
         classifier = train_classifier(dump, learnt_and_tested(dump).learnt, "original", seed, quick)
-    learnt = classifier.learnt
-    shows_targets = learnt.c is not None and dump.shows_targets
+    learnt = classifier.learnt if classifier.learnt.counterpart is None else classifier.learnt.of_targets
+    shows_targets = classifier.learnt.c is not None and dump.shows_targets
     if "intensity" in classifier.motion_names:
         strength = learnt.motion[:, dump.motion_names.index("intensity")]
     else:

@@ -14,8 +14,8 @@ from vgan_tf.data.heads.model import load_model
 from vgan_tf.errors import InputError
 from vgan_tf.labels import EXPRESSIONS
 
-OPTIONS = {"people": 400, "images": 24000, "size": 0, "seed": 1, "first": 0, "clips": 0, "counterparts": 1}
-SWITCHES = ("clips", "counterparts")
+SWITCHES = {"clips": 0, "counterparts": 1, "other_lights": 0}
+OPTIONS = {"people": 400, "images": 24000, "size": 0, "seed": 1, "first": 0, **SWITCHES}
 DEFAULT_SIZE = 128
 TAKEN = ("scale", "shift_x", "shift_y", "exposure")  # what of the nuisance is told as truth
 TRUTH = (*motions.TRUTH, *TAKEN)
@@ -33,13 +33,14 @@ class Heads:
 
     Picture i shows person i % people; each run of 7 x people pictures holds every person with every expression once,
     and also less than one run has all expressions equally often. With `clips` the pictures are the frames of one clip
-    after another, of one person each.
+    after another, of one person each. With `other_lights` the lights are such as the pictures without it never have.
     """
 
     model: str  # folder, as for `load_model`
     people: int
     seed: int
     clips: bool = False
+    other_lights: bool = False
     cast: tuple = tuple(CAST.items())  # (name, Person) pairs, on whom counterparts are drawn
 
     def __post_init__(self):
@@ -70,7 +71,7 @@ class Heads:
 
     def nuisance(self, number):
         """How the picture was taken, the same for all frames of a clip: Nuisance."""
-        return nuisances.nuisance(self.seed, self.recording(number)[0])
+        return nuisances.nuisance(self.seed, self.recording(number)[0], self.other_lights)
 
     def target(self, number):
         """Whom of the cast the counterpart shows, the same for all frames of a clip: index."""
@@ -118,7 +119,19 @@ class Heads:
         return np.rint(PLAIN + (picture[:, :, :3] - np.float32(PLAIN)) * alpha).astype(np.uint8)
 
 
-def load(size, model, people, images, seed, first=0, clips=False, counterparts=True, cast=None, processes=None):
+def load(
+    size,
+    model,
+    people,
+    images,
+    seed,
+    first=0,
+    clips=False,
+    counterparts=True,
+    other_lights=False,
+    cast=None,
+    processes=None,
+):
     """Render the data set, or find it prepared in `cache_folder()`.
 
     Args:
@@ -130,6 +143,7 @@ def load(size, model, people, images, seed, first=0, clips=False, counterparts=T
         first: number of the first picture, int >= 0: sets that do not overlap show the same people in other pictures.
         clips: whether the pictures are frames of clips.
         counterparts: whether to draw a counterpart of each picture, on one of the cast.
+        other_lights: whether the lights are such as pictures without this option never have.
         cast: file of target identities, see `load_cast`; None takes ours.
         processes: worker processes to render in; None takes one for each core. The pictures do not depend on it.
 
@@ -149,14 +163,16 @@ def load(size, model, people, images, seed, first=0, clips=False, counterparts=T
     ):
         if value < low:
             raise InputError(f"heads: {name}={value}: must be a whole number of at least {low}")
-    heads = Heads(str(model), people, seed, bool(clips), _cast(cast))
+    heads = Heads(str(model), people, seed, bool(clips), bool(other_lights), _cast(cast))
     return _load(heads, np.arange(first, first + images), size, bool(counterparts), processes)
 
 
-def load_companions(size, model, people, images, seed, first=0, clips=False, counterparts=True, cast=None):
+def load_companions(
+    size, model, people, images, seed, first=0, clips=False, counterparts=True, other_lights=False, cast=None
+):
     """FaceSets for an audit of a model trained on `load` with these options: its people in other pictures; others."""
-    end = first + images
-    heads, everybody = (Heads(str(model), count, seed, cast=_cast(cast)) for count in (people, people + STRANGERS))
+    end, same = first + images, {"other_lights": bool(other_lights), "cast": _cast(cast)}
+    heads, everybody = (Heads(str(model), count, seed, **same) for count in (people, people + STRANGERS))
     one_round = len(EXPRESSIONS) * people
     rounds = min(MOST_FRESH_ROUNDS, max(1, FRESH_IMAGES // one_round))
     # Of very many people, the first few are enough.
