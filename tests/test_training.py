@@ -214,10 +214,19 @@ def test_without_counterpart_weight_the_people_are_the_targets_as_ever(counterpa
     assert float(history(run.folder)[0]["val_counterpart"]) == 0
 
 
-@pytest.mark.parametrize("changes", [{"augment_shift_px": 2}, {"augment_flip": True}], ids=lambda one: next(iter(one)))
-def test_images_with_counterparts_are_not_moved(counterparts, tmp_path, changes):
+@pytest.mark.parametrize(
+    "changes, why",
+    [
+        ({"augment_shift_px": 2}, "are not moved"),
+        ({"augment_flip": True}, "are not moved"),
+        ({"reconstruction_weight": 1.0}, "are no targets"),
+        ({"style_dim": 4}, "are no targets"),
+    ],
+    ids=["shift", "flip", "reconstruction", "style"],
+)
+def test_what_images_with_counterparts_cannot_have(counterparts, tmp_path, changes, why):
     ((name, value),) = changes.items()
-    with pytest.raises(InputError, match=f"{name}={value}: images with counterparts are not moved; set it to 0"):
+    with pytest.raises(InputError, match=f"{name}={value}: .*{why}; set it to 0"):
         training.plan(counterpart_config(**changes), tmp_path / "run")
     training.plan(counterpart_config(alpha=False, counterpart_weight=0.0, **changes), tmp_path / "run")
 

@@ -64,10 +64,19 @@ def plan(config, out, steps=None):
 
 
 def _require_still(config):
-    """Raise InputError where training images are to be moved: their counterparts stand still in the middle."""
-    for name in ("augment_shift_px", "augment_flip"):
+    """Raise InputError for settings that images with counterparts cannot have.
+
+    Counterparts stand still in the middle, and the people of the images are no targets.
+    """
+    why = {
+        **dict.fromkeys(("augment_shift_px", "augment_flip"), "images with counterparts are not moved"),
+        **dict.fromkeys(
+            ("reconstruction_weight", "style_dim"), "no target is the person of an image with a counterpart"
+        ),
+    }
+    for name, reason in why.items():
         if getattr(config, name):
-            raise InputError(f"{name}={getattr(config, name)}: images with counterparts are not moved; set it to 0")
+            raise InputError(f"{name}={getattr(config, name)}: {reason}; set it to 0")
 
 
 def train(run, faces):
