@@ -70,9 +70,7 @@ def _require_still(config):
     """
     why = {
         **dict.fromkeys(("augment_shift_px", "augment_flip"), "images with counterparts are not moved"),
-        **dict.fromkeys(
-            ("reconstruction_weight", "style_dim"), "no target is the person of an image with a counterpart"
-        ),
+        **dict.fromkeys(("reconstruction_weight", "style_dim"), "people whose images have counterparts are no targets"),
     }
     for name, reason in why.items():
         if getattr(config, name):
