@@ -125,7 +125,7 @@ def test_settled_weights_are_what_a_face_can_do():
 def test_people_rest_in_their_own_ways():
     faces = [motions.rest(3, person) for person in range(COUNT)]
     assert motions.rest(3, 7) == faces[7] and len(set(faces)) == COUNT
-    assert all(0 < abs(weight) <= 0.25 for face in faces for _, weight in face)
+    assert all(0 < abs(weight) <= motions.REST_LIMIT for face in faces for _, weight in face)
     assert 0.5 < np.mean(["mouthClose" in dict(face) for face in faces]) < 0.95
     names = {name for face in faces for name, _ in face}
     assert {"browDown_L", "browInnerUp_R", "eyeBlink_L", "mouthFrown_L", "mouthSmile_R", "mouthPress_L"} <= names

@@ -8,7 +8,7 @@ import pytest
 from vgan_tf.data.heads import people
 from vgan_tf.data.heads.appearance import CLOTHES, FACIAL_HAIR, GLASSES, HAIR_STYLES, HEAD_COVERS, Person
 from vgan_tf.data.heads.cast import CAST
-from vgan_tf.data.heads.motions import MOTION_SHAPES
+from vgan_tf.data.heads.motions import MOTION_SHAPES, REST_LIMIT
 
 DRAWN = [people.person(1, number) for number in range(400)]
 SHARES = (
@@ -107,7 +107,7 @@ def test_shapes_are_of_unit_variance_and_rest_is_slight():
     assert np.corrcoef(weights[:, : len(people.MASCULINE)] @ people.MASCULINE, bearded)[0, 1] > 0.25
     for person in DRAWN:
         names, strengths = zip(*person.rest, strict=True)
-        assert set(names) <= {*MOTION_SHAPES, "mouthClose"} and 0 < np.abs(strengths).max() <= 0.25
+        assert set(names) <= {*MOTION_SHAPES, "mouthClose"} and 0 < np.abs(strengths).max() <= REST_LIMIT
 
 
 def test_distance_is_the_root_mean_square_of_what_modes_do():

@@ -342,6 +342,7 @@ def sample_motion(seed, number, expression):
     )
 
 
+REST_LIMIT = 0.4
 _REST = (  # what a face at rest may look like for ever; a weight of at most so much
     (dict(browDown=1.0), 0.2),
     (dict(browInnerUp=1.0), 0.15),
@@ -371,16 +372,19 @@ def rest(seed, person_number):
     The model's lips stand a little apart, and identity modes part them further; those of most people rest closed.
 
     Returns:
-        tuple of (blendshape, weight), weights of -0.25 to 0.25.
+        tuple of (blendshape, weight), weights of `REST_LIMIT` at most either way.
     """
     generator = np.random.default_rng([seed, 21, person_number])
     total = {}
     if generator.random() < 0.85:
         total["mouthClose"] = float(generator.uniform(0.04, 0.08))
+    # Where brows lie at rest is what people differ in most, and what looks angry to who has not seen it.
+    brows = float(generator.normal(0.10, 0.16))
+    add(total, {"browDown": 1.0}, brows, float(generator.normal(0.0, 0.12)))
     for place in generator.choice(len(_REST), size=int(generator.integers(3, 8)), replace=False):
         weights, most = _REST[place]
-        add(total, weights, most * float(generator.uniform(0.2, 1.0)), float(generator.normal(0.0, 0.12)))
-    return settle({name: min(max(weight, -0.25), 0.25) for name, weight in total.items()})
+        add(total, weights, most * float(generator.uniform(0.3, 1.4)), float(generator.normal(0.0, 0.12)))
+    return settle({name: min(max(weight, -REST_LIMIT), REST_LIMIT) for name, weight in total.items()})
 
 
 def truth_of(motion):
