@@ -20,6 +20,7 @@ from PIL import Image, ImageDraw, ImageOps
 
 from vgan_tf.commands import quiet_libraries
 from vgan_tf.data import load_faces
+from vgan_tf.data.faces import ANGLES
 from vgan_tf.data.heads import drawing, motions
 from vgan_tf.data.heads.appearance import Nuisance
 from vgan_tf.data.heads.dataset import Heads
@@ -29,7 +30,6 @@ from vgan_tf.files import replacing
 from vgan_tf.labels import EXPRESSIONS
 
 SIZE, BATCH, RATE = 64, 64, 3e-3
-ANGLES = ("yaw", "pitch", "roll")  # in degrees
 NAMES = ("images", "labels", "motion")
 MOTION_WEIGHT = 0.3  # of the squared error of motion beside the cross-entropy: without it nothing is learnt for minutes
 # Heads are cut closer than a picture shows them, as alignment would: so much larger, and moved so much less.

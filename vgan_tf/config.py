@@ -313,7 +313,7 @@ def edge_with_counterparts():
     """`edge` where the data bring counterparts: a continuous latent that keeps the motion, and faces with alpha.
 
     The generator's output is compared with the counterpart for every target, so that nothing has to be said of what is
-    not motion: no reconstruction of the input, no style, no penalties of dependence.
+    not motion: no reconstruction of the input, no style, no penalties of dependence. No run of it has been audited yet.
     """
     return Config(
         preset="edge",

@@ -50,7 +50,7 @@ def plan(config, out, steps=None):
     require_prototypes(train.expression, train.expressions, config.protection_prototypes)
     identities = train.identities
     if config.counterpart_weight and faces.has_counterpart_images:
-        _require_still(config)
+        _require_fit_for_counterparts(config)
         identities = train.targets
         config = config.replace(motion_dim=len(faces.motion_names) if config.latent_motion_weight else 0)
     elif config.alpha:
@@ -63,7 +63,7 @@ def plan(config, out, steps=None):
     return run, faces
 
 
-def _require_still(config):
+def _require_fit_for_counterparts(config):
     """Raise InputError for settings that images with counterparts cannot have.
 
     Counterparts stand still in the middle, and the people of the images are no targets.

@@ -11,6 +11,7 @@ from vgan_tf.errors import InputError
 # Names of ground truth that tell what a face does: these, and those that begin so.
 MOTION = ("intensity", "asymmetry", "yaw", "pitch", "roll")
 MOTION_PREFIXES = ("gaze", "motion_")
+ANGLES = ("yaw", "pitch", "roll")  # of MOTION, in degrees
 # Fields of a FaceSet with a value for each image, or None.
 OPTIONAL = ("number", "counterpart_images", "counterpart_target")
 

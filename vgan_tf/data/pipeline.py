@@ -9,9 +9,8 @@ import functools
 import keras
 import numpy as np
 
+from vgan_tf.data.faces import ANGLES
 from vgan_tf.images import to_float
-
-ANGLES = ("yaw", "pitch", "roll")  # in degrees
 
 
 class Batches(keras.utils.PyDataset):

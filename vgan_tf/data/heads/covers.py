@@ -25,14 +25,11 @@ def cover(person, model, head):
 def _cap(person, model, head):
     generator = np.random.default_rng([person.seed, 22])
     colour = np.array(person.head_cover_colour)
-    brow = head[model.landmarks[[19, 24]], 1].mean()
-    skin, ears = head[SKIN], _ears(model)
-    front = skin[np.abs(skin[:, 1] - brow) < 1, 2].max()
-    centre = np.array([0, brow, front - 9.5])
+    skin, ears, centre = _skull(model, head)
     azimuth = 2 * np.pi * np.arange(_COLUMNS) / _COLUMNS
     ear_top = skin[ears, 1].max()
     rim = _rim(
-        azimuth, front=np.radians(72), side=np.pi / 2 + np.arctan2(brow - ear_top - 0.2, 8), back=np.radians(120)
+        azimuth, front=np.radians(72), side=np.pi / 2 + np.arctan2(centre[1] - ear_top - 0.2, 8), back=np.radians(120)
     )
     directions, radius = _shell(skin[~ears], centre, (0, 1, 0), (0, 0, 1), rim)
     share = np.linspace(0, 1, _ROWS + 1)[:, None]
@@ -45,6 +42,13 @@ def _cap(person, model, head):
         shades[:, np.cos(azimuth) > 0.62] = second
     brim = second if generator.random() < 0.25 else colour
     return [sheet(points, shades), _visor(points[-2], azimuth, generator.uniform(5.6, 6.8), brim)]
+
+
+def _skull(model, head):
+    """Skin `(n, 3)`, which of it is ears, bool `(n,)`, and the middle of the skull at the height of the brows."""
+    brow, skin = head[model.landmarks[[19, 24]], 1].mean(), head[SKIN]
+    front = skin[np.abs(skin[:, 1] - brow) < 1, 2].max()
+    return skin, _ears(model), np.array([0, brow, front - 9.5])
 
 
 def _visor(rim, azimuth, length, colour):
@@ -69,13 +73,10 @@ def _visor(rim, azimuth, length, colour):
 def _beanie(person, model, head):
     generator = np.random.default_rng([person.seed, 22])
     colour = np.array(person.head_cover_colour)
-    brow = head[model.landmarks[[19, 24]], 1].mean()
-    skin, ears = head[SKIN], _ears(model)
-    front = skin[np.abs(skin[:, 1] - brow) < 1, 2].max()
-    centre = np.array([0, brow, front - 9.5])
+    skin, ears, centre = _skull(model, head)
     azimuth = 2 * np.pi * np.arange(_COLUMNS) / _COLUMNS
     cut = generator.uniform(-1.2, 0.3)  # how far it covers the ears
-    side = np.pi / 2 + np.arctan2(brow - skin[ears, 1].max() - cut, 8)
+    side = np.pi / 2 + np.arctan2(centre[1] - skin[ears, 1].max() - cut, 8)
     rim = _rim(azimuth, front=np.radians(generator.uniform(72, 78)), side=side, back=np.radians(122))
     directions, radius = _shell(skin, centre, (0, 1, 0), (0, 0, 1), rim)
     share = np.linspace(0, 1, _ROWS + 1)[:, None]
