@@ -8,6 +8,7 @@ line is JSON.
 
 import argparse
 import dataclasses
+import itertools
 import json
 import os
 import subprocess
@@ -29,14 +30,13 @@ from vgan_tf.data.heads.renderer import Renderer
 from vgan_tf.files import replacing
 from vgan_tf.labels import EXPRESSIONS
 
-SIZE, BATCH, RATE = 64, 64, 3e-3
+SIZE, BATCH, RATE = 72, 64, 3e-3
 NAMES = ("images", "labels", "motion")
 MOTION_WEIGHT = 0.3  # of the squared error of motion beside the cross-entropy: without it nothing is learnt for minutes
-# Heads are cut closer than a picture shows them, as alignment would: so much larger, and moved so much less.
-CLOSER, STEADIER = 1.35, 0.6
-# Of a photograph: the middle and the side of the square that shows a head as large, and how far the squares beside it
-# are moved, in shares of the photograph's side. Predictions are means over them and their mirrors.
-MIDDLE, SIDE, MOVED = (0.5, 0.47), 0.555, 0.02
+# Of a photograph: the middle and the side of the square that shows a face as rendered pictures do, from the distance of
+# the eyes' corners and that from eyes to mouth in both; and how far the squares beside it are moved, in shares of the
+# photograph's side, and how much larger or smaller they are. Predictions are means over them and their mirrors.
+MIDDLE, SIDE, MOVED, LARGER = (0.5, 0.523), 0.43, 0.015, 1.06
 
 
 def _person(**fields):
@@ -76,7 +76,7 @@ PARTS = {
         noise=0.0,
         jpeg=0,
     ),
-    "framing": _nuisance(scale=CLOSER, shift_x=0.0, shift_y=0.0, view_angle=20.0, camera_height=0.0),
+    "framing": _nuisance(scale=1.5, shift_x=0.0, shift_y=-0.09, view_angle=20.0, camera_height=0.0),
 }
 
 
@@ -91,9 +91,7 @@ def draw(model, part, heads, start, stop):
     scale = np.array([10.0 if name in ANGLES else 1.0 for name in motions.TRUTH], np.float32)
     for number in range(start, stop):
         person, motion, nuisance = heads.circumstances(renderer, number)
-        closer = {"scale": CLOSER * nuisance.scale**STEADIER}
-        closer |= {name: STEADIER * getattr(nuisance, name) for name in ("shift_x", "shift_y")}
-        circumstances = PARTS[part](person, motion, dataclasses.replace(nuisance, **closer))
+        circumstances = PARTS[part](person, motion, nuisance)
         images.append(drawing.draw(renderer, *circumstances, SIZE)[:, :, :3])
         labels.append(EXPRESSIONS.index(circumstances[1].expression))
         truth.append(motions.truth_of(circumstances[1]) / scale)
@@ -173,25 +171,33 @@ def probabilities(model, images):
 
 def photographs(folder):
     """(paths, uint8 `(n, cuts, SIZE, SIZE, 3)`, whether each smiles)."""
-    paths = sorted(path for path in Path(folder).iterdir() if path.stem.endswith(("_neutral", "_smiling")))
-    if not paths:
-        raise SystemExit(f"{folder}: no photographs named PERSON_neutral and PERSON_smiling")
+    paths, smiling = find_photographs(folder)
     cuts = []
     for path in paths:
         with Image.open(path) as image:
-            cuts.append(cuts_of(ImageOps.exif_transpose(image).convert("RGB")))
-    return paths, np.stack(cuts), np.array([path.stem.endswith("_smiling") for path in paths])
+            cuts.append(cuts_of(image))
+    return paths, np.stack(cuts), smiling
+
+
+def find_photographs(folder):
+    """(paths, whether each smiles: bool `(n,)`)."""
+    paths = sorted(path for path in Path(folder).iterdir() if path.stem.endswith(("_neutral", "_smiling")))
+    if not paths:
+        raise SystemExit(f"{folder}: no photographs named PERSON_neutral and PERSON_smiling")
+    return paths, np.array([path.stem.endswith("_smiling") for path in paths])
+
+
+def cut(image, size, place=(0, 0), larger=1):
+    """The square of a photograph that shows the face as rendered pictures do, or one beside it: uint8."""
+    image = ImageOps.exif_transpose(image).convert("RGB")
+    box = [(MIDDLE[axis] + place[axis] + sign * SIDE * larger / 2) * image.width for sign in (-1, 1) for axis in (0, 1)]
+    return np.asarray(image.resize((size, size), Image.Resampling.BOX, tuple(box)))
 
 
 def cuts_of(image):
-    width = image.width
-    places = [(x, y) for x in (-MOVED, 0, MOVED) for y in (-MOVED, 0, MOVED)]
-    boxes = [
-        tuple((MIDDLE[axis] + place[axis] + sign * SIDE / 2) * width for sign in (-1, 1) for axis in (0, 1))
-        for place in places
-    ]
-    squares = [image.resize((SIZE, SIZE), Image.Resampling.BOX, box, reducing_gap=None) for box in boxes]
-    return np.stack([np.asarray(one) for square in squares for one in (square, ImageOps.mirror(square))])
+    places = itertools.product((-MOVED, 0, MOVED), (-MOVED, 0, MOVED), (1 / LARGER, 1, LARGER))
+    squares = [cut(image, SIZE, place, larger) for *place, larger in places]
+    return np.stack([one for square in squares for one in (square, square[:, ::-1])])
 
 
 def measure(model, shots, others):
@@ -239,8 +245,7 @@ def mistakes(shots, seen, path):
     for place, number in enumerate(wrong):
         x, y = place % columns * side, place // columns * (side + 18)
         with Image.open(paths[number]) as image:
-            box = tuple((MIDDLE[axis] + sign * SIDE / 2) * image.width for sign in (-1, 1) for axis in (0, 1))
-            sheet.paste(image.convert("RGB").resize((side, side), Image.Resampling.LANCZOS, box), (x, y))
+            sheet.paste(Image.fromarray(cut(image, side)), (x, y))
         label = EXPRESSIONS[seen[number].argmax()]
         write.text((x + 3, y + side + 3), f"{paths[number].stem}: {label} {seen[number].max():.0%}", "black")
     sheet.save(path)

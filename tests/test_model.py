@@ -322,6 +322,21 @@ def test_the_kl_term_is_averaged_over_the_batch_by_its_weight():
     assert float(logs["generator_loss"]) == pytest.approx(expected, rel=1e-5)
 
 
+def test_the_weight_of_the_kl_term_grows_during_the_warmup():
+    quiet = {name: 0.0 for name in vars(tiny_config()) if name.endswith("_weight")}
+    config = counterpart_config(**{**quiet, "counterpart_weight": 1e-9, "kl_weight": 1.0}, epochs=4, warmup_epochs=2)
+    model = make_model(config)
+    model.compile(total_steps=8)
+    model.play(False)
+    shares = []
+    for steps in (0, 1, 4, 6):
+        model.generator_optimizer.iterations.assign(steps)
+        model.reset_metrics()
+        logs = model.test_step(counterpart_batch())
+        shares.append(float(logs["generator_loss"]) / float(logs["kl"]))
+    assert shares == pytest.approx([0, 0.25, 1, 1], abs=1e-4)
+
+
 def losses_at(model, real_logit):
     """The two losses after the discriminator's real logit has been raised by as much for every image."""
     model.discriminator.get_layer("real_logits").bias.assign([real_logit])

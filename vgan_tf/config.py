@@ -30,6 +30,7 @@ class Config:
         architecture: "paper" or "edge".
         latent_dim: length of the latent f(I).
         kernel_size: side of the convolutions of the paper's networks; 5 for FERG, 8 for MUG in the authors' code.
+        encoder_depth: convolutions on each map of 16 pixels and less of the edge encoder; the first one halves the map.
         encoder_filters, generator_filters, discriminator_filters, classifier_filters: channels of each stage for
             pictures of 64 pixels; other sizes have more or fewer stages (`networks.layers.stage_filters`).
         discriminator_real_weight, discriminator_fake_weight: weight of each half of the real/fake term in L_D.
@@ -63,6 +64,8 @@ class Config:
             real alone; not in the paper.
         discriminator_noise: std of the noise added to every image that the discriminator sees; not in the paper.
         generator_steps: generator steps for each discriminator step.
+        warmup_epochs: epochs at the start in which the discriminator takes no part: encoder and generator learn from
+            counterparts and from the heads on the latent alone, and kl_weight grows from 0; not in the paper.
         protection_noise: scale of the posterior's noise when protecting; 1 samples the latent, 0 uses its mean.
         protection_prototypes: protection decodes the nearest of so many prototypes of each expression in place of the
             latent (`vgan_tf.protection`); 0 for the latent itself; not in the paper.
@@ -84,6 +87,7 @@ class Config:
     architecture: str = "paper"
     latent_dim: int = 128
     kernel_size: int = 5
+    encoder_depth: int = 1
     encoder_filters: tuple = (32, 64, 128, 256)
     generator_filters: tuple = (256, 128, 128)
     discriminator_filters: tuple = (32, 64, 128, 256)
@@ -115,6 +119,7 @@ class Config:
     conditional_real_fake: bool = False
     discriminator_noise: float = 0.0
     generator_steps: int = 2
+    warmup_epochs: int = 0
     protection_noise: float = 1.0
     protection_prototypes: int = 0
     augment_shift_px: int = 0
@@ -175,12 +180,25 @@ def _named(ending):
 CHECKS = (
     *((f"one of {', '.join(names)}", names.__contains__, [field]) for field, names in CHOICES.items()),
     ("a power of two from 32", lambda value: value >= 32 and value & (value - 1) == 0, ["image_size"]),
-    ("at least 1", lambda value: value >= 1, ["batch_size", "latent_dim", "generator_steps", "kernel_size"]),
+    (
+        "at least 1",
+        lambda value: value >= 1,
+        ["batch_size", "latent_dim", "generator_steps", "kernel_size", "encoder_depth"],
+    ),
     (
         "0 or more",
         lambda value: value >= 0,
         [
-            *("epochs", "seed", "motion_dim", "dependence_images", "batch_people", "style_dim", "augment_shift_px"),
+            *(
+                "epochs",
+                "warmup_epochs",
+                "seed",
+                "motion_dim",
+                "dependence_images",
+                "batch_people",
+                "style_dim",
+                "augment_shift_px",
+            ),
             *("protection_noise", "protection_prototypes", "discriminator_noise"),
             *_named("_weight"),
         ],
@@ -320,6 +338,7 @@ def edge_with_counterparts():
         architecture="edge",
         image_size=128,
         latent_dim=32,
+        encoder_depth=2,
         encoder_filters=(48, 96, 160, 192),
         generator_filters=(256, 160, 96, 64),
         discriminator_filters=(24, 48, 64, 96),
@@ -330,22 +349,23 @@ def edge_with_counterparts():
         adversarial_weight=0.02,
         identity_weight=0.01,
         expression_weight=0.02,
-        kl_weight=0.003,
+        kl_weight=0.004,
         counterpart_weight=10.0,
         gradient_weight=10.0,
         alpha=True,
         feature_weight=0.5,
-        latent_expression_weight=0.3,
-        latent_motion_weight=0.3,
+        latent_expression_weight=0.5,
+        latent_motion_weight=0.5,
         conditional_real_fake=True,
         discriminator_noise=0.2,
         generator_steps=1,
+        warmup_epochs=16,
         protection_noise=0.0,
         optimizer="adam",
         learning_rate=1.2e-3,
         discriminator_learning_rate=6e-4,
         batch_size=32,
-        epochs=12,
+        epochs=22,
     )
 
 

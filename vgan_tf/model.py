@@ -88,6 +88,8 @@ class PPRLVGAN(keras.Model, Protection):
         self.expressions = tuple(expressions)
         self.discriminator_optimizer = None
         self.seed_generator = keras.random.SeedGenerator(config.seed)
+        self.warmup_steps = 0
+        self.playing = True  # whether the discriminator takes part, see `play`
 
         # Metric trackers
         self.loss_trackers = {
@@ -129,13 +131,15 @@ class PPRLVGAN(keras.Model, Protection):
         """
         kwargs.setdefault("jit_compile", backends.JIT_COMPILE)
         config = self.config
+        warmup = min(config.warmup_epochs, config.epochs) / max(1, config.epochs)  # share of the steps
+        self.warmup_steps = warmup * (total_steps or 0) * config.generator_steps
         generator_optimizer = generator_optimizer or _optimizer(
             config, config.learning_rate, None if total_steps is None else total_steps * config.generator_steps
         )
         super().compile(optimizer=generator_optimizer, **kwargs)
         self.generator_optimizer = generator_optimizer
         self.discriminator_optimizer = discriminator_optimizer or _optimizer(
-            config, config.discriminator_learning_rate, total_steps
+            config, config.discriminator_learning_rate, None if total_steps is None else total_steps * (1 - warmup)
         )
         self.generator_optimizer.build(self.generator_variables)
         self.discriminator_optimizer.build(self.discriminator.trainable_variables)
@@ -156,6 +160,13 @@ class PPRLVGAN(keras.Model, Protection):
         if self.latent_motion_head and self.config.latent_motion_weight:
             variables = variables + self.latent_motion_head.trainable_variables
         return variables
+
+    def play(self, playing):
+        """Have the discriminator take part in the steps to come, or leave out whatever needs it."""
+        if playing != self.playing:
+            self.playing = playing
+            self.make_train_function(force=True)
+            self.make_test_function(force=True)
 
     @property
     def players(self):
@@ -183,7 +194,8 @@ class PPRLVGAN(keras.Model, Protection):
     def train_step(self, data):
         """One discriminator step, then `generator_steps` generator steps, on one batch."""
         images, labels = self._with_targets(data, self.seed_generator)
-        self._discriminator_step(images, labels)
+        if self.playing:
+            self._discriminator_step(images, labels)
         for _ in range(self.config.generator_steps):
             self._generator_step(images, labels)
         return {metric.name: metric.result() for metric in self.metrics}
@@ -211,7 +223,8 @@ class PPRLVGAN(keras.Model, Protection):
         images, labels = self._with_targets(data, seed)
         count = ops.shape(images)[0]
         synthesis = self.synthesize(images, labels, seed, training=False, players=count)
-        self.discriminator_loss(images, synthesis.protected, labels, seed, training=False)
+        if self.playing:
+            self.discriminator_loss(images, synthesis.protected, labels, seed, training=False)
         self.generator_loss(images, synthesis, labels, seed, training=False)
         return {metric.name: metric.result() for metric in self.metrics}
 
@@ -309,25 +322,22 @@ class PPRLVGAN(keras.Model, Protection):
         encoded = {name: labels[name] for name in ("identity", "expression")}
         images, identity, expression = images[:count], encoded["identity"][:count], encoded["expression"][:count]
         targets = labels["target"][:count]
-        real_logits, identity_logits, expression_logits, *fake_maps = self.discriminate(
-            protected, targets, expression, seed, training
-        )
         kl = losses.kl_divergence(synthesis.z_mean[:count], synthesis.z_log_var[:count])
-        loss = (
-            config.adversarial_weight * losses.real_fake(real_logits, ops.ones_like(kl))
-            + config.identity_weight * losses.classification(identity_logits, targets)
-            + config.expression_weight * losses.classification(expression_logits, expression)
-            + config.kl_weight * kl
-        )
         self._track_loss("kl", kl)
         same = _same(targets, identity)
+        loss = config.kl_weight * kl
+        if self.warmup_steps:
+            # From the start at full weight, it would have the posterior collapse before anything is learnt.
+            steps = ops.cast(self.generator_optimizer.iterations, "float32")
+            loss = loss * ops.minimum(1.0, steps / self.warmup_steps)
+        if self.playing:
+            loss = loss + self._game_loss(images, protected, same, labels, seed, training)
         if config.reconstruction_weight:
             error = losses.reconstruction(images, protected)
             self._track_loss("reconstruction", error, sample_weight=same)
             loss = loss + config.reconstruction_weight * same * error
-        comparable = same
         if config.counterpart_weight and "counterpart" in labels:
-            counterpart, comparable = labels["counterpart"][:count], ops.ones_like(same)
+            counterpart = labels["counterpart"][:count]
             error = losses.reconstruction(counterpart, protected)
             self._track_loss("counterpart", error)
             loss = loss + config.counterpart_weight * error
@@ -335,12 +345,6 @@ class PPRLVGAN(keras.Model, Protection):
                 error = losses.gradient_difference(counterpart, protected)
                 self._track_loss("gradient", error)
                 loss = loss + config.gradient_weight * error
-        if config.feature_weight:
-            real, real_identity = _real(images, {**labels, "identity": identity})
-            _, _, _, *real_maps = self.discriminate(real[:count], real_identity[:count], expression, seed, training)
-            error = losses.feature_matching(real_maps, fake_maps)
-            self._track_loss("features", error, sample_weight=comparable)
-            loss = loss + config.feature_weight * comparable * error
         if config.latent_motion_weight and "motion" in labels:
             predicted = self.latent_motion_head(synthesis.latent, training=training)
             error = losses.regression(predicted, labels["motion"][:count])
@@ -365,8 +369,29 @@ class PPRLVGAN(keras.Model, Protection):
             self._track_loss("latent_style_dependence", dependence)
             loss = loss + config.latent_style_dependence_weight * ops.mean(dependence)
         self._track_loss("generator_loss", loss)
-        _track_accuracies(self.protected_accuracy_trackers, (targets, expression), (identity_logits, expression_logits))
         return ops.mean(loss)
+
+    def _game_loss(self, images, protected, same, labels, seed, training):
+        """The terms of L_G that the discriminator judges: float `(batch,)`; arguments as in `generator_loss`."""
+        config, count = self.config, ops.shape(protected)[0]
+        identity, expression, targets = (labels[name][:count] for name in ("identity", "expression", "target"))
+        real_logits, identity_logits, expression_logits, *fake_maps = self.discriminate(
+            protected, targets, expression, seed, training
+        )
+        loss = (
+            config.adversarial_weight * losses.real_fake(real_logits, ops.ones_like(same))
+            + config.identity_weight * losses.classification(identity_logits, targets)
+            + config.expression_weight * losses.classification(expression_logits, expression)
+        )
+        _track_accuracies(self.protected_accuracy_trackers, (targets, expression), (identity_logits, expression_logits))
+        if config.feature_weight:
+            comparable = ops.ones_like(same) if "counterpart" in labels else same
+            real, real_identity = _real(images, {**labels, "identity": identity})
+            _, _, _, *real_maps = self.discriminate(real[:count], real_identity[:count], expression, seed, training)
+            error = losses.feature_matching(real_maps, fake_maps)
+            self._track_loss("features", error, sample_weight=comparable)
+            loss = loss + config.feature_weight * comparable * error
+        return loss
 
     def get_config(self):
         return {

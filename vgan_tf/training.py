@@ -49,6 +49,10 @@ def plan(config, out, steps=None):
     train, _, _ = partition(faces, config)
     require_prototypes(train.expression, train.expressions, config.protection_prototypes)
     identities = train.identities
+    if config.warmup_epochs and not (config.counterpart_weight and faces.has_counterparts):
+        raise InputError(
+            f"warmup_epochs={config.warmup_epochs}: {config.data} brings no counterparts to learn from; set it to 0"
+        )
     if config.counterpart_weight and faces.has_counterpart_images:
         _require_fit_for_counterparts(config)
         identities = train.targets
@@ -66,10 +70,11 @@ def plan(config, out, steps=None):
 def _require_fit_for_counterparts(config):
     """Raise InputError for settings that images with counterparts cannot have.
 
-    Counterparts stand still in the middle, and the people of the images are no targets.
+    The people of the images are no targets, and counterparts are not changed as images are: a shift is for the encoder
+    to ignore, but a mirrored face has another motion.
     """
     why = {
-        **dict.fromkeys(("augment_shift_px", "augment_flip"), "images with counterparts are not moved"),
+        "augment_flip": "images whose counterparts were drawn beforehand are not mirrored",
         **dict.fromkeys(("reconstruction_weight", "style_dim"), "people whose images have counterparts are no targets"),
     }
     for name, reason in why.items():
@@ -123,10 +128,24 @@ def fit(run, model, first_epoch, batches, validation_batches, validation_steps, 
             steps_per_epoch=run.steps_per_epoch,
             initial_epoch=first_epoch,
             epochs=run.config.epochs,
-            callbacks=callbacks,
+            callbacks=[_Warmup(run.config.warmup_epochs), *callbacks],
             verbose=0,
             shuffle=False,
         )
+
+
+class _Warmup(keras.callbacks.Callback):
+    """Leaves the discriminator out of the first epochs."""
+
+    def __init__(self, epochs):
+        super().__init__()
+        self.epochs = epochs
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.model.play(epoch >= self.epochs)
+
+    def on_train_end(self, logs=None):
+        self.model.play(True)
 
 
 def train_expression_classifier(run, model, training, validation):
@@ -244,6 +263,7 @@ class Progress(keras.callbacks.Callback):
 
     SHOWN = {"generator_loss": "generator loss {:.3f}", "target_success": "target success {:.0%}",
              "protected_expression_accuracy": "expression kept {:.0%}"}  # fmt: skip
+    SHOWN_IN_WARMUP = {"generator_loss": "generator loss {:.3f}", "counterpart": "error of pixels {:.3f}"}
 
     def __init__(self, run, first_epoch):
         super().__init__()
@@ -275,7 +295,8 @@ class Progress(keras.callbacks.Callback):
         self.bar.close()
 
     def _figures(self, logs):
-        return ", ".join(text.format(float(logs[name])) for name, text in self.SHOWN.items() if name in logs)
+        shown = self.SHOWN if self.model.playing else self.SHOWN_IN_WARMUP
+        return ", ".join(text.format(float(logs[name])) for name, text in shown.items() if name in logs)
 
 
 class StopOnNaN(keras.callbacks.Callback):

@@ -59,6 +59,15 @@ def test_every_preset_builds_networks_that_take_any_batch_size(name):
         assert first_map.shape[1:3] == (16, 16) and last_map.shape[1:3] == (4, 4)
 
 
+def test_a_deeper_encoder_has_more_convolutions_where_maps_are_small():
+    def maps(depth):
+        layers = build(tiny_config(encoder_depth=depth), 4, 7).encoder.layers
+        return [layer.output.shape[1] for layer in layers if isinstance(layer, keras.layers.Conv2D)]
+
+    assert maps(1) == [32, 16, 8, 4]
+    assert maps(3) == [32, 16, 16, 16, 8, 8, 8, 4, 4, 4]
+
+
 @pytest.mark.parametrize("make_config", [tiny_config, small_paper_config])
 def test_bfloat16_computes_inside_and_leaves_weights_outputs_and_other_models_alone(make_config):
     wide, narrow = (build(make_config(precision=precision), 4, 7) for precision in ("float32", "bfloat16"))

@@ -19,6 +19,7 @@ from vgan_tf.networks.layers import (
 
 BATCH_NORM_MOMENTUM = 0.9
 DISCRIMINATOR_DROPOUT = 0.3
+LARGEST_DEEP_MAP = 16  # side of the largest map on which an encoder may have several convolutions
 STYLE_CELLS = 8  # side of the copy of the image that the style is read from
 
 
@@ -27,6 +28,9 @@ def encoder(config):
     image = x = image_input(config)
     for filters in stage_filters(config.encoder_filters, config.image_size):  # 64 -> 32 -> 16 -> 8 -> 4
         x = _through(_normalised(layers.Conv2D(filters, 3, strides=2, padding="same", use_bias=False)), x)
+        if x.shape[1] <= LARGEST_DEEP_MAP:
+            for _ in range(config.encoder_depth - 1):
+                x = _through(_normalised(layers.Conv2D(filters, 3, padding="same", use_bias=False)), x)
     return keras.Model(image, posterior_heads(layers.Flatten()(x), config.latent_dim), name="encoder")
 
 

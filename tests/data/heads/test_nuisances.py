@@ -31,7 +31,7 @@ def test_each_is_a_function_of_seed_and_number(sample):
 
 def test_fields_hold_plain_values_within_their_ranges(sample):
     ranges = {
-        "scale": (0.8, 1.35), "shift_x": (-0.08, 0.08), "shift_y": (-0.08, 0.08), "view_angle": (12, 45),
+        "scale": (1.3, 1.7), "shift_x": (-0.06, 0.06), "shift_y": (-0.15, -0.03), "view_angle": (12, 45),
         "camera_height": (-10, 15), "blur": (0, 0.012), "motion_blur": (0, 0.03), "noise": (0, 12), "jpeg": (0, 95),
         "shadow": (0.3, 0.9), "background_blur": (0, 0.06), "contrast": (0.8, 1.25), "saturation": (0, 1.4),
     }  # fmt: skip

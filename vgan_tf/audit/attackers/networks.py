@@ -118,7 +118,7 @@ def fit_network(network, train, validation, seed, most_steps, augment=None, prep
     return score
 
 
-def train_network(network, train, validation, loss, seed, most_steps, augment=None, prepare=None):
+def train_network(network, train, validation, loss, seed, most_steps, augment=None, prepare=None, patience=PATIENCE):
     """Train a network until its validation loss falls no more, also not from the best weights in smaller steps.
 
     Args:
@@ -128,6 +128,7 @@ def train_network(network, train, validation, loss, seed, most_steps, augment=No
         most_steps: at most so many, of `BATCH_SIZE` examples each.
         augment: (features, Generator) -> float32 inputs to learn from, or None for `prepare`.
         prepare: features -> float32 inputs of the network, or None: images to [-1, 1], others as they are.
+        patience: looks without a lower loss before a restart or the end.
 
     Returns:
         outputs_of: features -> float32 `(n, values)`.
@@ -167,7 +168,7 @@ def train_network(network, train, validation, loss, seed, most_steps, augment=No
             best_loss, best_weights, waited = found, network.get_weights(), 0
             continue
         waited += 1
-        if waited == PATIENCE:
+        if waited == patience:
             if not restarts:
                 break
             network.set_weights(best_weights)

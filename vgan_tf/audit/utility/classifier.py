@@ -16,8 +16,10 @@ from vgan_tf.audit.utility.motion import expression_means, fit_motion, motion_sc
 from vgan_tf.images import to_float
 
 LAYERS = ((24, 3, 2), (48, 3, 2), (96, 3, 2), (128, 3, 2))  # finer at first than the attackers'
-MOST_STEPS = 700
+MOST_STEPS = 700  # on pictures of `STEPS_FOR` pixels; larger ones are given more, as they have more pixels
 QUICK_MOST_STEPS = 120
+STEPS_FOR = 64
+PATIENCE = 4
 MOTION_WEIGHT = 0.3  # of the squared error, beside the cross-entropies
 OF_TARGETS_SHARE = 0.2  # of the references, to test on
 NOBODY = -1  # in place of a face that is not learnt
@@ -173,8 +175,10 @@ def train_classifier(dump, learnt, source, seed, quick=False):
 
 
 def _train_on_pictures(outputs, train, validation, loss, seed, steps):
-    network = attackers.cnn(train.features.shape[1:], outputs, seed, LAYERS)
-    attackers.train_network(network, train, validation, loss, seed, steps, augment=attackers.shift_light_and_cover)
+    shape, augment = train.features.shape[1:], attackers.shift_light_and_cover
+    network = attackers.cnn(shape, outputs, seed, LAYERS)
+    steps = steps * max(1, shape[0] * shape[1] // STEPS_FOR**2)
+    attackers.train_network(network, train, validation, loss, seed, steps, augment, patience=PATIENCE)
     last_hidden = tf.function(keras.Model(network.input, network.layers[-3].output), reduce_retracing=True)
     weights, offsets = network.layers[-1].get_weights()
     return (

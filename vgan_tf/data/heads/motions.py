@@ -379,7 +379,7 @@ def rest(seed, person_number):
     if generator.random() < 0.85:
         total["mouthClose"] = float(generator.uniform(0.04, 0.08))
     # Where brows lie at rest is what people differ in most, and what looks angry to who has not seen it.
-    brows = float(generator.normal(0.10, 0.16))
+    brows = float(generator.normal(0.13, 0.19))
     add(total, {"browDown": 1.0}, brows, float(generator.normal(0.0, 0.12)))
     for place in generator.choice(len(_REST), size=int(generator.integers(3, 8)), replace=False):
         weights, most = _REST[place]
