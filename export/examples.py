@@ -1,8 +1,9 @@
 """Inputs for the parts, from real images."""
 
 import numpy as np
+from PIL import Image
 
-from vgan_tf.images import to_float
+from vgan_tf.images import to_float, to_uint8
 from vgan_tf.targets import target_codes
 
 
@@ -42,5 +43,19 @@ def for_calibration(examples):
 
 
 def inputs_of(part, examples):
-    """The examples that a part takes, by name."""
-    return {tensor.name: examples[tensor.name] for tensor in part.inputs}
+    """The examples that a part takes, by name.
+
+    An alignment model is shown the same faces: each somewhere in a picture, smaller, and what is around it repeated.
+    """
+    size = part.inputs[0].shape[1]
+    if part.name != "alignment":
+        return {tensor.name: examples[tensor.name] for tensor in part.inputs}
+    return {"image": np.stack([_unaligned(image, size, number) for number, image in enumerate(examples["image"])])}
+
+
+def _unaligned(image, size, number):
+    random = np.random.default_rng(number)
+    side = len(image)
+    margins = random.integers(0, side // 2 + 1, 4).reshape(2, 2)
+    pixels = np.pad(to_uint8(image), [*margins.tolist(), (0, 0)], "reflect")
+    return to_float(np.asarray(Image.fromarray(pixels).resize((size, size), Image.Resampling.LANCZOS)))

@@ -29,6 +29,7 @@ MODELS = {
     "encoder": "Reads from a face the latent that the generator draws from.",
     "generator": "Draws a chosen person's face with the expression that a latent holds.",
     "expression": "Reads the expression of a face, original or protected.",
+    "alignment": "Finds in a picture of a head the square that the other models are to be shown.",
 }
 TENSORS = {
     "image": "One centred, upright face, RGB. Pixels are normalized to pixel / 127.5 - 1.",
@@ -38,6 +39,8 @@ TENSORS = {
     "protected with alpha": "The protected head before middle grey, RGB, and alpha, how much of a pixel is the head. "
     "Pixels are (value + 1) * 127.5.",
     "probabilities": "Probability of each expression.",
+    "place": "How far the square's middle is to the right of the picture's and below it, and the logarithm of its "
+    "side, in shares of the picture's side.",
 }
 # (mean, std): (value - mean) / std turns pixels into [-1, 1] for the input, and [-1, 1] into pixels for the output.
 NORMALIZATION = {"image": (127.5, 127.5), "protected": (-1.0, 1 / 127.5)}

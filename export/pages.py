@@ -24,7 +24,12 @@ FIGURES = {
     },
 }
 ATTACKS = ("scenario_2", "release")
-UNITS = {"protected": "of 255 levels", "latent": "in the latent", "probabilities": "in probability"}
+UNITS = {
+    "protected": "of 255 levels",
+    "latent": "in the latent",
+    "probabilities": "in probability",
+    "place": "of the side",
+}
 WITHOUT_NOISE = """\
 **The noise is not in the files.** The run draws each latent with noise of scale %g. That is part of its privacy, and of
 what its audit found. The files draw none, and each figure of a file is of the file as it is."""

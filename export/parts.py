@@ -1,12 +1,12 @@
-"""What runs on the device: four inference-only models cut out of a trained run."""
+"""What runs on the device: inference-only models cut out of a trained run."""
 
 import keras
 from keras import layers
 
-PARTS = ("anonymizer", "encoder", "generator", "expression")
+PARTS = ("anonymizer", "encoder", "generator", "expression", "alignment")
 
 
-def build_parts(model, classifier):
+def build_parts(model, classifier, aligner=None):
     """Cut the networks into the parts that are exported; they share the weights.
 
     Anonymizer and encoder use the latent's mean without noise, or the nearest prototype where the model has prototypes:
@@ -15,6 +15,7 @@ def build_parts(model, classifier):
     Args:
         model: PPRLVGAN.
         classifier: keras.Model "expression", image -> probabilities.
+        aligner: keras.Model "alignment", smaller image -> place; or None.
 
     Returns:
         {name: functional keras.Model}, flat (no model inside a model), batch 1, all float32; pictures in [-1, 1] of the
@@ -22,7 +23,8 @@ def build_parts(model, classifier):
         anonymizer: image `(1, s, s, 3)`, target `(1, identities)` -> protected `(1, s, s, 3)`, or `(1, s, s, 4)` where
         the model gives alpha: RGB of the head before middle grey, and how much of a pixel is the head;
         encoder: image -> latent `(1, latent_dim)`; generator: latent, target -> protected;
-        expression: image -> probabilities `(1, expressions)`.
+        expression: image -> probabilities `(1, expressions)`; alignment, where there is one: image of its own size ->
+        place `(1, 3)`, as `networks.alignment` says.
     """
     image = keras.Input(model.encoder.input_shape[1:], batch_size=1, name="image")
     latent = keras.Input((model.config.latent_dim,), batch_size=1, name="latent")
@@ -32,7 +34,7 @@ def build_parts(model, classifier):
     encoded = _inline(model.encoder, [image])
     if model.prototypes is not None:
         encoded = _inline(model.prototypes, [encoded])
-    return {
+    parts = {
         name: keras.Model(inputs, outputs, name=name)
         for name, inputs, outputs in (
             ("anonymizer", [image, target], {"protected": _inline(model.generator, [encoded, code])}),
@@ -41,6 +43,10 @@ def build_parts(model, classifier):
             ("expression", [image], {"probabilities": _inline(classifier, [image])}),
         )
     }
+    if aligner is not None:
+        image = keras.Input(aligner.input_shape[1:], batch_size=1, name="image")
+        parts["alignment"] = keras.Model(image, {"place": _inline(aligner, [image])}, name="alignment")
+    return parts
 
 
 def _inline(network, inputs):

@@ -7,10 +7,11 @@ from pathlib import Path
 
 from vgan_tf.backends import require_tensorflow
 from vgan_tf.data import load_faces, partition
+from vgan_tf.data.sources import shows_others
 from vgan_tf.errors import InputError, VerificationError
 from vgan_tf.evaluation.dumps import drawn_companions
 from vgan_tf.ondevice.lite import LiteModel
-from vgan_tf.run import load_expression_classifier, load_run, open_run
+from vgan_tf.run import load_aligner, load_expression_classifier, load_run, open_run
 
 from .convert import RECIPES, convert
 from .examples import draw_examples, for_calibration, inputs_of
@@ -58,12 +59,13 @@ def export_run(folder, out, recipes=RECIPES, data=None, progress=print, score=Tr
     calibration = for_calibration(draw_examples(model, training, CALIBRATION_IMAGES, seed))
     examples = draw_examples(model, training, TRAINING_IMAGES, seed)
     held_out = draw_examples(model, test, VERIFICATION_IMAGES, seed)
-    labels = {"anonymizer": run.identities, "generator": run.identities, "expression": run.expressions, "encoder": ()}
+    labels = {"anonymizer": run.identities, "generator": run.identities, "expression": run.expressions}
     fresh = drawn_companions(run.config)[0] if score and data is None else None
-    trial = Trial(model, classifier, faces, fresh, progress) if score else None
+    others = data is not None and shows_others(data, run.config.data)
+    trial = Trial(model, classifier, faces, fresh, others, progress) if score else None
 
     contents, files, refused = {}, {}, {}
-    for part_name, part in build_parts(model, classifier).items():
+    for part_name, part in build_parts(model, classifier, load_aligner(folder)).items():
         for recipe in recipes:
             name = f"{part_name}_{recipe}.tflite"
             try:
@@ -71,9 +73,9 @@ def export_run(folder, out, recipes=RECIPES, data=None, progress=print, score=Tr
                     content = convert_qat(part, inputs_of(part, examples), seed=seed)
                 else:
                     content = convert(part, recipe, inputs_of(part, calibration))
-                content = add_metadata(content, part_name, labels[part_name])
+                content = add_metadata(content, part_name, labels.get(part_name, ()))
                 difference = verify(content, part, recipe, inputs_of(part, held_out))
-                figures = trial.score(part_name, LiteModel(content)) if trial else None
+                figures = trial.score(part_name, LiteModel(content)) if trial and part_name != "alignment" else None
                 if figures and failures(figures):
                     raise VerificationError("\n".join(failures(figures)))
             except (VerificationError, QuantizationError) as error:

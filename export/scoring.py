@@ -37,6 +37,7 @@ class Trial:
         classifier: keras.Model, the run's expression classifier.
         faces: FaceSet, the whole data.
         fresh: FaceSet of further images of the same people that trained nothing, or None.
+        people_held_out: whether nobody in `faces` was trained on.
         progress: called with one line of text at each step.
 
     Attributes:
@@ -45,12 +46,14 @@ class Trial:
         chance: {"identity" and "expression": accuracy by chance}.
     """
 
-    def __init__(self, model, classifier, faces, fresh=None, progress=print):
+    def __init__(self, model, classifier, faces, fresh=None, people_held_out=False, progress=print):
         self.seed = model.config.seed
         self.identity_count = len(model.identities)
         device = DeviceModel.of_keras(model)
         self.decode = device.decode
-        self.dump = dump = make_dump(device, faces, most_images=MOST_IMAGES, fresh=fresh)
+        self.dump = dump = make_dump(
+            device, faces, most_images=MOST_IMAGES, fresh=fresh, people_held_out=people_held_out
+        )
         self.tested = tested = dump.tested
         self.codes = model.prototypes.get_weights()[2] if dump.discrete else None
         progress("scoring: classifiers of expression and identity train on originals")

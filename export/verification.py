@@ -26,8 +26,9 @@ LIMITS = {
 # With prototypes, rounding may move a latent between two of them to the other one, so the largest difference has no
 # limit. The mean shows how often this happens, and `scoring` measures what it costs.
 DISCRETE_LIMITS = {recipe: ((1, 0.25), (0, math.inf)) for recipe in LIMITS} | {"float32": LIMITS["float32"]}
-# Pictures are compared in levels of 0 to 255; a latent has the prior's standard deviation of 1.
-RESOLUTION = {"protected": 1.0, "probabilities": 1 / 256, "latent": 1e-3}
+# Pictures are compared in levels of 0 to 255; a latent has the prior's standard deviation of 1; a place is in
+# shares of the picture's side.
+RESOLUTION = {"protected": 1.0, "probabilities": 1 / 256, "latent": 1e-3, "place": 0.01}
 # The scale of each tensor of an integer file, and the zero points that it may have (pictures: grey).
 SCALES = {
     "image": (2 / 255, (127, 128)),

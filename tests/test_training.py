@@ -162,6 +162,12 @@ def test_a_number_of_steps_overrides_the_epochs(tmp_path):
     assert not os.listdir(tmp_path), "planning wrote something"
 
 
+def planned(config, folder):
+    """A plan of epochs of two steps."""
+    run, faces = training.plan(config, folder)
+    return dataclasses.replace(run, steps_per_epoch=2), faces
+
+
 @pytest.fixture
 def counterparts(monkeypatch):
     """84 faces with counterparts drawn beforehand, whatever source is asked for."""
@@ -191,8 +197,8 @@ def test_with_counterparts_an_interrupted_run_ends_as_one_that_was_not(
     warmup_epochs, counterparts, tmp_path, eagerly, monkeypatch
 ):
     config = counterpart_config(augment_flip=False, epochs=2, warmup_epochs=warmup_epochs)
-    whole = training.train(*training.plan(config, tmp_path / "whole", steps=4))
-    run, _ = training.plan(config, tmp_path / "cut", steps=4)
+    whole = training.train(*planned(config, tmp_path / "whole"))
+    run, _ = planned(config, tmp_path / "cut")
 
     def save_and_die(self, model, epoch, save=Run.save_checkpoint):
         save(self, model, epoch)
@@ -234,7 +240,7 @@ def test_what_images_with_counterparts_cannot_have(counterparts, tmp_path, chang
 
 
 def test_in_the_warmup_the_discriminator_rests_and_then_it_plays(counterparts, tmp_path):
-    run, faces = training.plan(counterpart_config(epochs=2, warmup_epochs=1), tmp_path / "run", steps=4)
+    run, faces = planned(counterpart_config(epochs=2, warmup_epochs=1), tmp_path / "run")
     model = training.train(run, faces)
     warmup, game = history(run.folder)
     for name in ("discriminator_loss", "features", "identity_accuracy", "target_success"):

@@ -94,6 +94,8 @@ class Replicas:
             )
         if self.is_chief and not run.classifier_path.exists():
             run.save_classifier(training.train_expression_classifier(run, model, learnt, watched))
+        if self.is_chief:
+            training.train_aligner(run)
         self.wait()
         return model
 

@@ -17,7 +17,8 @@ from vgan_tf.config import Config
 from vgan_tf.errors import InputError
 from vgan_tf.files import replacing, write_json
 from vgan_tf.model import PPRLVGAN
-from vgan_tf.networks import expression_classifier
+from vgan_tf.networks import alignment_network, expression_classifier
+from vgan_tf.ondevice.export_folder import ALIGNMENT_SIZE
 
 CHECKPOINTS_KEPT = 2
 
@@ -48,6 +49,10 @@ class Run:
     @property
     def classifier_path(self):
         return self.folder / "expression.weights.h5"
+
+    @property
+    def alignment_path(self):
+        return self.folder / "alignment.weights.h5"
 
     @property
     def history_path(self):
@@ -100,6 +105,16 @@ class Run:
         """Write `expression.weights.h5`."""
         with replacing(self.classifier_path) as temporary:
             classifier.save_weights(temporary)
+
+    def build_aligner(self):
+        """A freshly initialised alignment network, its weights decided by the configuration's seed."""
+        keras.utils.set_random_seed(self.config.seed)
+        return alignment_network(ALIGNMENT_SIZE)
+
+    def save_aligner(self, aligner):
+        """Write `alignment.weights.h5`."""
+        with replacing(self.alignment_path) as temporary:
+            aligner.save_weights(temporary)
 
     def checkpoints(self):
         """Checkpoints, oldest first: list of (epoch, Path)."""
@@ -219,6 +234,24 @@ def load_expression_classifier(folder):
     """
     run = open_run(folder)
     return _with_weights(run.build_classifier(), run.classifier_path, "the run has not been trained to its end")
+
+
+def load_aligner(folder):
+    """Load the alignment network of a run folder.
+
+    Args:
+        folder: str or Path.
+
+    Returns:
+        keras.Model as of `networks.alignment`, or None where the run's data gave nothing to learn it from.
+
+    Raises:
+        InputError: no run there, or the weights are truncated or of another model.
+    """
+    run = open_run(folder)
+    if not run.alignment_path.exists():
+        return None
+    return _with_weights(run.build_aligner(), run.alignment_path, "")
 
 
 def _with_weights(model, path, why_missing):

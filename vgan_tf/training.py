@@ -13,9 +13,11 @@ from tqdm import tqdm
 from vgan_tf import backends
 from vgan_tf.data import load_faces, partition
 from vgan_tf.data.pipeline import evaluation_batches, training_batches
+from vgan_tf.data.sources import load_unaligned
 from vgan_tf.data.stored import BLOCK, StoredImages, write_beside
 from vgan_tf.errors import InputError
-from vgan_tf.images import tile, write_image
+from vgan_tf.images import tile, to_float, write_image
+from vgan_tf.ondevice.export_folder import ALIGNMENT_SIZE
 from vgan_tf.protection import PROTOTYPE_IMAGES, find_prototypes, require_prototypes
 from vgan_tf.run import Run, open_run
 
@@ -26,6 +28,7 @@ CLASSIFIER_BATCH_SIZE = 64
 CLASSIFIER_LEARNING_RATE = 2e-3
 CLASSIFIER_EPOCHS = 6  # passes over original and protected training images, or fewer steps:
 MOST_CLASSIFIER_STEPS = 3000
+ALIGNMENT_EPOCHS = 20
 ROUGH_PROTOTYPE_IMAGES = 400  # in which prototypes are found while training goes on
 
 
@@ -49,7 +52,8 @@ def plan(config, out, steps=None):
     train, _, _ = partition(faces, config)
     require_prototypes(train.expression, train.expressions, config.protection_prototypes)
     identities = train.identities
-    if config.warmup_epochs and not (config.counterpart_weight and faces.has_counterparts):
+    brings_counterparts = faces.has_counterparts or faces.has_counterpart_images
+    if config.warmup_epochs and not (config.counterpart_weight and brings_counterparts):
         raise InputError(
             f"warmup_epochs={config.warmup_epochs}: {config.data} brings no counterparts to learn from; set it to 0"
         )
@@ -115,6 +119,7 @@ def train(run, faces):
     )
     if not run.classifier_path.exists():
         run.save_classifier(train_expression_classifier(run, model, training, validation))
+    train_aligner(run)
     return model
 
 
@@ -188,6 +193,27 @@ def train_expression_classifier(run, model, training, validation):
         "half of them protected"
     )
     return classifier
+
+
+def train_aligner(run):
+    """Train the run's alignment network and save it, unless it is there or there is nothing to learn it from."""
+    learnt = None if run.alignment_path.exists() else load_unaligned(run.config.data, ALIGNMENT_SIZE)
+    if learnt is None:
+        return
+    pictures, places = to_float(learnt[0]), learnt[1]
+    watched = len(pictures) // 10
+    aligner = run.build_aligner()
+    steps = max(1, (len(pictures) - watched) // CLASSIFIER_BATCH_SIZE)
+    schedule = keras.optimizers.schedules.CosineDecay(CLASSIFIER_LEARNING_RATE, steps * ALIGNMENT_EPOCHS)
+    aligner.compile(keras.optimizers.Adam(schedule), "mse", jit_compile=backends.JIT_COMPILE)
+    aligner.fit(pictures[watched:], places[watched:], CLASSIFIER_BATCH_SIZE, epochs=ALIGNMENT_EPOCHS, verbose=0)
+    found = aligner.predict(pictures[:watched], verbose=0)
+    errors = np.abs(found - places[:watched]) / np.exp(places[:watched, 2:])
+    print(
+        f"alignment: middle off by {errors[:, :2].mean():.1%} of the square's side, side by "
+        f"{np.expm1(np.abs(found - places[:watched])[:, 2]).mean():.1%}, on {watched} validation pictures"
+    )
+    run.save_aligner(aligner)
 
 
 def _protected(model, images, seed):

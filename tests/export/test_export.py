@@ -20,6 +20,7 @@ from helpers import (
     small_paper_config,
     tiny_config,
 )
+from PIL import Image
 
 from export import export_run, pipeline
 from export.convert import convert, convert_saved
@@ -34,8 +35,9 @@ from vgan_tf.data import load_faces
 from vgan_tf.errors import InputError, VerificationError
 from vgan_tf.files import write_json
 from vgan_tf.images import to_uint8
-from vgan_tf.networks import expression_classifier
+from vgan_tf.networks import alignment_network, expression_classifier
 from vgan_tf.ondevice import Protector, open_export
+from vgan_tf.ondevice.alignment import aligner_of, face_of
 from vgan_tf.ondevice.lite import LiteModel
 from vgan_tf.protection import DeviceModel
 from vgan_tf.run import load_run, open_run
@@ -48,14 +50,15 @@ def cut(config):
     size, random = config.image_size, np.random.default_rng(1)
     faces = noise_faces()
     faces = dataclasses.replace(faces, images=random.integers(0, 256, (len(faces), size, size, 3), dtype=np.uint8))
-    for network in (model.encoder, model.generator, classifier):
+    aligner = alignment_network(64)
+    for network in (model.encoder, model.generator, classifier, aligner):
         for layer in network.layers:
             if isinstance(layer, keras.layers.BatchNormalization):
                 layer.moving_mean.assign(random.normal(0, 0.1, layer.moving_mean.shape))
                 layer.gamma.assign(random.uniform(0.5, 2.0, layer.gamma.shape))
                 layer.beta.assign(random.normal(0, 0.5, layer.beta.shape))
     model.adapt(faces.images, faces.expression)
-    return model, build_parts(model, classifier), draw_examples(model, faces, 42, seed=0)
+    return model, build_parts(model, classifier, aligner), draw_examples(model, faces, 42, seed=0)
 
 
 @functools.cache
@@ -275,7 +278,7 @@ def test_inspection_names_what_does_not_belong():
 
 def test_an_export_folder_holds_what_its_record_says(exported, trained_model):
     out, record, lines = exported
-    files = {f"{part}_int8.tflite" for part in PARTS}
+    files = {f"{part}_int8.tflite" for part in PARTS if part != "alignment"}  # avatars are drawn aligned
     pages = {"export.json", "EXPORT.md", "MODEL_CARD.md", "labels.txt", "identities.txt"}
     assert {path.name for path in out.iterdir()} == files | pages | {"notes.txt"}
     assert json.loads((out / "export.json").read_text()) == record and set(record["files"]) == files
@@ -293,6 +296,9 @@ def test_a_run_with_counterparts_is_exported_with_alpha_and_used_in_rgb(tmp_path
     faces = faces_with_counterparts()
     for module in (training, pipeline):
         monkeypatch.setattr(module, "load_faces", lambda source, size: faces)
+    random = np.random.default_rng(0)
+    unaligned = random.integers(0, 256, (80, 64, 64, 3), dtype=np.uint8), random.normal(0, 0.1, (80, 3))
+    monkeypatch.setattr(training, "load_unaligned", lambda source, size: unaligned)
     run, _ = training.plan(counterpart_config(epochs=1), tmp_path / "run", steps=2)
     training.train(run, faces)
     record = export_run(run.folder, tmp_path / "out", ("float32",), progress=lambda line: None, score=False)
@@ -305,10 +311,11 @@ def test_a_run_with_counterparts_is_exported_with_alpha_and_used_in_rgb(tmp_path
     pictures = device.protect(images, targets)
     assert pictures.shape == (3, 64, 64, 3) and np.abs(pictures.astype(int) - wanted[..., :3]).max() <= 1
     assert device.decode(device.encode(images), targets).shape == (3, 64, 64, 3)
-    protector = Protector(tmp_path / "out")
-    np.testing.assert_array_equal(protector.protect(images[1], "bob"), pictures[1])
+    protector, face = Protector(tmp_path / "out"), face_of(Image.fromarray(images[1]), 64, aligner_of(export))
+    np.testing.assert_array_equal(protector.protect(images[1], "bob"), device.protect(face[None], targets[1:2])[0])
     cut_out = np.asarray(protector.protect(images[1], "bob", alpha=True))
-    assert np.abs(cut_out[..., 3].astype(int) - wanted[1, ..., 3]).max() <= 1
+    wanted = model.decode_with_alpha(model.encode(face[None]), targets[1:2])[0]
+    assert np.abs(cut_out[..., 3].astype(int) - wanted[..., 3]).max() <= 1
     page = (tmp_path / "out" / "EXPORT.md").read_text()
     assert "[1, 64, 64, 4]" in page and "alpha=True" in page
 

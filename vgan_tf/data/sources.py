@@ -52,6 +52,20 @@ def companions(source, size=None):
     return None, None
 
 
+def load_unaligned(source, size):
+    """Pictures to learn alignment from, of the people of a source that can render them.
+
+    Returns:
+        (uint8 `(n, size, size, 3)`, float32 `(n, 3)`, the places of the faces) of `heads.dataset.load_unaligned`; or
+        None.
+    """
+    prefix, _, options = os.fspath(source).partition(":")
+    if prefix != "heads":
+        return None
+    heads, options = _heads(options, None)
+    return heads.load_unaligned(**{**options, "size": size})
+
+
 def brings_counterparts(source):
     """Whether `load_faces` gives a counterpart of each image, drawn beforehand; reads nothing."""
     prefix, _, options = os.fspath(source).partition(":")

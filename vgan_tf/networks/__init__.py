@@ -1,4 +1,4 @@
-"""Builders of encoder, generator and discriminator, of the heads on the latent and of the expression classifier."""
+"""Builders of encoder, generator and discriminator, of the latent's heads, of expression classifier and alignment."""
 
 import contextlib
 from typing import NamedTuple
@@ -6,11 +6,13 @@ from typing import NamedTuple
 import keras
 
 from vgan_tf.networks import edge, paper
+from vgan_tf.networks.alignment import alignment_network
 from vgan_tf.networks.expression import expression_classifier
 from vgan_tf.networks.layers import latent_classifier, sample_latent
 
 __all__ = [
     "Networks",
+    "alignment_network",
     "build",
     "expression_classifier",
     "latent_classifier",

@@ -10,6 +10,7 @@ from vgan_tf.ondevice.lite import LiteModel
 
 SHIPPED = Path(__file__).parent / "weights"
 # Where no recipe is named, the first of these that the folder has: the smallest and fastest on phones come first.
+ALIGNMENT_SIZE = 64  # side of the pictures that an alignment model sees
 RECIPES = ("int8", "qat", "dynamic", "float16", "float32")
 
 
@@ -41,7 +42,7 @@ class Export:
         """Load one file and check its checksum and its shapes.
 
         Args:
-            part: "anonymizer", "encoder", "generator" or "expression".
+            part: "anonymizer", "encoder", "generator", "expression" or "alignment".
             recipe: one of RECIPES; None takes the first of them that the folder has.
 
         Returns:
@@ -70,6 +71,7 @@ class Export:
             "encoder": {"image": image, "latent": latent},
             "generator": {"latent": latent, "target": target, "protected": protected},
             "expression": {"image": image, "probabilities": probabilities},
+            "alignment": {"image": (1, ALIGNMENT_SIZE, ALIGNMENT_SIZE, 3), "place": (1, 3)},
         }[part]
 
 

@@ -4,7 +4,7 @@ import numpy as np
 from PIL import Image
 
 from vgan_tf.errors import InputError
-from vgan_tf.images import square
+from vgan_tf.ondevice.alignment import aligner_of, face_of
 from vgan_tf.ondevice.export_folder import open_export
 from vgan_tf.ondevice.pictures import as_box, cut, open_picture, square_around, to_rgb
 
@@ -28,7 +28,7 @@ class ExpressionReader:
     def __init__(self, folder=None):
         export = open_export(folder)
         self.expressions = export.expressions
-        self._model = export.model("expression")
+        self._model, self._aligner = export.model("expression"), aligner_of(export)
         self._image_size = export.image_size
 
     def read(self, image, boxes=None):
@@ -36,7 +36,8 @@ class ExpressionReader:
 
         Args:
             image: path, PIL picture, or uint8 array `(height, width, 3)`, RGB.
-            boxes: list of [x, y, w, h], in pixels of the upright picture; None: the one face is its central square.
+            boxes: list of [x, y, w, h], in pixels of the upright picture; None: the one face is its central square. An
+                alignment model in the export finds the face within them.
 
         Returns:
             a dict for each box: {"box": [x, y, w, h], "expression": {label: 0..1, of sum 1}, "dominant": label}.
@@ -52,7 +53,7 @@ class ExpressionReader:
             pixels = to_rgb(picture)
             boxes = [as_box(box) for box in boxes]
             faces = [Image.fromarray(cut(pixels, square_around(box, *picture.size))) for box in boxes]
-        faces = [square(face, self._image_size) for face in faces]
+        faces = [face_of(face, self._image_size, self._aligner) for face in faces]
         return [self._describe(box, face) for box, face in zip(boxes, faces, strict=True)]
 
     def _describe(self, box, face):

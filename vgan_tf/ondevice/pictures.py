@@ -105,6 +105,17 @@ def cut(picture, square):
     return picture[rows[:, None], columns]
 
 
+def central_square(width, height):
+    """The largest square in the middle of a picture."""
+    side = min(width, height)
+    return Square((width - side) // 2, (height - side) // 2, side)
+
+
+def scaled(pixels, size):
+    """uint8 `(side, side, 3)` -> uint8 `(size, size, 3)`."""
+    return np.asarray(Image.fromarray(pixels).resize((size, size), Image.Resampling.LANCZOS))
+
+
 def paste(picture, face, square):
     """Cover a square of a picture, in place.
 

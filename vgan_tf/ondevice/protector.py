@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from vgan_tf.errors import InputError
-from vgan_tf.images import square
+from vgan_tf.ondevice.alignment import aligner_of, face_of
 from vgan_tf.ondevice.export_folder import open_export
 from vgan_tf.ondevice.pictures import open_picture
 from vgan_tf.targets import target_codes
@@ -37,13 +37,14 @@ class Protector:
         export = open_export(folder)
         self.identities = export.identities
         self._image_size, self._alpha = export.image_size, export.alpha
-        self._model = export.model("anonymizer")
+        self._model, self._aligner = export.model("anonymizer"), aligner_of(export)
 
     def protect(self, image, target="random", alpha=False):
         """Protect one face crop.
 
         Args:
-            image: path, PIL picture, or uint8 array `(height, width, 3)`, RGB; its central square is the face.
+            image: path, PIL picture, or uint8 array `(height, width, 3)`, RGB; its central square is the face or, where
+                the export has an alignment model, holds the head.
             target: name of an identity; or "random": one drawn for each call, uniformly, from the operating system's
                 randomness; or "fixed:SECRET": see `fixed_target`.
             alpha: whether to give the head cut out, where the export's pictures have alpha.
@@ -58,7 +59,7 @@ class Protector:
         """
         if alpha and not self._alpha:
             raise InputError("alpha=True: the pictures of this export have no alpha; leave it out")
-        face = square(open_picture(image), self._image_size)
+        face = face_of(open_picture(image), self._image_size, self._aligner)
         code = target_codes([self.identities.index(self.choose(target))], len(self.identities))
         try:
             protected = self._model.run(image=face[None], target=code)["protected"][0]

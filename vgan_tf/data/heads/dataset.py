@@ -14,7 +14,7 @@ from vgan_tf.data.heads.model import load_model
 from vgan_tf.errors import InputError
 from vgan_tf.labels import EXPRESSIONS
 
-SWITCHES = {"clips": 0, "counterparts": 1, "other_lights": 0}
+SWITCHES = {"clips": 0, "counterparts": 1, "other_lights": 0, "unaligned": 0}
 OPTIONS = {"people": 400, "images": 24000, "size": 0, "seed": 1, "first": 0, **SWITCHES}
 DEFAULT_SIZE = 128
 TAKEN = ("scale", "shift_x", "shift_y", "exposure")  # what of the nuisance is told as truth
@@ -22,6 +22,7 @@ TRUTH = (*motions.TRUTH, *TAKEN)
 # What an audit renders beyond the data, without counterparts: whole rounds of the seven expressions.
 FRESH_IMAGES, MOST_FRESH_ROUNDS = 2800, 40
 STRANGERS, STRANGER_ROUNDS = 60, 4
+UNALIGNED_IMAGES = 10000  # to learn alignment from
 CANONICAL = Nuisance()
 PLAIN = 128  # grey behind a counterpart without alpha
 _TARGET_STREAM = 77  # keeps the draw of targets apart from the other draws of the same seed and number
@@ -33,7 +34,8 @@ class Heads:
 
     Picture i shows person i % people; each run of 7 x people pictures holds every person with every expression once,
     and also less than one run has all expressions equally often. With `clips` the pictures are the frames of one clip
-    after another, of one person each. With `other_lights` the lights are such as the pictures without it never have.
+    after another, of one person each. With `other_lights` the lights are such as the pictures without it never have,
+    with `unaligned` heads lie anywhere.
     """
 
     model: str  # folder, as for `load_model`
@@ -41,6 +43,7 @@ class Heads:
     seed: int
     clips: bool = False
     other_lights: bool = False
+    unaligned: bool = False
     cast: tuple = tuple(CAST.items())  # (name, Person) pairs, on whom counterparts are drawn
 
     def __post_init__(self):
@@ -71,7 +74,7 @@ class Heads:
 
     def nuisance(self, number):
         """How the picture was taken, the same for all frames of a clip: Nuisance."""
-        return nuisances.nuisance(self.seed, self.recording(number)[0], self.other_lights)
+        return nuisances.nuisance(self.seed, self.recording(number)[0], self.other_lights, self.unaligned)
 
     def target(self, number):
         """Whom of the cast the counterpart shows, the same for all frames of a clip: index."""
@@ -129,6 +132,7 @@ def load(
     clips=False,
     counterparts=True,
     other_lights=False,
+    unaligned=False,
     cast=None,
     processes=None,
 ):
@@ -144,6 +148,7 @@ def load(
         clips: whether the pictures are frames of clips.
         counterparts: whether to draw a counterpart of each picture, on one of the cast.
         other_lights: whether the lights are such as pictures without this option never have.
+        unaligned: whether heads lie anywhere in the pictures, in any size.
         cast: file of target identities, see `load_cast`; None takes ours.
         processes: worker processes to render in; None takes one for each core. The pictures do not depend on it.
 
@@ -163,15 +168,25 @@ def load(
     ):
         if value < low:
             raise InputError(f"heads: {name}={value}: must be a whole number of at least {low}")
-    heads = Heads(str(model), people, seed, bool(clips), bool(other_lights), _cast(cast))
+    heads = Heads(str(model), people, seed, bool(clips), bool(other_lights), bool(unaligned), _cast(cast))
     return _load(heads, np.arange(first, first + images), size, bool(counterparts), processes)
 
 
 def load_companions(
-    size, model, people, images, seed, first=0, clips=False, counterparts=True, other_lights=False, cast=None
+    size,
+    model,
+    people,
+    images,
+    seed,
+    first=0,
+    clips=False,
+    counterparts=True,
+    other_lights=False,
+    unaligned=False,
+    cast=None,
 ):
     """FaceSets for an audit of a model trained on `load` with these options: its people in other pictures; others."""
-    end, same = first + images, {"other_lights": bool(other_lights), "cast": _cast(cast)}
+    end, same = first + images, {"other_lights": bool(other_lights), "unaligned": bool(unaligned), "cast": _cast(cast)}
     heads, everybody = (Heads(str(model), count, seed, **same) for count in (people, people + STRANGERS))
     one_round = len(EXPRESSIONS) * people
     rounds = min(MOST_FRESH_ROUNDS, max(1, FRESH_IMAGES // one_round))
@@ -181,6 +196,26 @@ def load_companions(
     strange = [number for number in strange if number % everybody.people >= people]
     others = _load(everybody, np.array(strange), size, counterparts=False)
     return _load(heads, np.array(fresh), size, counterparts=False), others.among(everybody.names[people:])
+
+
+def load_unaligned(size, model, people, images, seed, first=0, **_):
+    """Pictures of the people of `load` in which heads lie anywhere, and where.
+
+    Args:
+        size: side of the pictures in pixels.
+        model, people, images, seed, first: as for `load`.
+
+    Returns:
+        (uint8 `(n, size, size, 3)`; float32 `(n, 3)`: in each of them, the square in which `load` shows the face, as
+        `networks.alignment` gives it).
+    """
+    heads = Heads(str(model), people, seed, unaligned=True)
+    numbers = np.arange(first + images, first + images + UNALIGNED_IMAGES)
+    faces = _load(heads, numbers, size, counterparts=False)
+    side = faces.truth["scale"] / nuisances.SCALE
+    down = faces.truth["shift_y"] - nuisances.SHIFT_Y * side
+    places = np.stack([faces.truth["shift_x"], down, np.log(side)], axis=1)
+    return np.asarray(faces.images), places.astype(np.float32)
 
 
 def parse_source(text):

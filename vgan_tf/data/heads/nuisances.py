@@ -37,11 +37,12 @@ _BACKGROUNDS = {  # plain, gradient, noise, clutter, outdoors
 # Normals of forehead, nose, cheeks and chin, on which a picture is exposed.
 _FACE = ((0.0, 0.5, 0.87), (0.0, 0.0, 1.0), (-0.6, 0.0, 0.8), (0.6, 0.0, 0.8), (0.0, -0.3, 0.95))
 _LOOSE_HAIR = ("side_part", "fringe", "curls", "bob", "long", "tied")
+SCALE, SHIFT_Y = 1.5, -0.09  # of an aligned face
 _AVERAGE_SKIN = 0.28  # grey of it, in linear light
 _LUMA = np.array((0.2126, 0.7152, 0.0722))
 
 
-def nuisance(seed, number, held_out=False):
+def nuisance(seed, number, held_out=False, unaligned=False):
     """Sample how one picture is taken.
 
     Args:
@@ -50,6 +51,7 @@ def nuisance(seed, number, held_out=False):
         held_out: Take the lights from ranges that training never has: a first light beyond 80 degrees to the side, or
             more than 20 degrees from below, of stronger colours. In training it is within 75 degrees to the side and
             from 10 below to 60 above. All else is as without, but for the white balance, which follows the light.
+        unaligned: Have the head anywhere and of any size, as a detector finds it. All else is as without.
 
     Returns:
         Nuisance.
@@ -59,6 +61,8 @@ def nuisance(seed, number, held_out=False):
     place = str(generator.choice(list(_PLACES), p=list(_PLACES.values())))
     lights = _lights(np.random.default_rng([seed, 12, number]), place, held_out)
     frame = _frame(generator)
+    if unaligned:
+        frame |= _anywhere(np.random.default_rng([seed, 13, number]))
     return Nuisance(
         **lights,
         **_background(generator, place),
@@ -141,13 +145,22 @@ def _background(generator, place):
 
 def _frame(generator):
     """Face and ears, from the hairline to below the chin, as steadily as alignment leaves them."""
-    scale = float(generator.triangular(1.3, 1.5, 1.7))
+    scale = float(generator.triangular(1.3, SCALE, 1.7))
     return {
         "scale": scale,
         "shift_x": _normal(generator, 0, 0.02, -0.06, 0.06),
-        "shift_y": _normal(generator, -0.09, 0.02, -0.15, -0.03),
+        "shift_y": _normal(generator, SHIFT_Y, 0.02, -0.15, -0.03),
         "view_angle": float(np.exp(generator.uniform(np.log(12), np.log(45)))),
         "camera_height": _normal(generator, 2, 5, -10, 15),
+    }
+
+
+def _anywhere(generator):
+    """From the face alone to twice a whole head, and up to a fifth of the picture beside its middle."""
+    return {
+        "scale": float(np.exp(generator.uniform(np.log(0.5), np.log(1.8)))),
+        "shift_x": float(generator.uniform(-0.2, 0.2)),
+        "shift_y": float(generator.uniform(-0.2, 0.2)),
     }
 
 

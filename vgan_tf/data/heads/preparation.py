@@ -66,8 +66,9 @@ def prepare(heads, numbers, size, counterparts, width, processes=None):
     plan = {**who, "size": size, "counterparts": counterparts, "width": width, "block": BLOCK}
     # The pictures depend on what the model's files hold, not on where they are.
     known = {**plan, "model": model_stamp(heads.model), "version": drawing.VERSION}
-    if not heads.other_lights:
-        del known["other_lights"]  # so that sets from before there was this option are found
+    for option in ("other_lights", "unaligned"):
+        if not known[option]:
+            del known[option]  # so that sets from before there was this option are found
     digest = hashlib.sha256(json.dumps(known, sort_keys=True).encode() + numbers.astype(np.int64).tobytes())
     folder = cache_folder() / "heads" / digest.hexdigest()[:32]
     if not folder.is_dir():
