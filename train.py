@@ -12,6 +12,8 @@ def parse():
     parser.add_argument("--preset", help="paper, edge (default), demo or tiny")
     data_help = "avatars, heads:MODEL, a folder, an array file or a CSV; see docs/data.md"
     parser.add_argument("--data", metavar="SOURCE", help=data_help)
+    pairs_help = "heads:MODEL: rendered people whose counterparts join the data's images, half of each batch"
+    parser.add_argument("--pairs", metavar="SOURCE", help=pairs_help)
     parser.add_argument("--out", metavar="RUN", required=True, help="the run folder")
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--steps", type=int, help="train for so many iterations instead of a number of epochs")
@@ -46,16 +48,16 @@ def train(arguments):
 
         replicas = Replicas(arguments.distribute)
     if arguments.resume:
-        for flag in ("preset", "data", "steps", "batch_size", "seed", "set"):
+        for flag in ("preset", "data", "pairs", "steps", "batch_size", "seed", "set"):
             if getattr(arguments, flag) not in (None, []):
                 raise InputError(f"--{flag.replace('_', '-')} with --resume: a run goes on with its own configuration")
         run, faces = training.plan_resumption(arguments.out, arguments.epochs)
     else:
         if not replicas or replicas.is_chief:
             require_new(arguments.out)
-        flags = {key: getattr(arguments, key) for key in ("data", "epochs", "batch_size", "seed")}
+        flags = {key: getattr(arguments, key) for key in ("data", "pairs", "epochs", "batch_size", "seed")}
         changes = {key: value for key, value in flags.items() if value is not None}
-        counterparts = brings_counterparts(changes.get("data", ""))
+        counterparts = brings_counterparts(changes.get("pairs") or changes.get("data", ""))
         config = preset(arguments.preset or "edge", counterparts)
         config = config.replace(**{**changes, **parse_assignments(arguments.set)})
         run, faces = training.plan(config, arguments.out, arguments.steps)

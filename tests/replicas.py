@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from helpers import noise_faces, tiny_config
 
 import vgan_tf.model
-from vgan_tf import training
+from vgan_tf import callbacks, training
 from vgan_tf.run import Run
 
 STEPS_PER_EPOCH = 4
@@ -40,7 +40,7 @@ def main(kind, out):
     vgan_tf.model.REAL_TARGETS, vgan_tf.model.FAKE_TARGETS = (1.0, 1.0), (0.0, 0.0)
     vgan_tf.networks.edge.DISCRIMINATOR_DROPOUT = 0.0
     vgan_tf.model._optimizer = lambda *_: keras.optimizers.SGD(0.05)
-    training.sample_grid = lambda model, inputs: inputs[0]
+    callbacks.sample_grid = lambda model, inputs: inputs[0]
     training.train_expression_classifier = lambda run, *_: run.build_classifier()
     faces = noise_faces(per_cell=4)
     config = tiny_config(**QUIET, batch_size=16, epochs=ALL)

@@ -15,7 +15,7 @@ LAYERS = (
     "ondevice",
     "protection",
     "model",
-    "run",
+    "run callbacks",
     "training",
     "distribution",
     "audit",
@@ -29,7 +29,7 @@ HEIGHT = {part: height for height, layer in enumerate(LAYERS) for part in layer.
 FORBIDDEN = {
     "networks": {"data"},
     "ondevice": {"data", "losses", "backends", "networks"},
-    "audit": {"networks", "data", "ondevice", "protection", "model", "run", "training", "distribution"},
+    "audit": {"networks", "data", "ondevice", "protection", "model", "run", "callbacks", "training", "distribution"},
 }
 TRAINING_ONLY = {"tensorflow", "keras", "jax", "sklearn", "scipy", "matplotlib", "jinja2", "h5py"}
 

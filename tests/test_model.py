@@ -186,6 +186,22 @@ def test_the_discriminator_takes_counterparts_for_real_and_their_targets_for_tru
     assert seen[0] is labels["counterpart"] and seen[1] is protected
 
 
+def test_rows_without_a_counterpart_add_nothing_to_what_is_compared_with_one():
+    config = counterpart_config(motion_dim=2, discriminator_fake_weight=0.0, latent_expression_weight=0.0)
+    quiet = {f"{name}_weight": 0.0 for name in ("adversarial", "identity", "expression", "kl")}
+    model = make_model(config.replace(**quiet))
+    images, labels = counterpart_batch()
+    paired = np.float32(np.arange(8) < 4)
+    first_half = model.test_step((images[:4], {name: values[:4] for name, values in labels.items()}))
+    model.reset_metrics()
+    masked = model.test_step((images, {**labels, "paired": tf.constant(paired)}))
+    for name in ("counterpart", "gradient", "features", "latent_motion", "identity_accuracy", "expression_accuracy"):
+        assert float(masked[name]) == pytest.approx(float(first_half[name]), rel=1e-4), name
+    assert float(masked["generator_loss"]) == pytest.approx(float(first_half["generator_loss"]) / 2, rel=1e-4)
+    model.reset_metrics()
+    assert float(model.test_step((images, labels))["counterpart"]) != pytest.approx(float(masked["counterpart"]))
+
+
 def test_gradients_and_the_motion_are_compared_with_the_truth():
     quiet = {name: 0.0 for name in vars(tiny_config()) if name.endswith("_weight")}
     weights = {**quiet, "counterpart_weight": 1.0, "gradient_weight": 10.0, "latent_motion_weight": 0.5}

@@ -26,7 +26,7 @@ from helpers import (
     values_of,
 )
 
-from vgan_tf import load_run, training
+from vgan_tf import callbacks, load_run, training
 from vgan_tf.errors import InputError
 from vgan_tf.run import Run, load_expression_classifier, open_run
 
@@ -145,7 +145,7 @@ def test_nan_in_the_data_stops_fit():
     images = tf.tensor_scatter_nd_update(images, [[0, 0, 0, 0]], [np.nan])
     with pytest.raises(FloatingPointError, match="after batch 1 "):
         make_model(tiny_config()).fit(
-            tf.data.Dataset.from_tensors((images, labels)), callbacks=[training.StopOnNaN()], verbose=0
+            tf.data.Dataset.from_tensors((images, labels)), callbacks=[callbacks.StopOnNaN()], verbose=0
         )
 
 
@@ -249,6 +249,43 @@ def test_in_the_warmup_the_discriminator_rests_and_then_it_plays(counterparts, t
     assert float(warmup["counterpart"]) > 0 < float(warmup["val_counterpart"])
     assert int(model.discriminator_optimizer.iterations) == run.steps_per_epoch == 2
     assert int(model.generator_optimizer.iterations) == 4 and model.playing
+
+
+@pytest.fixture
+def own_and_pairs(monkeypatch):
+    """Own images, 42 of noise, and the faces with counterparts as "heads:"."""
+    sources = {"own": noise_faces(per_cell=4), "heads:": faces_with_counterparts()}
+    monkeypatch.setattr(training, "load_faces", lambda source, size: sources[source])
+    monkeypatch.setattr(training, "load_unaligned", lambda source, size: None)
+    return sources
+
+
+def test_own_images_join_those_with_counterparts_and_both_teach(own_and_pairs, tmp_path, eagerly):
+    config = counterpart_config(data="own", pairs="heads:", epochs=1)
+    run, faces = planned(config, tmp_path / "run")
+    assert run.identities == STUB_IDENTITIES and faces is own_and_pairs["own"] and run.config.motion_dim == 2
+    learnt = len(training.partition(own_and_pairs["heads:"], config)[0])
+    assert training.plan(config, tmp_path)[0].steps_per_epoch == 2 * learnt // config.batch_size
+    model = training.train(run, faces)
+    (row,) = history(run.folder)
+    assert float(row["counterpart"]) > 0 < float(row["val_counterpart"])
+    assert model.protect(faces.images[:2], "bob").shape == (2, 64, 64, 3)
+    assert open_run(run.folder).config.pairs == "heads:"
+    again, _ = planned(config, tmp_path / "again")
+    assert same(model, training.train(again, faces))
+
+
+def test_pairs_that_cannot_be_used_are_refused(own_and_pairs, tmp_path):
+    for changes, why in (
+        ({"pairs": "own"}, "pairs=own: brings no counterparts"),
+        ({"pairs": "heads:", "counterpart_weight": 0.0, "alpha": False}, "counterpart_weight is 0"),
+        ({"pairs": "heads:", "dependence_images": 4}, "dependence_images=0"),
+    ):
+        with pytest.raises(InputError, match=why):
+            training.plan(counterpart_config(data="own", **changes), tmp_path / "run")
+    own_and_pairs["own"] = dataclasses.replace(own_and_pairs["own"], expressions=tuple("abcdefg"))
+    with pytest.raises(InputError, match="those of own are a, b, c, d, e, f, g; they must be the same"):
+        training.plan(counterpart_config(data="own", pairs="heads:"), tmp_path / "run")
 
 
 def test_alpha_and_a_warmup_without_counterparts_are_refused(tmp_path, monkeypatch):

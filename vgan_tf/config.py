@@ -24,6 +24,8 @@ class Config:
     Attributes:
         preset: name of the preset this started from.
         data: SOURCE as on the command line.
+        pairs: SOURCE of images with counterparts, whose targets become the run's, to train on beside `data`, as half of
+            each batch; "" for none.
         split: how test images are set apart: by "image", "clip", "subject", or as "given" by the data.
         test_fraction: share of the images (clips, subjects) kept for testing.
         image_size: side of the pictures in pixels, a power of two from 32.
@@ -81,6 +83,7 @@ class Config:
 
     preset: str = "paper"
     data: str = "avatars"
+    pairs: str = ""
     split: str = "image"
     test_fraction: float = 0.15
     image_size: int = 64

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import keras
 
-from vgan_tf import backends, training
+from vgan_tf import backends, callbacks, training
 from vgan_tf.data import partition
 from vgan_tf.data.pipeline import evaluation_batches, training_batches
 from vgan_tf.errors import InputError
@@ -62,6 +62,8 @@ class Replicas:
         backends.make_deterministic()
         learnt, watched, _ = partition(faces, run.config)
         config = run.config
+        if config.pairs:
+            raise InputError("--distribute: not with --pairs; train in one process")
         for name, count in (("batch_size", config.batch_size), ("dependence_images", config.dependence_images)):
             if count % self.count:
                 raise InputError(f"{name}={count}: not divisible by the {self.count} replicas")
@@ -80,9 +82,9 @@ class Replicas:
         with tempfile.TemporaryDirectory() as nowhere:
             own = run if self.is_chief else dataclasses.replace(run, folder=Path(nowhere))
             # Every process records: reading a metric adds it up over all of them, so all must take part.
-            callbacks = [training.RunRecorder(own, learnt, watched, first_epoch), training.StopOnNaN()]
+            recorders = [callbacks.RunRecorder(own, learnt, watched, first_epoch), callbacks.StopOnNaN()]
             if self.is_chief:
-                callbacks.append(training.Progress(run, first_epoch))
+                recorders.append(callbacks.Progress(run, first_epoch))
             first_step = first_epoch * run.steps_per_epoch
             training.fit(
                 own,
@@ -90,7 +92,7 @@ class Replicas:
                 first_epoch,
                 self.training_batches(learnt, run.config, first_step),
                 *self.evaluation_batches(watched, run.config, training.EVALUATION_BATCH_SIZE),
-                callbacks,
+                recorders,
             )
         if self.is_chief and not run.classifier_path.exists():
             run.save_classifier(training.train_expression_classifier(run, model, learnt, watched))

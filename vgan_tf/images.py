@@ -11,6 +11,8 @@ from PIL import Image, ImageOps
 from vgan_tf.errors import InputError
 from vgan_tf.files import replacing
 
+ALIGNMENT_SIZE = 64  # side of the pictures that an alignment network sees
+
 
 def read_image(path, size):
     """Read a picture, turn it upright, cut out its central square and scale it.

@@ -305,14 +305,15 @@ class PPRLVGAN(keras.Model, Protection):
             real, identity, expression, seed, training
         )
         fake_logits, *_ = self.discriminate(protected, labels["target"], expression, seed, training)
-        loss = (
+        shown = _paired(labels)
+        loss = config.discriminator_fake_weight * losses.real_fake(fake_logits, fake_targets) + shown * (
             config.discriminator_real_weight * losses.real_fake(real_logits, real_targets)
-            + config.discriminator_fake_weight * losses.real_fake(fake_logits, fake_targets)
             + config.discriminator_identity_weight * losses.classification(identity_logits, identity)
             + config.discriminator_expression_weight * losses.classification(expression_logits, expression)
         )
         self._track_loss("discriminator_loss", loss)
-        _track_accuracies(self.real_accuracy_trackers, (identity, expression), (identity_logits, expression_logits))
+        logits = identity_logits, expression_logits
+        _track_accuracies(self.real_accuracy_trackers, (identity, expression), logits, sample_weight=shown)
         return ops.mean(loss)
 
     def generator_loss(self, images, synthesis, labels, seed, training):
@@ -337,19 +338,19 @@ class PPRLVGAN(keras.Model, Protection):
             self._track_loss("reconstruction", error, sample_weight=same)
             loss = loss + config.reconstruction_weight * same * error
         if config.counterpart_weight and "counterpart" in labels:
-            counterpart = labels["counterpart"][:count]
+            counterpart, paired = labels["counterpart"][:count], _paired(labels)[:count]
             error = losses.reconstruction(counterpart, protected)
-            self._track_loss("counterpart", error)
-            loss = loss + config.counterpart_weight * error
+            self._track_loss("counterpart", error, sample_weight=paired)
+            loss = loss + config.counterpart_weight * paired * error
             if config.gradient_weight:
                 error = losses.gradient_difference(counterpart, protected)
-                self._track_loss("gradient", error)
-                loss = loss + config.gradient_weight * error
+                self._track_loss("gradient", error, sample_weight=paired)
+                loss = loss + config.gradient_weight * paired * error
         if config.latent_motion_weight and "motion" in labels:
             predicted = self.latent_motion_head(synthesis.latent, training=training)
-            error = losses.regression(predicted, labels["motion"][:count])
-            self._track_loss("latent_motion", error)
-            loss = loss + config.latent_motion_weight * error
+            error, paired = losses.regression(predicted, labels["motion"][:count]), _paired(labels)[:count]
+            self._track_loss("latent_motion", error, sample_weight=paired)
+            loss = loss + config.latent_motion_weight * paired * error
         if config.latent_expression_weight:
             error = losses.classification(self.latent_expression_head(synthesis.latent, training=training), expression)
             self._track_loss("latent_expression", error)
@@ -385,7 +386,7 @@ class PPRLVGAN(keras.Model, Protection):
         )
         _track_accuracies(self.protected_accuracy_trackers, (targets, expression), (identity_logits, expression_logits))
         if config.feature_weight:
-            comparable = ops.ones_like(same) if "counterpart" in labels else same
+            comparable = _paired(labels)[:count] if "counterpart" in labels else same
             real, real_identity = _real(images, {**labels, "identity": identity})
             _, _, _, *real_maps = self.discriminate(real[:count], real_identity[:count], expression, seed, training)
             error = losses.feature_matching(real_maps, fake_maps)
@@ -416,14 +417,19 @@ def _real(images, labels):
     return images, labels["identity"]
 
 
+def _paired(labels):
+    """float `(batch,)`: 0 for rows without a counterpart in a batch where others have one, else 1."""
+    return labels["paired"] if "paired" in labels else ops.ones_like(labels["expression"], dtype="float32")
+
+
 def _same(targets, identity):
     """float `(batch,)`: 1 where the target is the true identity, else 0."""
     return ops.cast(ops.equal(ops.cast(targets, "int32"), ops.cast(identity, "int32")), "float32")
 
 
-def _track_accuracies(trackers, labels, logits):
+def _track_accuracies(trackers, labels, logits, sample_weight=None):
     for tracker, true, predicted in zip(trackers, labels, logits, strict=True):
-        tracker.update_state(true, predicted)
+        tracker.update_state(true, predicted, sample_weight=sample_weight)
 
 
 def _optimizer(config, learning_rate, total_steps):

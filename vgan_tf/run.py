@@ -16,9 +16,9 @@ from vgan_tf import backends
 from vgan_tf.config import Config
 from vgan_tf.errors import InputError
 from vgan_tf.files import replacing, write_json
+from vgan_tf.images import ALIGNMENT_SIZE
 from vgan_tf.model import PPRLVGAN
 from vgan_tf.networks import alignment_network, expression_classifier
-from vgan_tf.ondevice.export_folder import ALIGNMENT_SIZE
 
 CHECKPOINTS_KEPT = 2
 

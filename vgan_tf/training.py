@@ -2,34 +2,28 @@
 
 import dataclasses
 import math
-import sys
-import time
 from pathlib import Path
 
 import keras
 import numpy as np
-from tqdm import tqdm
 
 from vgan_tf import backends
+from vgan_tf.callbacks import Progress, RunRecorder, StopOnNaN, Warmup
 from vgan_tf.data import load_faces, partition
-from vgan_tf.data.pipeline import evaluation_batches, training_batches
+from vgan_tf.data.pipeline import evaluation_batches, joined_batches, training_batches
 from vgan_tf.data.sources import load_unaligned
 from vgan_tf.data.stored import BLOCK, StoredImages, write_beside
 from vgan_tf.errors import InputError
-from vgan_tf.images import tile, to_float, write_image
-from vgan_tf.ondevice.export_folder import ALIGNMENT_SIZE
-from vgan_tf.protection import PROTOTYPE_IMAGES, find_prototypes, require_prototypes
+from vgan_tf.images import ALIGNMENT_SIZE, to_float
+from vgan_tf.protection import require_prototypes
 from vgan_tf.run import Run, open_run
 
-SAMPLE_COLUMNS = 10
-SAMPLE_TARGETS = 8
 EVALUATION_BATCH_SIZE = 128
 CLASSIFIER_BATCH_SIZE = 64
 CLASSIFIER_LEARNING_RATE = 2e-3
 CLASSIFIER_EPOCHS = 6  # passes over original and protected training images, or fewer steps:
 MOST_CLASSIFIER_STEPS = 3000
 ALIGNMENT_EPOCHS = 20
-ROUGH_PROTOTYPE_IMAGES = 400  # in which prototypes are found while training goes on
 
 
 def plan(config, out, steps=None):
@@ -51,24 +45,43 @@ def plan(config, out, steps=None):
     faces = load_faces(config.data, config.image_size)
     train, _, _ = partition(faces, config)
     require_prototypes(train.expression, train.expressions, config.protection_prototypes)
-    identities = train.identities
-    brings_counterparts = faces.has_counterparts or faces.has_counterpart_images
+    identities, paired = train.identities, faces
+    if config.pairs:
+        paired = _load_pairs(config, faces)
+    brings_counterparts = faces.has_counterparts or paired.has_counterpart_images
     if config.warmup_epochs and not (config.counterpart_weight and brings_counterparts):
         raise InputError(
             f"warmup_epochs={config.warmup_epochs}: {config.data} brings no counterparts to learn from; set it to 0"
         )
-    if config.counterpart_weight and faces.has_counterpart_images:
+    if config.counterpart_weight and paired.has_counterpart_images:
         _require_fit_for_counterparts(config)
-        identities = train.targets
-        config = config.replace(motion_dim=len(faces.motion_names) if config.latent_motion_weight else 0)
+        identities = paired.targets
+        config = config.replace(motion_dim=len(paired.motion_names) if config.latent_motion_weight else 0)
     elif config.alpha:
         raise InputError(f"{config.data}: brings no counterparts with alpha; set alpha=false, or train on heads:")
-    steps_per_epoch = max(1, len(train) // config.batch_size)
+    # With pairs an epoch is a pass over the larger set, each of which has half of a batch.
+    images = 2 * max(len(train), len(partition(paired, config)[0])) if config.pairs else len(train)
+    steps_per_epoch = max(1, images // config.batch_size)
     if steps is not None:
         config = config.replace(epochs=math.ceil(steps / steps_per_epoch))
         steps_per_epoch = math.ceil(steps / config.epochs)
     run = Run(Path(out), config, identities, train.expressions, faces.fingerprint(), steps_per_epoch)
     return run, faces
+
+
+def _load_pairs(config, faces):
+    """The FaceSet of `config.pairs`, which must have counterparts drawn beforehand and the expressions of `faces`."""
+    pairs = load_faces(config.pairs, config.image_size)
+    if not pairs.has_counterpart_images or not config.counterpart_weight:
+        raise InputError(f"pairs={config.pairs}: brings no counterparts, or counterpart_weight is 0; name heads:MODEL")
+    if pairs.expressions != faces.expressions:
+        raise InputError(
+            f"pairs={config.pairs}: its expressions are {', '.join(pairs.expressions)}; "
+            f"those of {config.data} are {', '.join(faces.expressions)}; they must be the same"
+        )
+    if config.dependence_images or config.batch_size < 2:
+        raise InputError("pairs: needs dependence_images=0, and a batch_size of at least 2")
+    return pairs
 
 
 def _require_fit_for_counterparts(config):
@@ -108,16 +121,24 @@ def train(run, faces):
     model.compile(total_steps=run.config.epochs * run.steps_per_epoch)
     run.save_config()
     first_epoch = run.restore_checkpoint(model)
+    first_step = first_epoch * run.steps_per_epoch
+    if run.config.pairs:
+        paired, compared, _ = partition(_load_pairs(run.config, faces), run.config)
+        batches = joined_batches(training, paired, run.config, first_step)
+    else:
+        batches, compared = training_batches(training, run.config, first_step), validation
     fit(
         run,
         model,
         first_epoch,
-        training_batches(training, run.config, first_step=first_epoch * run.steps_per_epoch),
-        evaluation_batches(validation, run.config, EVALUATION_BATCH_SIZE),
+        batches,
+        evaluation_batches(compared, run.config, EVALUATION_BATCH_SIZE),
         None,
         [RunRecorder(run, training, validation, first_epoch), StopOnNaN(), Progress(run, first_epoch)],
     )
     if not run.classifier_path.exists():
+        if run.config.pairs:
+            training, validation = training.joined(paired), validation.joined(compared)
         run.save_classifier(train_expression_classifier(run, model, training, validation))
     train_aligner(run)
     return model
@@ -133,24 +154,10 @@ def fit(run, model, first_epoch, batches, validation_batches, validation_steps, 
             steps_per_epoch=run.steps_per_epoch,
             initial_epoch=first_epoch,
             epochs=run.config.epochs,
-            callbacks=[_Warmup(run.config.warmup_epochs), *callbacks],
+            callbacks=[Warmup(run.config.warmup_epochs), *callbacks],
             verbose=0,
             shuffle=False,
         )
-
-
-class _Warmup(keras.callbacks.Callback):
-    """Leaves the discriminator out of the first epochs."""
-
-    def __init__(self, epochs):
-        super().__init__()
-        self.epochs = epochs
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self.model.play(epoch >= self.epochs)
-
-    def on_train_end(self, logs=None):
-        self.model.play(True)
 
 
 def train_expression_classifier(run, model, training, validation):
@@ -197,7 +204,8 @@ def train_expression_classifier(run, model, training, validation):
 
 def train_aligner(run):
     """Train the run's alignment network and save it, unless it is there or there is nothing to learn it from."""
-    learnt = None if run.alignment_path.exists() else load_unaligned(run.config.data, ALIGNMENT_SIZE)
+    source = run.config.pairs or run.config.data
+    learnt = None if run.alignment_path.exists() else load_unaligned(source, ALIGNMENT_SIZE)
     if learnt is None:
         return
     pictures, places = to_float(learnt[0]), learnt[1]
@@ -255,91 +263,3 @@ def plan_resumption(out, epochs=None):
     if faces.fingerprint() != run.fingerprint:
         raise InputError(f"{config.data}: not the data that {out} was trained on (another fingerprint)")
     return Run(run.folder, config, run.identities, run.expressions, run.fingerprint, run.steps_per_epoch), faces
-
-
-class RunRecorder(keras.callbacks.Callback):
-    """After each epoch: prototypes, a row of history.csv, the sample grid, the weights and, last, the checkpoint."""
-
-    def __init__(self, run, training, validation, first_epoch):
-        super().__init__()
-        self.run, self.training = run, training
-        self.rows = run.read_history(first_epoch)
-        self.seconds = float(self.rows[-1]["seconds"]) if self.rows else 0.0
-        columns = np.linspace(0, len(validation) - 1, min(SAMPLE_COLUMNS, len(validation))).astype(int)
-        self.inputs = np.asarray(validation.images[columns])
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self.started = time.perf_counter()
-
-    def on_epoch_end(self, epoch, logs=None):
-        self.seconds += time.perf_counter() - self.started
-        values = {name: f"{value:.9g}" for name, value in sorted(logs.items())}
-        # On the way the prototypes are for the sample grid and whoever looks in; a rougher guess does.
-        last = epoch + 1 == self.run.config.epochs
-        find_prototypes(self.model, self.training, PROTOTYPE_IMAGES if last else ROUGH_PROTOTYPE_IMAGES)
-        self.rows.append({"epoch": epoch + 1, **values, "seconds": f"{self.seconds:.1f}"})
-        self.run.write_history(self.rows)
-        write_image(self.run.folder / "samples" / f"epoch_{epoch + 1:04d}.png", sample_grid(self.model, self.inputs))
-        self.run.save_weights(self.model)
-        self.run.save_checkpoint(self.model, epoch + 1)
-
-
-class Progress(keras.callbacks.Callback):
-    """Four figures that a person follows: a bar with the time left in a terminal, a line for each epoch in a log."""
-
-    SHOWN = {"generator_loss": "generator loss {:.3f}", "target_success": "target success {:.0%}",
-             "protected_expression_accuracy": "expression kept {:.0%}"}  # fmt: skip
-    SHOWN_IN_WARMUP = {"generator_loss": "generator loss {:.3f}", "counterpart": "error of pixels {:.3f}"}
-
-    def __init__(self, run, first_epoch):
-        super().__init__()
-        self.run, done = run, first_epoch * run.steps_per_epoch
-        self.bar = tqdm(
-            total=run.config.epochs * run.steps_per_epoch,
-            initial=done,
-            unit=" steps",
-            disable=not sys.stdout.isatty(),
-            file=sys.stdout,
-            dynamic_ncols=True,
-            bar_format="{bar:10} {n_fmt}/{total_fmt} [{remaining} left, {rate_fmt}{postfix}]",
-        )
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self.started = time.perf_counter()
-
-    def on_train_batch_end(self, batch, logs=None):
-        self.bar.update()
-        if not self.bar.disable and batch % 10 == 0:
-            self.bar.set_postfix_str(self._figures(logs))
-
-    def on_epoch_end(self, epoch, logs=None):
-        if self.bar.disable:
-            speed = self.run.steps_per_epoch / (time.perf_counter() - self.started)
-            print(f"epoch {epoch + 1}/{self.run.config.epochs}: {speed:.1f} steps/s, {self._figures(logs)}", flush=True)
-
-    def on_train_end(self, logs=None):
-        self.bar.close()
-
-    def _figures(self, logs):
-        shown = self.SHOWN if self.model.playing else self.SHOWN_IN_WARMUP
-        return ", ".join(text.format(float(logs[name])) for name, text in shown.items() if name in logs)
-
-
-class StopOnNaN(keras.callbacks.Callback):
-    """Raise as soon as a loss is not finite; the last checkpoint stays as it was."""
-
-    def on_train_batch_end(self, batch, logs=None):
-        for name, value in logs.items():
-            if not np.isfinite(value):
-                raise FloatingPointError(
-                    f"{name} is {float(value)} after batch {batch + 1} of this epoch; lower the learning rates, "
-                    "then train again (the last checkpoint is whole)"
-                )
-
-
-def sample_grid(model, images):
-    """Inputs over protected faces, one row for each of the first target identities: uint8, a picture."""
-    rows = [images]
-    for target in model.identities[:SAMPLE_TARGETS]:
-        rows.append(model.protect(images, target, seed=0))
-    return tile(np.concatenate(rows), columns=len(images))

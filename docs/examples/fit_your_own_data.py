@@ -12,9 +12,9 @@ import numpy as np
 import tensorflow as tf
 
 from vgan_tf import PPRLVGAN, preset
+from vgan_tf.callbacks import StopOnNaN
 from vgan_tf.data import load_faces
 from vgan_tf.images import read_image, write_image
-from vgan_tf.training import StopOnNaN
 
 EPOCHS = 3
 config = preset("tiny")

@@ -98,6 +98,13 @@ class FaceSet:
             targets=self.targets if paired else (),
         )
 
+    def joined(self, other):
+        """This set followed by one of other people with the same expressions; without truth and counterparts."""
+        identities = tuple(dict.fromkeys(self.identities + other.identities))
+        return dataclasses.replace(self.among(identities), truth={}).concatenate(
+            dataclasses.replace(other.among(identities), truth={})
+        )
+
     def among(self, identities):
         """The same set with `identities` as its list of identities; each of its images must be of one of them."""
         names = np.asarray(self.identities)[self.identity]

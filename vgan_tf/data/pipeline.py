@@ -93,6 +93,37 @@ def training_batches(faces, config, first_step=0, share=(0, 1)):
     return Batches(load)
 
 
+def joined_batches(faces, pairs, config, first_step=0):
+    """An endless dataset of batches of which one half has counterparts drawn beforehand and the other one none.
+
+    Args:
+        faces: FaceSet of the half without; its targets are drawn from those of the pairs.
+        pairs: FaceSet of the half with counterparts.
+        config, first_step: as of `training_batches`.
+
+    Returns:
+        Batches as of `training_batches`, with "paired", float32 `(batch,)`: 1 where there is a counterpart; elsewhere
+        counterpart and motion are 0. Identities are counted in each half by itself.
+    """
+    count = config.batch_size // 2
+    own_config = config.replace(batch_size=count, counterpart_weight=0.0, alpha=False, warmup_epochs=0, motion_dim=0)
+    own_batches = training_batches(faces, own_config, first_step)
+    paired_batches = training_batches(pairs, config.replace(batch_size=config.batch_size - count), first_step)
+
+    def load(number):
+        (own, own_labels), (images, labels) = own_batches[number], paired_batches[number]
+        random = np.random.default_rng((config.seed, first_step + number, 3))
+        own_labels["target"] = random.integers(0, len(pairs.targets), len(own)).astype(np.int32)
+        joined = {"paired": np.repeat(np.float32([1, 0]), [len(images), len(own)])}
+        for name, values in labels.items():
+            rest = own_labels.get(name)
+            rest = np.zeros((len(own), *values.shape[1:]), values.dtype) if rest is None else rest
+            joined[name] = np.concatenate([values, rest])
+        return np.concatenate([images, own]), joined
+
+    return Batches(load)
+
+
 def evaluation_batches(faces, config, batch_size):
     """The images once, in order, not augmented; the last batch may be smaller. Elements as of `training_batches`.
 

@@ -5,8 +5,8 @@ import math
 import numpy as np
 
 from vgan_tf.errors import InputError
+from vgan_tf.images import ALIGNMENT_SIZE
 from vgan_tf.images import square as square_of
-from vgan_tf.ondevice.export_folder import ALIGNMENT_SIZE
 from vgan_tf.ondevice.pictures import Square, central_square, cut, scaled, to_rgb
 
 ROUNDS = 2  # the second one looks closer

@@ -6,11 +6,11 @@ import re
 from pathlib import Path
 
 from vgan_tf.errors import InputError
+from vgan_tf.images import ALIGNMENT_SIZE
 from vgan_tf.ondevice.lite import LiteModel
 
 SHIPPED = Path(__file__).parent / "weights"
 # Where no recipe is named, the first of these that the folder has: the smallest and fastest on phones come first.
-ALIGNMENT_SIZE = 64  # side of the pictures that an alignment model sees
 RECIPES = ("int8", "qat", "dynamic", "float16", "float32")
 
 
