@@ -280,7 +280,7 @@ def paper():
 
 
 def edge():
-    """Ours, for phones, and the default; measured in docs/results/edge.md.
+    """Ours, for phones, and the default; measured in docs/results/history.md.
 
     Its additions to the game are each a weight or a size; 0 switches one off: reconstruction and feature matching where
     the target is the true identity, the style, the conditional D1, and the latent's expression head and penalties of
@@ -318,7 +318,7 @@ def edge():
         generator_steps=1,
         # The exported anonymizer is deterministic, so what is audited is the mean.
         protection_noise=0.0,
-        # What else the latent says tells strangers apart; docs/results/edge.md has what more prototypes keep and cost.
+        # What else the latent says tells strangers apart; docs/results/history.md has what more of them keep.
         protection_prototypes=1,
         augment_shift_px=2,
         augment_flip=True,

@@ -209,3 +209,29 @@ def test_further_pictures_are_of_the_same_people_and_strangers_of_others():
     assert len(strangers.identities) == 8 and np.bincount(strangers.identity).tolist() == [70] * 8
     assert companions("somewhere/else", 32) == (None, None)
     assert fresh.images.shape[1:] == strangers.images.shape[1:] == (32, 32, 3)
+
+
+def test_counterparts_drawn_beforehand_are_those_that_the_set_can_draw():
+    faces = avatars.load(64, identities=4, images=150, seed=7, counterparts=True, cache=False, processes=1)
+    plain = avatars.load(64, identities=4, images=150, seed=7, cache=False, processes=1)
+    assert (faces.images == plain.images).all() and not plain.has_counterpart_images
+    assert faces.counterpart_images.shape == (150, 64, 64, 4) and (faces.counterpart_images[..., 3] == 255).all()
+    assert set(faces.counterpart_target) == set(range(6)) and not set(faces.targets) & set(faces.identities)
+    for row in (0, 77, 149):
+        name = faces.targets[faces.counterpart_target[row]]
+        assert (faces.drawn_by.counterpart(row, name, 64) == faces.counterpart_images[row, ..., :3]).all()
+    several = avatars.load(64, identities=4, images=600, seed=7, counterparts=True, cache=False, processes=2)
+    assert (several.counterpart_images[:150] == faces.counterpart_images).all()
+
+
+def test_counterparts_are_cached_apart(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    options = {"identities": 4, "images": 28, "seed": 7}
+    first = avatars.load(64, **options, counterparts=True)
+    assert not avatars.load(64, **options).has_counterpart_images
+    assert avatars.load(64, **options, counterparts=True).fingerprint() == first.fingerprint()
+
+
+def test_a_cast_whose_names_are_taken_is_refused():
+    with pytest.raises(InputError, match="identities=21: must be at most 20 or more than 26"):
+        avatars.load(64, identities=21, images=147, seed=1, counterparts=True, cache=False)

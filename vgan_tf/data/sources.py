@@ -69,16 +69,18 @@ def load_unaligned(source, size):
 def brings_counterparts(source):
     """Whether `load_faces` gives a counterpart of each image, drawn beforehand; reads nothing."""
     prefix, _, options = os.fspath(source).partition(":")
+    if prefix == "avatars":
+        return bool(avatars.parse_options(options)["counterparts"])
     return prefix == "heads" and bool(_heads(options, None)[1]["counterparts"])
 
 
 def shows_others(source, known):
-    """Whether a source shows none of the people of a known one: certain of rendered people of another seed alone."""
-    texts = [os.fspath(one).partition(":") for one in (source, known)]
-    if any(prefix != "heads" for prefix, _, _ in texts):
+    """Whether a source shows none of the people of a known one: certain of drawn people of another seed alone."""
+    (kind, _, options), (known_kind, _, known_options) = (os.fspath(one).partition(":") for one in (source, known))
+    if kind != known_kind or kind not in ("heads", "avatars"):
         return False
-    seeds = [_heads(options, None)[1]["seed"] for _, _, options in texts]
-    return seeds[0] != seeds[1]
+    parse = avatars.parse_options if kind == "avatars" else lambda text: _heads(text, None)[1]
+    return parse(options)["seed"] != parse(known_options)["seed"]
 
 
 def _heads(text, size):

@@ -1,7 +1,7 @@
 """Networks shaped for phones: small convolutions of kernel 3, batch norm where it folds into a convolution.
 
 Deviations from the paper: kernel 3, fewer channels, transposed convolutions of kernel 4 (they learn faces in about half
-the steps of upsampling and convolution: docs/results/edge.md), batch norm before the activation, a small latent.
+the steps of upsampling and convolution: docs/results/history.md), batch norm before the activation, a small latent.
 """
 
 import keras

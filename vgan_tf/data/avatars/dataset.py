@@ -19,13 +19,15 @@ from vgan_tf.errors import InputError
 from vgan_tf.files import cache_folder, replacing
 from vgan_tf.labels import EXPRESSIONS
 
-OPTIONS = {"identities": 6, "images": 4200, "seed": 1, "first": 0}
+OPTIONS = {"identities": 6, "images": 4200, "seed": 1, "first": 0, "counterparts": 0}
 TRUTH = ("intensity", "yaw", "pitch", "roll", "scale", "light", "gaze")
 # Of each person, what an audit draws beyond the data: whole rounds of the seven expressions.
 FRESH_IMAGES = 280
 STRANGERS, STRANGER_IMAGES = 8, 70
 MIN_IMAGES_PER_PROCESS = 250  # starting a process costs about as much as drawing these
 CANONICAL = Nuisance()
+CAST_SEED = 33  # of the target identities that counterparts drawn beforehand show
+_TARGET_STREAM = 77  # keeps the draw of targets apart from the other draws of the same seed and number
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,11 +35,13 @@ class Avatars:
     """The pictures of `identities` people, drawn from `seed`: any picture can be drawn from its number.
 
     Picture i shows person i % identities; the expression changes every `identities` pictures. So each run of
-    7 x identities pictures holds every person with every expression once.
+    7 x identities pictures holds every person with every expression once. With `counterparts` each comes with its
+    motion on one of a cast.
     """
 
     identities: int
     seed: int
+    counterparts: bool = False
 
     def labels(self, number):
         """(identity, expression) of a picture, or of an array of numbers: indices."""
@@ -47,31 +51,42 @@ class Avatars:
         """Draw the pictures from `start` up to `stop`.
 
         Returns:
-            (images, truth): uint8 `(stop - start, size, size, 3)` and float32 `(stop - start, len(TRUTH))`.
+            (images, truth): uint8 `(stop - start, size, size, 3)` and float32 `(stop - start, len(TRUTH))`; and, if
+            asked for, counterparts, uint8 `(stop - start, size, size, 4)`, their alpha 255.
         """
         images = np.empty((stop - start, size, size, 3), np.uint8)
         truth = np.empty((stop - start, len(TRUTH)), np.float32)
+        counterparts = np.full((stop - start, size, size, 4), 255, np.uint8) if self.counterparts else None
         for row, number in enumerate(range(start, stop)):
             motion, nuisance = self._circumstances(number)
             person = people.identity(self.seed, self.labels(number)[0])
             images[row] = drawing.draw_face(person, motion, nuisance, size)
             known = {**vars(motion), **vars(nuisance)}
             truth[row] = [known[name] for name in TRUTH]
-        return images, truth
+            if self.counterparts:
+                target = people.identity(CAST_SEED, self.target(number))
+                counterparts[row, ..., :3] = drawing.draw_face(target, motion, CANONICAL, size)
+        return (images, truth, counterparts) if self.counterparts else (images, truth)
+
+    def target(self, number):
+        """Whom of the cast the counterpart of a picture shows: index."""
+        return int(np.random.default_rng([self.seed, number, _TARGET_STREAM]).integers(len(people.CAST)))
 
     def counterpart(self, number, name, size):
         """Draw the motion of a picture on the person called `name`: uint8 `(size, size, 3)`; see FaceSet."""
-        place = people.places(self.identities).get(name)
+        place, seed = people.places(self.identities).get(name), self.seed
+        if self.counterparts and name in people.CAST:
+            place, seed = people.CAST.index(name), CAST_SEED
         if place is None:
             raise InputError(f"avatars: no person {name!r} among the {self.identities} of this set")
         motion, _ = self._circumstances(number)
-        return drawing.draw_face(people.identity(self.seed, place), motion, CANONICAL, size)
+        return drawing.draw_face(people.identity(seed, place), motion, CANONICAL, size)
 
     def _circumstances(self, number):
         return people.circumstances(self.seed, number, EXPRESSIONS[self.labels(number)[1]])
 
 
-def load(size, identities, images, seed, first=0, cache=True, processes=None):
+def load(size, identities, images, seed, first=0, counterparts=False, cache=True, processes=None):
     """Draw the built-in data set, or read it from the cache.
 
     Args:
@@ -80,6 +95,8 @@ def load(size, identities, images, seed, first=0, cache=True, processes=None):
         images: number of pictures, int >= 7 x identities.
         seed: int >= 0; another seed gives other people. The same seed gives the same bytes.
         first: number of the first picture, int >= 0: sets that do not overlap show the same people in other pictures.
+        counterparts: whether to draw the motion of each picture on one of six people of a cast, who are not among
+            these, before a plain background in even light.
         cache: keep the pictures in `cache_folder()` and look for them there.
         processes: worker processes to draw in; None takes one for each core. The pictures do not depend on it.
 
@@ -94,10 +111,13 @@ def load(size, identities, images, seed, first=0, cache=True, processes=None):
     for (name, low), value in zip(least.items(), (identities, images, seed, first), strict=True):
         if value < low:
             raise InputError(f"avatars: {name}={value}: must be a whole number of at least {low}")
-    avatars = Avatars(identities, seed)
+    if counterparts and set(people.CAST) & set(people.names(identities)):
+        raise InputError(f"avatars: counterparts=1 with identities={identities}: must be at most 20 or more than 26")
+    avatars = Avatars(identities, seed, bool(counterparts))
     options = f"identities{identities}-images{images}-seed{seed}-first{first}-size{size}"
+    options += "-counterparts" if counterparts else ""
     file = cache_folder() / f"avatars-v{drawing.VERSION}-{options}.npz"
-    drawn = _read(file, images, size) if cache else None
+    drawn = _read(file, images, size, avatars) if cache else None
     if drawn is None:
         drawn = _draw_in_processes(avatars, first, images, size, processes)
         if cache:
@@ -105,7 +125,7 @@ def load(size, identities, images, seed, first=0, cache=True, processes=None):
                 write(file, *drawn)
             except OSError as error:
                 warnings.warn(f"{file}: could not cache the avatars ({error})", stacklevel=2)
-    pictures, truth = drawn
+    pictures, truth, *paired = drawn
     number = np.arange(first, first + images)
     identity, expression = avatars.labels(number)
     names = people.names(identities)
@@ -125,6 +145,9 @@ def load(size, identities, images, seed, first=0, cache=True, processes=None):
         truth={name: truth[:, column].copy() for column, name in enumerate(TRUTH)},
         number=number,
         drawn_by=avatars,
+        counterpart_images=paired[0] if counterparts else None,
+        counterpart_target=np.array([avatars.target(n) for n in number.tolist()]) if counterparts else None,
+        targets=people.CAST if counterparts else (),
     )
 
 
@@ -141,7 +164,7 @@ def parse_options(text):
     return options
 
 
-def load_companions(size, identities, images, seed, first):
+def load_companions(size, identities, images, seed, first, counterparts=False):
     """FaceSets for an audit of a model trained on `load` with these options: its people in other pictures; others."""
     drawn = first + images
     fresh = load(size, identities, FRESH_IMAGES * identities, seed, drawn)
@@ -151,21 +174,24 @@ def load_companions(size, identities, images, seed, first):
     return fresh, others.among(others.identities[identities:])
 
 
-def write(file, images, truth):
+def write(file, images, truth, counterparts=None):
     """Write what `Avatars.draw` gives."""
+    more = {} if counterparts is None else {"counterparts": counterparts}
     with replacing(file) as temporary:
-        np.savez(temporary, images=images, truth=truth)
+        np.savez(temporary, images=images, truth=truth, **more)
 
 
-def _read(file, count, size):
-    """The images and truth of a file, or None where it is missing, damaged or of another size."""
+def _read(file, count, size, avatars):
+    """What a file holds of `Avatars.draw`, or None where it is missing, damaged or of another size."""
+    wanted = {"images": (np.uint8, (count, size, size, 3)), "truth": (np.float32, (count, len(TRUTH)))}
+    if avatars.counterparts:
+        wanted["counterparts"] = np.uint8, (count, size, size, 4)
     try:
         with np.load(file, allow_pickle=False) as stored:
-            images, truth = stored["images"], stored["truth"]
+            drawn = tuple(stored[name] for name in wanted)
     except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile, zlib.error):
         return None
-    whole = images.shape == (count, size, size, 3) and truth.shape == (count, len(TRUTH))
-    return (images, truth) if whole and images.dtype == np.uint8 and truth.dtype == np.float32 else None
+    return drawn if [(one.dtype, one.shape) for one in drawn] == list(wanted.values()) else None
 
 
 def _draw_in_processes(avatars, first, count, size, processes):
@@ -180,7 +206,8 @@ def _draw_in_processes(avatars, first, count, size, processes):
     bounds = [first + count * k // processes for k in range(processes + 1)]
     root = str(Path(__file__).resolve().parents[3])
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))}
-    command = [sys.executable, "-m", "vgan_tf.data.avatars", str(avatars.identities), str(avatars.seed)]
+    numbers = (int(value) for value in dataclasses.astuple(avatars))
+    command = [sys.executable, "-m", "vgan_tf.data.avatars", *map(str, numbers)]
     with tempfile.TemporaryDirectory() as folder:
         shares = [(start, stop, Path(folder) / f"{start}.npz") for start, stop in zip(bounds, bounds[1:], strict=False)]
         workers = [
@@ -194,5 +221,5 @@ def _draw_in_processes(avatars, first, count, size, processes):
                 worker.kill()
         if failed:
             raise RuntimeError(f"drawing avatars failed in: {' '.join(map(str, failed[0]))}")
-        drawn = [_read(file, stop - start, size) for start, stop, file in shares]
+        drawn = [_read(file, stop - start, size, avatars) for start, stop, file in shares]
     return tuple(np.concatenate(arrays) for arrays in zip(*drawn, strict=True))

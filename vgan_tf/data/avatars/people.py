@@ -11,6 +11,7 @@ NAMES = (
     "ada", "ben", "cleo", "dov", "esra", "finn", "greta", "hugo", "ines", "jonas", "kira", "leo", "maya",
     "nils", "olga", "paul", "quinn", "rosa", "sami", "tara", "umut", "vera", "wim", "xenia", "yuri", "zoe",
 )  # fmt: skip
+CAST = NAMES[-6:]
 
 _SKINS = (
     (250, 216, 190), (132, 86, 60), (228, 178, 136), (102, 64, 46), (244, 196, 172), (176, 120, 82), (206, 152, 110),
