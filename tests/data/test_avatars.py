@@ -230,8 +230,3 @@ def test_counterparts_are_cached_apart(tmp_path, monkeypatch):
     first = avatars.load(64, **options, counterparts=True)
     assert not avatars.load(64, **options).has_counterpart_images
     assert avatars.load(64, **options, counterparts=True).fingerprint() == first.fingerprint()
-
-
-def test_a_cast_whose_names_are_taken_is_refused():
-    with pytest.raises(InputError, match="identities=21: must be at most 20 or more than 26"):
-        avatars.load(64, identities=21, images=147, seed=1, counterparts=True, cache=False)

@@ -74,7 +74,7 @@ class Avatars:
 
     def counterpart(self, number, name, size):
         """Draw the motion of a picture on the person called `name`: uint8 `(size, size, 3)`; see FaceSet."""
-        place, seed = people.places(self.identities).get(name), self.seed
+        place, seed = people.places(self.identities, self.counterparts).get(name), self.seed
         if self.counterparts and name in people.CAST:
             place, seed = people.CAST.index(name), CAST_SEED
         if place is None:
@@ -111,8 +111,6 @@ def load(size, identities, images, seed, first=0, counterparts=False, cache=True
     for (name, low), value in zip(least.items(), (identities, images, seed, first), strict=True):
         if value < low:
             raise InputError(f"avatars: {name}={value}: must be a whole number of at least {low}")
-    if counterparts and set(people.CAST) & set(people.names(identities)):
-        raise InputError(f"avatars: counterparts=1 with identities={identities}: must be at most 20 or more than 26")
     avatars = Avatars(identities, seed, bool(counterparts))
     options = f"identities{identities}-images{images}-seed{seed}-first{first}-size{size}"
     options += "-counterparts" if counterparts else ""
@@ -128,7 +126,7 @@ def load(size, identities, images, seed, first=0, counterparts=False, cache=True
     pictures, truth, *paired = drawn
     number = np.arange(first, first + images)
     identity, expression = avatars.labels(number)
-    names = people.names(identities)
+    names = people.names(identities, numbered=avatars.counterparts)  # first names are those of the cast
     paths = []
     for n, i, e in zip(number.tolist(), identity, expression, strict=True):
         folder = f"{names[i]}_{EXPRESSIONS[e]}"

@@ -11,7 +11,7 @@ NAMES = (
     "ada", "ben", "cleo", "dov", "esra", "finn", "greta", "hugo", "ines", "jonas", "kira", "leo", "maya",
     "nils", "olga", "paul", "quinn", "rosa", "sami", "tara", "umut", "vera", "wim", "xenia", "yuri", "zoe",
 )  # fmt: skip
-CAST = NAMES[-6:]
+CAST = NAMES[:6]
 
 _SKINS = (
     (250, 216, 190), (132, 86, 60), (228, 178, 136), (102, 64, 46), (244, 196, 172), (176, 120, 82), (206, 152, 110),
@@ -118,15 +118,15 @@ def circumstances(seed, number, expression):
     return motion, Nuisance(scale, shift, light, brightness, background, noise, noise_seed)
 
 
-def names(count):
+def names(count, numbered=False):
     """Names of the first `count` people, sorted and unique: first names for up to 26, else person000 and so on."""
-    if count <= len(NAMES):
+    if count <= len(NAMES) and not numbered:
         return NAMES[:count]
     width = max(3, len(str(count - 1)))
     return tuple(f"person{index:0{width}d}" for index in range(count))
 
 
 @functools.cache
-def places(count):
+def places(count, numbered=False):
     """Name -> index of the person."""
-    return {name: index for index, name in enumerate(names(count))}
+    return {name: index for index, name in enumerate(names(count, numbered))}
