@@ -258,7 +258,7 @@ def main():
     parser.add_argument("--others", metavar="SOURCE", help="further faces to test on")
     parser.add_argument("--without", metavar="PART,...", default="nothing", help=f"all, or some of: {', '.join(PARTS)}")
     parser.add_argument("--people", type=int, default=400)
-    parser.add_argument("--images", type=int, default=12000)
+    parser.add_argument("--images", type=int, default=24000)
     parser.add_argument("--steps", type=int, default=6000, help="of 64 pictures, for each classifier")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--sheet", metavar="FILE", help="for the photographs that the first classifier misreads")
