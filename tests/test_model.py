@@ -202,37 +202,6 @@ def test_rows_without_a_counterpart_add_nothing_to_what_is_compared_with_one():
     assert float(model.test_step((images, labels))["counterpart"]) != pytest.approx(float(masked["counterpart"]))
 
 
-def test_a_share_of_each_batch_is_generated_from_the_true_motion_in_training_alone():
-    config = counterpart_config(motion_dim=2, true_motion_share=0.5, latent_code_weight=1.0)
-    model, (images, labels) = make_model(config), counterpart_batch()
-    target = ops.one_hot(labels["target"], 3, dtype="float32")
-    for training in (True, False):
-        found = model.synthesize(images, labels, seed=1, training=training)
-        code = model.motion_code(labels["motion"])
-        np.testing.assert_allclose(found.code, code, atol=1e-6)
-        drawn = np.concatenate([code[:4], found.latent[4:]]) if training else found.latent
-        np.testing.assert_allclose(found.protected, model.generator([drawn, target], training=training), atol=1e-5)
-    logs = model.test_step((images, labels))
-    expected = np.square(model.encoder(images)[0] - code).sum(axis=1).mean()
-    assert float(logs["latent_code"]) == pytest.approx(expected, rel=1e-4)
-    before = values_of(model.motion_code.trainable_variables)
-    model.train_step((images, labels))
-    assert not any(unchanged(before, model.motion_code.trainable_variables))
-
-
-def test_the_encoder_is_drawn_to_the_code_of_the_motion_and_not_the_code_to_it():
-    quiet = {name: 0.0 for name in vars(tiny_config()) if name.endswith("_weight")}
-    config = counterpart_config(
-        **{**quiet, "latent_code_weight": 1.0}, alpha=False, motion_dim=2, true_motion_share=0.5
-    )
-    model = make_model(config, generator_optimizer=keras.optimizers.SGD(0.01))
-    before = values_of(model.motion_code.trainable_variables), values_of(model.encoder.trainable_variables)
-    images, labels = counterpart_batch()
-    model.train_step((images, {name: values for name, values in labels.items() if name != "counterpart"}))
-    assert all(unchanged(before[0], model.motion_code.trainable_variables))
-    assert not all(unchanged(before[1], model.encoder.trainable_variables))
-
-
 def test_gradients_and_the_motion_are_compared_with_the_truth():
     quiet = {name: 0.0 for name in vars(tiny_config()) if name.endswith("_weight")}
     weights = {**quiet, "counterpart_weight": 1.0, "gradient_weight": 10.0, "latent_motion_weight": 0.5}

@@ -48,10 +48,6 @@ class Config:
         motion_dim: how many parameters of motion the data know; training sets it.
         latent_motion_weight: squared error of a linear regression of the motion on the latent, where the data know the
             motion; in L_G, not in the paper.
-        true_motion_share: share of each batch that is generated from a code of the true motion, made by a small network
-            of its own, in place of what the encoder found; not in the paper.
-        latent_code_weight: squared distance of the latent's mean from the code of the true motion, where some are
-            generated from it; in L_G, not in the paper.
         latent_expression_weight: cross-entropy of a linear expression classifier on the latent; in L_G, not in the
             paper.
         feature_weight: mean absolute error of the discriminator's feature maps where the target is the true identity;
@@ -113,8 +109,6 @@ class Config:
     alpha: bool = False
     motion_dim: int = 0
     latent_motion_weight: float = 0.0
-    true_motion_share: float = 0.0
-    latent_code_weight: float = 0.0
     latent_expression_weight: float = 0.0
     feature_weight: float = 0.0
     latent_dependence_weight: float = 0.0
@@ -212,7 +206,7 @@ CHECKS = (
             *_named("_weight"),
         ],
     ),
-    ("in [0, 1)", lambda value: 0 <= value < 1, ["true_target_fraction", "true_motion_share"]),
+    ("in [0, 1)", lambda value: 0 <= value < 1, ["true_target_fraction"]),
     ("above 0 and below 1", lambda value: 0 < value < 1, ["test_fraction"]),
     ("above 0", lambda value: value > 0, _named("learning_rate")),
     (

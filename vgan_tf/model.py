@@ -8,10 +8,9 @@ from keras import ops
 from vgan_tf import backends, losses
 from vgan_tf.config import Config
 from vgan_tf.errors import InputError
-from vgan_tf.networks import build, latent_classifier, motion_code, sample_latent
+from vgan_tf.networks import build, latent_classifier, sample_latent
 from vgan_tf.protection import Protection, prototype_network
 
-CODE_NOISE = 0.1  # what the generator may not tell apart
 ADAM_BETA_1 = 0.5  # the usual choice for GANs (Radford et al. 2016)
 RMSPROP_DECAY = 1e-6  # of the learning rate, in each step; the authors'
 # The discriminator's smoothed targets for real and for generated images are drawn from these ranges.
@@ -24,7 +23,6 @@ class Synthesis(NamedTuple):
     protected: `(batch, image_size, image_size, 3)` in [-1, 1]. latent: `(batch, latent_dim)`.
     z_mean, z_log_var: `(encoded, latent_dim)`, of all images encoded: the first `batch` are those of `latent`.
     style_mean, style_log_var: `(encoded, style_dim)`, likewise, or None.
-    code: `(batch, latent_dim)`, the code of the true motion, from which the first images were generated; or None.
     """
 
     protected: Any
@@ -33,7 +31,6 @@ class Synthesis(NamedTuple):
     z_log_var: Any
     style_mean: Any = None
     style_log_var: Any = None
-    code: Any = None
 
 
 @keras.saving.register_keras_serializable("vgan_tf")
@@ -82,8 +79,6 @@ class PPRLVGAN(keras.Model, Protection):
         self.latent_motion_head = (
             latent_classifier(config.latent_dim, config.motion_dim, "latent_motion") if config.motion_dim else None
         )
-        teaches = config.motion_dim and config.true_motion_share
-        self.motion_code = motion_code(config, len(expressions)) if teaches else None
         prototypes = config.protection_prototypes * len(expressions)
         self.prototypes = prototype_network(config.latent_dim, prototypes) if prototypes else None
 
@@ -109,7 +104,6 @@ class PPRLVGAN(keras.Model, Protection):
                 "features",
                 "latent_expression",
                 "latent_motion",
-                "latent_code",
                 "latent_dependence",
                 "style_kl",
                 "style_dependence",
@@ -165,8 +159,6 @@ class PPRLVGAN(keras.Model, Protection):
             variables = variables + self.latent_expression_head.trainable_variables
         if self.latent_motion_head and self.config.latent_motion_weight:
             variables = variables + self.latent_motion_head.trainable_variables
-        if self.motion_code:
-            variables = variables + self.motion_code.trainable_variables
         return variables
 
     def play(self, playing):
@@ -278,8 +270,6 @@ class PPRLVGAN(keras.Model, Protection):
         targets = labels["target"][:players]
         latent = sample_latent(z_mean[:players], z_log_var[:players], seed=seed)
         code = ops.one_hot(targets, len(self.identities), dtype="float32")
-        if self.motion_code and "motion" in labels:
-            return self._with_true_motion(latent, code, z_mean, z_log_var, labels, training)
         if not self.config.style_dim:
             return Synthesis(self.generator([latent, code], training=training), latent, z_mean, z_log_var)
         style_mean, style_log_var = self.style_encoder(images, training=training)
@@ -289,22 +279,6 @@ class PPRLVGAN(keras.Model, Protection):
         style = ops.where(same[:, None] > 0, own_style, drawn_style)
         protected = self.styled_generator([latent, code, style], training=training)
         return Synthesis(protected, latent, z_mean, z_log_var, style_mean, style_log_var)
-
-    def _with_true_motion(self, latent, target, z_mean, z_log_var, labels, training):
-        """Generate from latents or, in training and for the first images of a batch, from the code of the true motion.
-
-        So the generator learns to draw what a face does before the encoder can see it, and is not blurred by what the
-        encoder cannot tell; the encoder learns to find the code.
-        """
-        count = ops.shape(latent)[0]
-        expression = ops.one_hot(labels["expression"][:count], len(self.expressions), dtype="float32")
-        code = self.motion_code([labels["motion"][:count], expression], training=training)
-        drawn = latent
-        if training:
-            known = ops.arange(count) < ops.cast(self.config.true_motion_share * ops.cast(count, "float32"), "int32")
-            noise = CODE_NOISE * keras.random.normal(ops.shape(code), seed=self.seed_generator)
-            drawn = ops.where(known[:, None], code + noise, latent)
-        return Synthesis(self.generator([drawn, target], training=training), latent, z_mean, z_log_var, code=code)
 
     def discriminate(self, images, identity, expression, seed, training):
         """D's logits of real, identity and expression, and its feature maps, for noisy images.
@@ -377,16 +351,6 @@ class PPRLVGAN(keras.Model, Protection):
             error, paired = losses.regression(predicted, labels["motion"][:count]), _paired(labels)[:count]
             self._track_loss("latent_motion", error, sample_weight=paired)
             loss = loss + config.latent_motion_weight * paired * error
-        if synthesis.code is not None:
-            error, paired = (
-                losses.regression(synthesis.z_mean[:count], ops.stop_gradient(synthesis.code)),
-                _paired(labels),
-            )
-            self._track_loss("latent_code", error, sample_weight=paired[:count])
-            spread = losses.kl_divergence(
-                synthesis.code, ops.zeros_like(synthesis.code)
-            )  # as far as a posterior may go
-            loss = loss + paired[:count] * (config.latent_code_weight * error + config.kl_weight * spread)
         if config.latent_expression_weight:
             error = losses.classification(self.latent_expression_head(synthesis.latent, training=training), expression)
             self._track_loss("latent_expression", error)

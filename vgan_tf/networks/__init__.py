@@ -8,7 +8,7 @@ import keras
 from vgan_tf.networks import edge, paper
 from vgan_tf.networks.alignment import alignment_network
 from vgan_tf.networks.expression import expression_classifier
-from vgan_tf.networks.layers import latent_classifier, motion_code, sample_latent
+from vgan_tf.networks.layers import latent_classifier, sample_latent
 
 __all__ = [
     "Networks",
@@ -16,7 +16,6 @@ __all__ = [
     "build",
     "expression_classifier",
     "latent_classifier",
-    "motion_code",
     "sample_latent",
 ]
 

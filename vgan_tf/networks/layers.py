@@ -6,7 +6,6 @@ import keras
 from keras import layers, ops
 
 SMALLEST_MAP = 4  # side of the feature maps where encoders end and generators begin
-CODE_WIDTH = 128  # of the hidden layer between the true motion and its code
 FILTERS_LISTED_FOR = 64  # side of the pictures that the configuration's lists of filters are for
 
 
@@ -81,14 +80,6 @@ def discriminator_heads(features, identity_count, expression_count, conditional=
         layers.Dense(identity_count, name="identity_logits", dtype="float32")(features),
         layers.Dense(expression_count, name="expression_logits", dtype="float32")(features),
     ]
-
-
-def motion_code(config, expression_count):
-    """True motion `(batch, motion_dim)` and one-hot expression -> a code in place of the latent."""
-    motion, expression = keras.Input((config.motion_dim,), name="motion"), keras.Input((expression_count,))
-    x = layers.Dense(CODE_WIDTH, activation="relu")(layers.Concatenate()([motion, expression]))
-    code = layers.Dense(config.latent_dim, name="code", dtype="float32")(x)
-    return keras.Model([motion, expression], code, name="motion_code")
 
 
 def latent_classifier(latent_dim, classes, name="latent_classifier"):
