@@ -137,10 +137,13 @@ class Trial:
     def _train(self, label, classes):
         """Train a classifier of `label` ("ep" or "id") on originals: pictures of the tested images -> probabilities.
 
-        Images of people held out, where there are no others, are tested by classifiers that learnt from the rest.
+        Images of people held out, where there are no others, are tested by classifiers that learnt from the rest. Faces
+        are learnt from counterparts where these show the targets.
         """
         dump, everything = self.dump, np.arange(len(self.tested))
         rounds = dump.rounds if dump.references is None else [(dump.references, everything)]
+        if label == "id" and dump.train.counterpart is not None:  # no original shows a target
+            rounds = [(dump.train.of_targets, everything)]
         trained = [
             (attackers.train_scores(attackers.CNN, learnt.x, getattr(learnt, label), classes, self.seed), rows)
             for learnt, rows in rounds

@@ -389,8 +389,9 @@ def demo():
         latent_dim=16,
         encoder_depth=1,
         alpha=False,
-        warmup_epochs=8,
-        epochs=12,
+        warmup_epochs=13,
+        learning_rate=5e-3,
+        epochs=16,
     )
 
 
