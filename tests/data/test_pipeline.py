@@ -11,6 +11,7 @@ from vgan_tf.data.pipeline import (
     augmentation,
     draw_targets,
     evaluation_batches,
+    joined_batches,
     motion_of,
     training_batches,
     with_alpha,
@@ -206,3 +207,23 @@ def test_parts_of_a_batch_bring_the_counterparts_of_their_own_images():
         assert len(rows) == 6
     assert sorted(rows_of(faces, whole_images)) == sorted(row for part in parts for row in rows_of(faces, part[0]))
     assert len(whole["counterpart"]) == 12
+
+
+def test_joined_batches_are_half_pairs_and_half_own_images():
+    own, pairs = noise_faces(seed=5), faces_with_counterparts()
+    config = counterpart_config(motion_dim=2, batch_size=9)
+    batches, of_pairs = joined_batches(own, pairs, config), training_batches(pairs, config.replace(batch_size=5))
+    for number in (0, 3):
+        images, labels = batches[number]
+        wanted, wanted_labels = of_pairs[number]
+        assert labels["paired"].tolist() == [1] * 5 + [0] * 4 and images.shape == (9, 64, 64, 3)
+        np.testing.assert_array_equal(images[:5], wanted)
+        for name, values in wanted_labels.items():
+            np.testing.assert_array_equal(labels[name][:5], values)
+        known = to_float(own.images)
+        assert all((known == image).all(axis=(1, 2, 3)).any() for image in images[5:])
+        assert not labels["counterpart"][5:].any() and not labels["motion"][5:].any()
+        assert labels["counterpart"].shape == (9, 64, 64, 4) and set(labels["target"]) <= {0, 1, 2}
+    later = joined_batches(own, pairs, config, first_step=3)[0]
+    np.testing.assert_array_equal(later[0], batches[3][0])
+    np.testing.assert_array_equal(later[1]["target"], batches[3][1]["target"])

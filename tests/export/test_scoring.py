@@ -5,12 +5,14 @@ import dataclasses
 
 import numpy as np
 import pytest
+from helpers import STUB_IDENTITIES, counterpart_config, faces_with_counterparts
 
 from export import scoring
 from export.scoring import TOLERANCE, Trial, failures, not_shown
+from vgan_tf import PPRLVGAN
 from vgan_tf.audit.attackers import Attacker, fit_small_cnn
-from vgan_tf.evaluation.dumps import drawn_companions
-from vgan_tf.protection import with_release
+from vgan_tf.evaluation.dumps import drawn_companions, make_dump
+from vgan_tf.protection import DeviceModel, with_release
 from vgan_tf.run import load_expression_classifier
 
 
@@ -207,3 +209,23 @@ def test_both_the_difference_and_its_interval_count():
     assert line == "expression_accuracy: +1.0% worse than in Keras, at most +3.0%; 630 images are too few to show 1%"
     (line,) = failures(figures(0.05, -0.01, 0.09))
     assert line == "expression_accuracy: +5.0% worse than in Keras; 1% is allowed"
+
+
+def test_where_the_targets_are_a_cast_their_faces_are_learnt_from_counterparts(monkeypatch):
+    faces = faces_with_counterparts()
+    model = PPRLVGAN(counterpart_config(motion_dim=2), STUB_IDENTITIES, faces.expressions)
+    one, learnt = Trial.__new__(Trial), {}
+    one.seed, one.dump = 0, make_dump(DeviceModel.of_keras(model), faces, people_held_out=True)
+    one.tested = one.dump.tested
+
+    def train_scores(attacker, pictures, labels, classes, seed):
+        learnt[classes] = pictures, labels
+        return lambda shown: np.zeros((len(shown), classes))
+
+    monkeypatch.setattr(scoring.attackers, "train_scores", train_scores)
+    one._train("ep", 7)(one.tested.p)
+    one._train("id", 3)(one.tested.p)
+    counterparts = one.dump.train.of_targets
+    np.testing.assert_array_equal(learnt[3][0], counterparts.x)
+    np.testing.assert_array_equal(learnt[3][1], counterparts.id)
+    assert learnt[7][0].shape[1:] == one.tested.x.shape[1:] and len(learnt[7][0]) < len(faces)
