@@ -334,7 +334,8 @@ def edge_with_counterparts():
     """`edge` where the data bring counterparts: a continuous latent that keeps the motion, and faces with alpha.
 
     The generator's output is compared with the counterpart for every target, so that nothing has to be said of what is
-    not motion: no reconstruction of the input, no style, no penalties of dependence. No run of it has been audited yet.
+    not motion: no reconstruction of the input, no style, no penalties of dependence. How far it got on rendered people:
+    docs/results/edge.md.
     """
     return Config(
         preset="edge",
