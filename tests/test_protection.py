@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from helpers import make_model, noise_faces, tiny_config
 
-from vgan_tf import load_run, training
+from vgan_tf import callbacks, load_run, training
 from vgan_tf.applications import synthesize
 from vgan_tf.data.splits import partition
 from vgan_tf.errors import InputError
@@ -163,7 +163,7 @@ def test_a_rare_expression_has_its_prototypes_and_a_missing_one_is_said_before_t
 
 
 def test_a_run_is_trained_resumed_and_loaded_with_its_prototypes(tmp_path, monkeypatch):
-    monkeypatch.setattr(training, "ROUGH_PROTOTYPE_IMAGES", 7)  # of an epoch on the way, not of the last one
+    monkeypatch.setattr(callbacks, "ROUGH_PROTOTYPE_IMAGES", 7)  # of an epoch on the way, not of the last one
     faces = noise_faces(per_cell=3)
     config = tiny_config(protection_prototypes=1, epochs=2)
     run = Run(tmp_path / "run", config, faces.identities, faces.expressions, faces.fingerprint(), 2)

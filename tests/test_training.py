@@ -72,10 +72,10 @@ def test_the_classifier_learns_originals_and_protected_images_and_goes_with_the_
     learnt, sizes = [], []
     batches = training.training_batches
 
-    def spy(faces, config, **options):
+    def spy(faces, config, *options):
         learnt.append(faces)
         sizes.append(config.batch_size + config.dependence_images)
-        return batches(faces, config, **options)
+        return batches(faces, config, *options)
 
     monkeypatch.setattr(training, "training_batches", spy)
     model = training.train(run, faces)
