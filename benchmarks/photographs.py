@@ -10,52 +10,12 @@ import json
 
 import numpy as np
 from PIL import Image
-from rendered_people import cut, find_photographs
+from rendered_people import cut, find_photographs, people_of, with_interval
 
 from vgan_tf.commands import quiet_libraries
 from vgan_tf.images import tile, write_image
 
 SHOWN_PEOPLE, SHOWN_TARGETS = 10, 6
-DRAWS = 2000  # of the bootstrap over people
-
-
-def figures_of(scores, neutral, smiling):
-    """(smile AUC, share of neutral called neutral, share of smiling called joy), each a mean over the targets.
-
-    Args:
-        scores: float `(photographs, targets, expressions)`, probabilities.
-        neutral, smiling: rows of photographs.
-    """
-    from vgan_tf.labels import EXPRESSIONS
-
-    joy, rest = EXPRESSIONS.index("joy"), EXPRESSIONS.index("neutral")
-    lead, called = np.log(scores[..., joy]) - np.log(scores[..., rest]), scores.argmax(axis=2)
-    ahead = lead[smiling][:, None] - lead[neutral][None]
-    return (
-        float(((ahead > 0) + 0.5 * (ahead == 0)).mean()),
-        float((called[neutral] == rest).mean()),
-        float((called[smiling] == joy).mean()),
-    )
-
-
-def with_interval(scores, person, smiling):
-    """{name: value and 95 % of a bootstrap over people}."""
-    of_person, random = [np.flatnonzero(person == one) for one in np.unique(person)], np.random.default_rng(0)
-
-    def figures(rows):
-        return figures_of(scores, rows[~smiling[rows]], rows[smiling[rows]])
-
-    drawn = [
-        figures(np.concatenate([of_person[one] for one in random.integers(len(of_person), size=len(of_person))]))
-        for _ in range(DRAWS)
-    ]
-    names = ("smile_auc", "neutral_called_neutral", "smiling_called_joy")
-    spread = np.percentile(drawn, [2.5, 97.5], axis=0).T.round(3).tolist()
-    values = figures(np.arange(len(person)))
-    return {
-        name: {"value": round(value, 4), "interval": interval}
-        for name, value, interval in zip(names, values, spread, strict=True)
-    }
 
 
 def matched(features, person, smiling):
@@ -84,7 +44,7 @@ def main():
         with Image.open(path) as image:
             images.append(cut(image, model.config.image_size))
     images = np.stack(images)
-    person = np.unique([path.stem.rpartition("_")[0] for path in paths], return_inverse=True)[1]
+    person = people_of(paths)
     protected = np.stack([model.protect(images, name, seed=0) for name in model.identities], axis=1)
 
     def read(pictures):

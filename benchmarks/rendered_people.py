@@ -22,7 +22,7 @@ from PIL import Image, ImageDraw, ImageOps
 from vgan_tf.commands import quiet_libraries
 from vgan_tf.data import load_faces
 from vgan_tf.data.faces import ANGLES
-from vgan_tf.data.heads import drawing, motions
+from vgan_tf.data.heads import drawing, motions, nuisances
 from vgan_tf.data.heads.appearance import Nuisance
 from vgan_tf.data.heads.dataset import Heads
 from vgan_tf.data.heads.model import load_model
@@ -32,6 +32,7 @@ from vgan_tf.labels import EXPRESSIONS
 
 SIZE, BATCH, RATE = 72, 64, 3e-3
 NAMES = ("images", "labels", "motion")
+DRAWS = 2000  # of the bootstrap over people
 MOTION_WEIGHT = 0.3  # of the squared error of motion beside the cross-entropy: without it nothing is learnt for minutes
 # Of a photograph: the middle and the side of the square that shows a face as rendered pictures do, from the distance of
 # the eyes' corners and that from eyes to mouth in both; and how far the squares beside it are moved, in shares of the
@@ -76,7 +77,9 @@ PARTS = {
         noise=0.0,
         jpeg=0,
     ),
-    "framing": _nuisance(scale=1.5, shift_x=0.0, shift_y=-0.09, view_angle=20.0, camera_height=0.0),
+    "framing": _nuisance(
+        scale=nuisances.SCALE, shift_x=0.0, shift_y=nuisances.SHIFT_Y, view_angle=20.0, camera_height=0.0
+    ),
 }
 
 
@@ -200,33 +203,53 @@ def cuts_of(image):
     return np.stack([one for square in squares for one in (square, square[:, ::-1])])
 
 
+def figures_of(scores, neutral, smiling):
+    """(smile AUC, share of neutral called neutral, share of smiling called joy), each a mean over the targets.
+
+    Args:
+        scores: float `(photographs, targets, expressions)`, probabilities.
+        neutral, smiling: rows of photographs.
+    """
+    joy, rest = EXPRESSIONS.index("joy"), EXPRESSIONS.index("neutral")
+    lead, called = np.log(scores[..., joy]) - np.log(scores[..., rest]), scores.argmax(axis=2)
+    ahead = lead[smiling][:, None] - lead[neutral][None]
+    return (
+        float(((ahead > 0) + 0.5 * (ahead == 0)).mean()),
+        float((called[neutral] == rest).mean()),
+        float((called[smiling] == joy).mean()),
+    )
+
+
+def with_interval(scores, person, smiling):
+    """{name: value and 95 % of a bootstrap over people}."""
+    of_person, random = [np.flatnonzero(person == one) for one in np.unique(person)], np.random.default_rng(0)
+
+    def figures(rows):
+        return figures_of(scores, rows[~smiling[rows]], rows[smiling[rows]])
+
+    drawn = [
+        figures(np.concatenate([of_person[one] for one in random.integers(len(of_person), size=len(of_person))]))
+        for _ in range(DRAWS)
+    ]
+    names = ("smile_auc", "neutral_called_neutral", "smiling_called_joy")
+    spread = np.percentile(drawn, [2.5, 97.5], axis=0).T.round(3).tolist()
+    values = figures(np.arange(len(person)))
+    return {
+        name: {"value": round(value, 4), "interval": interval}
+        for name, value, interval in zip(names, values, spread, strict=True)
+    }
+
+
+def people_of(paths):
+    """Numbers of the people that photographs show: int64 `(n,)`."""
+    return np.unique([path.stem.rpartition("_")[0] for path in paths], return_inverse=True)[1]
+
+
 def measure(model, shots, others):
-    """The figures of one classifier with 95 % of a bootstrap over people, and what it sees in each photograph."""
+    """The figures of one classifier, and what it sees in each photograph."""
     paths, images, smiling = shots
     seen = probabilities(model, images)
-    joy, neutral = EXPRESSIONS.index("joy"), EXPRESSIONS.index("neutral")
-    scores, called = np.log(seen[:, joy]) - np.log(seen[:, neutral]), seen.argmax(axis=1)
-
-    def figures_of(rows):
-        smile, rest = rows[smiling[rows]], rows[~smiling[rows]]
-        ahead = scores[smile][:, None] - scores[rest][None]
-        area = ((ahead > 0) + 0.5 * (ahead == 0)).mean()
-        return area, (called[rest] == neutral).mean(), (called[smile] == joy).mean()
-
-    person = np.unique([path.stem.rpartition("_")[0] for path in paths], return_inverse=True)[1]
-    of_person, random = [np.flatnonzero(person == one) for one in np.unique(person)], np.random.default_rng(0)
-    drawn = [
-        figures_of(np.concatenate([of_person[one] for one in random.integers(len(of_person), size=len(of_person))]))
-        for _ in range(2000)
-    ]
-    figures = {}
-    for name, value, spread in zip(
-        ("smile_auc", "neutral_called_neutral", "smiling_called_joy"),
-        figures_of(np.arange(len(paths))),
-        np.percentile(drawn, [2.5, 97.5], axis=0).T,
-        strict=True,
-    ):
-        figures[name] = {"value": round(float(value), 4), "interval": spread.round(3).tolist()}
+    figures = with_interval(seen[:, None], people_of(paths), smiling)
     if others is not None:
         predicted = probabilities(model, np.asarray(others.images)[:, None]).argmax(axis=1)
         figures["others_accuracy"] = round(float((predicted == others.expression).mean()), 4)

@@ -53,7 +53,7 @@ def make_dump(
     by_subject = config.split == "subject" and not people_held_out
     people_held_out = people_held_out or by_subject
     people_are_targets = not people_held_out and faces.identities == model.identities
-    known = not people_held_out and (config.pairs or model.identities in (faces.identities, faces.targets))
+    known = not people_held_out and (bool(config.pairs) or model.identities in (faces.identities, faces.targets))
     if target_policy == "exclude-true" and not people_are_targets:
         target_policy = "uniform"  # Nobody's true identity is a target.
     if people_held_out:

@@ -14,7 +14,7 @@ from vgan_tf.data.heads.model import load_model
 from vgan_tf.errors import InputError
 from vgan_tf.labels import EXPRESSIONS
 
-SWITCHES = {"clips": 0, "counterparts": 1, "other_lights": 0, "unaligned": 0}
+SWITCHES = {"clips": 0, "counterparts": 1, "other_lights": 0}
 OPTIONS = {"people": 400, "images": 24000, "size": 0, "seed": 1, "first": 0, **SWITCHES}
 DEFAULT_SIZE = 128
 TAKEN = ("scale", "shift_x", "shift_y", "exposure")  # what of the nuisance is told as truth
@@ -132,7 +132,6 @@ def load(
     clips=False,
     counterparts=True,
     other_lights=False,
-    unaligned=False,
     cast=None,
     processes=None,
 ):
@@ -148,7 +147,6 @@ def load(
         clips: whether the pictures are frames of clips.
         counterparts: whether to draw a counterpart of each picture, on one of the cast.
         other_lights: whether the lights are such as pictures without this option never have.
-        unaligned: whether heads lie anywhere in the pictures, in any size.
         cast: file of target identities, see `load_cast`; None takes ours.
         processes: worker processes to render in; None takes one for each core. The pictures do not depend on it.
 
@@ -168,25 +166,13 @@ def load(
     ):
         if value < low:
             raise InputError(f"heads: {name}={value}: must be a whole number of at least {low}")
-    heads = Heads(str(model), people, seed, bool(clips), bool(other_lights), bool(unaligned), _cast(cast))
+    heads = Heads(str(model), people, seed, bool(clips), bool(other_lights), cast=_cast(cast))
     return _load(heads, np.arange(first, first + images), size, bool(counterparts), processes)
 
 
-def load_companions(
-    size,
-    model,
-    people,
-    images,
-    seed,
-    first=0,
-    clips=False,
-    counterparts=True,
-    other_lights=False,
-    unaligned=False,
-    cast=None,
-):
+def load_companions(size, model, people, images, seed, first=0, other_lights=False, cast=None, **_):
     """FaceSets for an audit of a model trained on `load` with these options: its people in other pictures; others."""
-    end, same = first + images, {"other_lights": bool(other_lights), "unaligned": bool(unaligned), "cast": _cast(cast)}
+    end, same = first + images, {"other_lights": bool(other_lights), "cast": _cast(cast)}
     heads, everybody = (Heads(str(model), count, seed, **same) for count in (people, people + STRANGERS))
     one_round = len(EXPRESSIONS) * people
     rounds = min(MOST_FRESH_ROUNDS, max(1, FRESH_IMAGES // one_round))
