@@ -32,7 +32,8 @@ MODELS = {
     "alignment": "Finds in a picture of a head the square that the other models are to be shown.",
 }
 TENSORS = {
-    "image": "One centred, upright face, RGB. Pixels are normalized to pixel / 127.5 - 1.",
+    "image": "One upright face, RGB; for the alignment model a picture that holds a head. Pixels are normalized to "
+    "pixel / 127.5 - 1.",
     "target": "Weight of each identity: 1 for the person to be shown, 0 for all others.",
     "latent": "Mean of the latent: what the anonymizer keeps of a face.",
     "protected": "The protected face, RGB. Pixels are (value + 1) * 127.5.",

@@ -84,6 +84,11 @@ and has one signature. Read its inputs and outputs by name.
 | uint8: 255 at one, else 0 |
 | `probabilities`: [1, {{ expressions | length }}], in the order of labels.txt | float32 | uint8: probability * 256 |
 | `latent`: [1, {{ latent_dim }}] | float32 | uint8: scale * (stored - zero point), both in export.json |
+{% if files.values() | selectattr("part", "equalto", "alignment") | list %}
+| alignment's `image`: [1, 64, 64, 3], a picture that holds a head | float32 in [-1, 1] | uint8: the pixel |
+| `place`: [1, 3], where the square lies that the other models are to be shown: its middle to the right of the \
+picture's and below it, the logarithm of its side, in shares of the picture's side | float32 | uint8, as `latent` |
+{% endif %}
 
 {% if alpha %}
 `protected` is RGB of the head before middle grey (128), then alpha: 255 where a pixel is the head, 0 where it is not.
