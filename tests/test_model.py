@@ -22,6 +22,7 @@ from vgan_tf import PPRLVGAN
 from vgan_tf.data.pipeline import evaluation_batches
 from vgan_tf.errors import InputError
 from vgan_tf.losses import kl_divergence
+from vgan_tf.networks.layers import BatchNormalization
 
 STYLED = {"style_dim": 3, "style_kl_weight": 0.1, "style_dependence_weight": 1.0}
 BOTH = pytest.mark.parametrize("make_config", [tiny_config, small_paper_config])
@@ -273,7 +274,7 @@ def test_every_network_runs_in_training_mode_in_train_step_alone(make_config, mo
     def record(layer, inputs, training=None, **_):
         modes.setdefault(layer.name, []).append(training)
 
-    for kind in (keras.layers.BatchNormalization, keras.layers.Dropout):
+    for kind in (BatchNormalization, keras.layers.Dropout):
         spy_on(kind, "call", monkeypatch, record)
     mode_layers = {
         layer.name

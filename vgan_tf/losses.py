@@ -71,9 +71,15 @@ def gradient_difference(images, outputs):
     Returns:
         float `(batch,)`.
     """
-    errors, weights = images - outputs, ops.convert_to_tensor(_centre_weights(images.shape[1], images.shape[2]))
-    down = ops.mean(weights[:, 1:] * ops.abs(errors[:, 1:] - errors[:, :-1]), axis=(1, 2, 3))
-    return down + ops.mean(weights[:, :, 1:] * ops.abs(errors[:, :, 1:] - errors[:, :, :-1]), axis=(1, 2, 3))
+    errors, weights, total = images - outputs, _centre_weights(images.shape[1], images.shape[2]), 0.0
+    for axis in (1, 2):
+        # Slices would do, but for their gradients, which take four times as long as all the rest. The first row has no
+        # neighbour.
+        inner, length = weights.copy(), weights.shape[axis]
+        np.moveaxis(inner, axis, 0)[0] = 0
+        steps = ops.abs(errors - ops.roll(errors, 1, axis))
+        total = total + ops.mean(ops.convert_to_tensor(inner) * steps, axis=(1, 2, 3)) * length / (length - 1)
+    return total
 
 
 def regression(predicted, truth):

@@ -3,11 +3,13 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from helpers import small_paper_config, tiny_config
 from keras import ops
 
 from vgan_tf.config import PRESETS, preset
 from vgan_tf.networks import build, expression_classifier, latent_classifier, sample_latent
+from vgan_tf.networks.layers import BatchNormalization
 
 
 def convolution(side, channels_in, channels_out):
@@ -149,3 +151,20 @@ def test_the_expression_classifier_gives_probabilities():
     probabilities = ops.convert_to_numpy(classifier(images))
     assert probabilities.shape == (5, 7) and probabilities.min() >= 0
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
+
+
+def test_batch_norm_in_training_is_that_of_keras():
+    maps = np.random.default_rng(0).normal(2, 3, (6, 5, 4, 8)).astype(np.float32)
+    ours, keras_own = BatchNormalization(momentum=0.7), keras.layers.BatchNormalization(momentum=0.7)
+    results = []
+    for layer in (ours, keras_own):
+        layer.build(maps.shape)
+        layer.set_weights([np.linspace(start, start + 1, 8) for start in (0.5, -1, 0.1, 1)])
+        with tf.GradientTape() as tape:
+            images = tf.Variable(maps)
+            outputs = layer(images, training=True)
+            loss = tf.reduce_sum(outputs * maps[::-1])
+        gradients = tape.gradient(loss, [images, *layer.trainable_variables])
+        results.append([outputs, *gradients, *layer.get_weights(), layer(maps)])
+    for mine, theirs in zip(*results, strict=True):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-4, atol=1e-4)

@@ -9,13 +9,13 @@ import keras
 from vgan_tf.errors import InputError
 
 if keras.backend.backend() == "tensorflow":
-    from vgan_tf.backends.tensorflow import JIT_COMPILE, VERSION, descend, make_deterministic, step
+    from vgan_tf.backends.tensorflow import JIT_COMPILE, VERSION, batch_norm, descend, make_deterministic, step
 elif keras.backend.backend() == "jax":
-    from vgan_tf.backends.jax import JIT_COMPILE, VERSION, descend, make_deterministic, step
+    from vgan_tf.backends.jax import JIT_COMPILE, VERSION, batch_norm, descend, make_deterministic, step
 else:
     raise InputError(f"KERAS_BACKEND={keras.backend.backend()}: must be tensorflow or jax")
 
-__all__ = ["JIT_COMPILE", "VERSION", "descend", "make_deterministic", "require_tensorflow", "step"]
+__all__ = ["JIT_COMPILE", "VERSION", "batch_norm", "descend", "make_deterministic", "require_tensorflow", "step"]
 
 
 def require_tensorflow(what):

@@ -7,6 +7,7 @@ import keras
 
 JIT_COMPILE = "auto"
 VERSION = jax.__version__
+batch_norm = None  # XLA makes one kernel of Keras's
 
 
 def step(function):

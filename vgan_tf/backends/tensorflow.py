@@ -27,6 +27,24 @@ def descend(model, optimizer, variables, loss):
     optimizer.apply(tape.gradient(value, variables), variables)
 
 
+def batch_norm(inputs, scale, offset, epsilon):
+    """Normalise maps over the batch.
+
+    Args:
+        inputs: float `(batch, height, width, channels)`.
+        scale, offset: float32 `(channels,)`.
+        epsilon: added to the variance.
+
+    Returns:
+        (tensor like `inputs`; mean and variance, float32 `(channels,)`, without gradients).
+    """
+    outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
+        x=inputs, scale=scale, offset=offset, mean=[], variance=[], epsilon=epsilon
+    )
+    count = tf.cast(tf.size(inputs) / tf.size(scale), variance.dtype)
+    return outputs, tf.stop_gradient(mean), tf.stop_gradient(variance * (1 - 1 / count))  # it has the unbiased one
+
+
 def make_deterministic():
     """Have the same seed give the same weights on one machine."""
     tf.config.experimental.enable_op_determinism()

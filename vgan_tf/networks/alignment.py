@@ -3,6 +3,8 @@
 import keras
 from keras import layers
 
+from vgan_tf.networks.layers import BatchNormalization
+
 FILTERS = (16, 32, 64, 96)
 BATCH_NORM_MOMENTUM = 0.95
 
@@ -21,6 +23,6 @@ def alignment_network(size):
     image = x = keras.Input((size, size, 3), name="image")
     for filters in FILTERS:  # 64 -> 32 -> 16 -> 8 -> 4
         x = layers.Conv2D(filters, 3, strides=2, padding="same", use_bias=False)(x)
-        x = layers.ReLU()(layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM)(x))
+        x = layers.ReLU()(BatchNormalization(momentum=BATCH_NORM_MOMENTUM)(x))
     x = layers.Dense(64, activation="relu")(layers.Flatten()(x))
     return keras.Model(image, layers.Dense(3, name="place")(x), name="alignment")

@@ -9,6 +9,7 @@ from keras import layers
 
 from vgan_tf.networks.layers import (
     SMALLEST_MAP,
+    BatchNormalization,
     discriminator_heads,
     generator_filters,
     image_input,
@@ -38,7 +39,7 @@ def style_encoder(config):
     """Image -> mean and log-variance of its style, from a copy too coarse for the details of an expression."""
     image = image_input(config)
     x = layers.Flatten()(layers.AveragePooling2D(config.image_size // STYLE_CELLS)(image))
-    x = layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM)(layers.Dense(96, use_bias=False)(x))
+    x = BatchNormalization(momentum=BATCH_NORM_MOMENTUM)(layers.Dense(96, use_bias=False)(x))
     return keras.Model(image, posterior_heads(layers.LeakyReLU(0.2)(x), config.style_dim), name="style_encoder")
 
 
@@ -53,7 +54,7 @@ def generators(config, identity_count):
     target = keras.Input((identity_count,), name="target")
     first, *others = generator_filters(config)
     stages = [
-        layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM),
+        BatchNormalization(momentum=BATCH_NORM_MOMENTUM),
         layers.LeakyReLU(0.2),
         layers.Reshape((SMALLEST_MAP, SMALLEST_MAP, first)),
     ]
@@ -88,7 +89,7 @@ def discriminator(config, identity_count, expression_count):
 
 
 def _normalised(layer):
-    return [layer, layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM), layers.LeakyReLU(0.2)]
+    return [layer, BatchNormalization(momentum=BATCH_NORM_MOMENTUM), layers.LeakyReLU(0.2)]
 
 
 def _through(stages, x):

@@ -3,7 +3,7 @@
 import keras
 from keras import layers
 
-from vgan_tf.networks.layers import image_input, stage_filters
+from vgan_tf.networks.layers import BatchNormalization, image_input, stage_filters
 
 BATCH_NORM_MOMENTUM = 0.9
 DROPOUT = 0.3
@@ -23,7 +23,7 @@ def expression_classifier(config, expression_count):
     image = x = image_input(config)
     for filters in stage_filters(config.classifier_filters, config.image_size):  # 64 -> 32 -> 16 -> 8 -> 4
         x = layers.Conv2D(filters, 3, strides=2, padding="same", use_bias=False)(x)
-        x = layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM)(x)
+        x = BatchNormalization(momentum=BATCH_NORM_MOMENTUM)(x)
         x = layers.ReLU()(x)
     x = layers.Dropout(DROPOUT, seed=config.seed)(layers.Flatten()(x))
     return keras.Model(image, layers.Dense(expression_count, "softmax", name="probabilities")(x), name="expression")

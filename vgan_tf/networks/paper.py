@@ -8,6 +8,7 @@ from keras import layers
 
 from vgan_tf.networks.layers import (
     SMALLEST_MAP,
+    BatchNormalization,
     discriminator_heads,
     generator_filters,
     image_input,
@@ -25,7 +26,7 @@ def encoder(config):
     image = x = image_input(config)
     for filters in stage_filters(config.encoder_filters, config.image_size):  # 64 -> 32 -> 16 -> 8 -> 4
         x = layers.Conv2D(filters, config.kernel_size, strides=2, padding="same")(x)
-        x = layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM)(x)
+        x = BatchNormalization(momentum=BATCH_NORM_MOMENTUM)(x)
         x = layers.Dropout(DROPOUT, seed=config.seed)(x)
         x = layers.LeakyReLU(0.2)(x)
     posterior = posterior_heads(layers.Flatten()(x), config.latent_dim, bounded=True)
@@ -41,7 +42,7 @@ def generator(config, identity_count):
     x = layers.Reshape((SMALLEST_MAP, SMALLEST_MAP, 128))(x)
     for filters in generator_filters(config):  # 4 -> 8 -> 16 -> 32
         x = layers.Conv2DTranspose(filters, config.kernel_size, strides=2, padding="same", activation="relu")(x)
-        x = layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM)(x)
+        x = BatchNormalization(momentum=BATCH_NORM_MOMENTUM)(x)
     last = layers.Conv2DTranspose(
         3, config.kernel_size, strides=2, padding="same", activation="tanh", name="protected", dtype="float32"
     )
