@@ -341,10 +341,11 @@ def test_the_kl_term_is_averaged_over_the_batch_by_its_weight():
 
 def test_the_weight_of_the_kl_term_grows_during_the_warmup():
     quiet = {name: 0.0 for name in vars(tiny_config()) if name.endswith("_weight")}
-    config = counterpart_config(**{**quiet, "counterpart_weight": 1e-9, "kl_weight": 1.0}, epochs=4, warmup_epochs=2)
+    quiet |= {"counterpart_weight": 1e-9, "kl_weight": 1.0}
+    config = counterpart_config(**quiet, epochs=4, encoder_epochs=1, warmup_epochs=1)
     model = make_model(config)
     model.compile(total_steps=8)
-    model.play(False)
+    model.enter("warmup")
     shares = []
     for steps in (0, 1, 4, 6):
         model.generator_optimizer.iterations.assign(steps)
@@ -352,6 +353,14 @@ def test_the_weight_of_the_kl_term_grows_during_the_warmup():
         logs = model.test_step(counterpart_batch())
         shares.append(float(logs["generator_loss"]) / float(logs["kl"]))
     assert shares == pytest.approx([0, 0.25, 1, 1], abs=1e-4)
+
+
+def test_after_the_encoders_epochs_the_learning_rate_starts_again():
+    model = make_model(counterpart_config(epochs=4, encoder_epochs=1))
+    model.compile(total_steps=80)
+    rate, highest = model.generator_optimizer._learning_rate, model.config.learning_rate
+    half = [float(rate(step)) / highest for step in (0, 10, 20, 50)]
+    assert half == pytest.approx([1, 0.5, 1, 0.5], abs=1e-4) and float(rate(79)) < 0.01 * highest
 
 
 def losses_at(model, real_logit):

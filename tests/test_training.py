@@ -10,6 +10,7 @@ import sys
 import time
 
 import h5py
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -72,10 +73,10 @@ def test_the_classifier_learns_originals_and_protected_images_and_goes_with_the_
     learnt, sizes = [], []
     batches = training.training_batches
 
-    def spy(faces, config, *options):
+    def spy(faces, config, **options):
         learnt.append(faces)
         sizes.append(config.batch_size + config.dependence_images)
-        return batches(faces, config, *options)
+        return batches(faces, config, **options)
 
     monkeypatch.setattr(training, "training_batches", spy)
     model = training.train(run, faces)
@@ -192,11 +193,11 @@ def test_with_counterparts_their_targets_are_the_identities_and_validation_has_t
     assert still.config.motion_dim == 0
 
 
-@pytest.mark.parametrize("warmup_epochs", [0, 1])
+@pytest.mark.parametrize("stages", [{}, {"warmup_epochs": 1}, {"encoder_epochs": 1}, {"encoder_epochs": 2}])
 def test_with_counterparts_an_interrupted_run_ends_as_one_that_was_not(
-    warmup_epochs, counterparts, tmp_path, eagerly, monkeypatch
+    stages, counterparts, tmp_path, eagerly, monkeypatch
 ):
-    config = counterpart_config(augment_flip=False, epochs=2, warmup_epochs=warmup_epochs)
+    config = counterpart_config(augment_flip=False, epochs=2, **stages)
     whole = training.train(*planned(config, tmp_path / "whole"))
     run, _ = planned(config, tmp_path / "cut")
 
@@ -248,7 +249,33 @@ def test_in_the_warmup_the_discriminator_rests_and_then_it_plays(counterparts, t
         assert name.endswith("success") or float(game[name]) > 0 < float(game[f"val_{name}"]), name
     assert float(warmup["counterpart"]) > 0 < float(warmup["val_counterpart"])
     assert int(model.discriminator_optimizer.iterations) == run.steps_per_epoch == 2
-    assert int(model.generator_optimizer.iterations) == 4 and model.playing
+    assert int(model.generator_optimizer.iterations) == 4 and model.stage == "game"
+
+
+def test_at_first_the_encoder_learns_alone(counterparts, tmp_path):
+    run, faces = planned(counterpart_config(epochs=2, encoder_epochs=1), tmp_path / "run")
+    fresh = run.build_model()
+    seen = []
+
+    class Watch(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            seen.append([same(getattr(fresh, name), getattr(self.model, name)) for name in ("encoder", "generator")])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training, "StopOnNaN", Watch)
+        training.train(run, faces)
+    assert seen == [[False, True], [False, False]]
+    alone, game = history(run.folder)
+    for name in ("counterpart", "discriminator_loss", "features"):
+        assert float(alone[name]) == float(alone[f"val_{name}"]) == 0 < float(game[name]), name
+    for name in ("kl", "latent_motion", "latent_expression"):
+        assert float(alone[name]) > 0 < float(alone[f"val_{name}"]), name
+
+
+def test_an_encoder_with_nothing_to_learn_is_refused(counterparts, tmp_path):
+    nothing = {"latent_motion_weight": 0.0, "latent_expression_weight": 0.0}
+    with pytest.raises(InputError, match="encoder_epochs=1: .*latent_expression_weight"):
+        training.plan(counterpart_config(encoder_epochs=1, **nothing), tmp_path / "run")
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What `training.fit` does beside the steps: records, progress, the warm-up, and an end where a loss is not finite."""
+"""What `training.fit` does beside the steps: records, progress, the stages, and an end where a loss is not finite."""
 
 import sys
 import time
@@ -15,18 +15,16 @@ SAMPLE_TARGETS = 8
 ROUGH_PROTOTYPE_IMAGES = 400  # in which prototypes are found while training goes on
 
 
-class Warmup(keras.callbacks.Callback):
-    """Leaves the discriminator out of the first epochs."""
-
-    def __init__(self, epochs):
-        super().__init__()
-        self.epochs = epochs
+class Stages(keras.callbacks.Callback):
+    """Has the encoder learn by itself, then the generator with it, and the discriminator take part at last."""
 
     def on_epoch_begin(self, epoch, logs=None):
-        self.model.play(epoch >= self.epochs)
+        config = self.model.config
+        alone, apart = config.encoder_epochs, config.encoder_epochs + config.warmup_epochs
+        self.model.enter("encoder" if epoch < alone else "warmup" if epoch < apart else "game")
 
     def on_train_end(self, logs=None):
-        self.model.play(True)
+        self.model.enter("game")
 
 
 class RunRecorder(keras.callbacks.Callback):
@@ -59,9 +57,12 @@ class RunRecorder(keras.callbacks.Callback):
 class Progress(keras.callbacks.Callback):
     """Four figures that a person follows: a bar with the time left in a terminal, a line for each epoch in a log."""
 
-    SHOWN = {"generator_loss": "generator loss {:.3f}", "target_success": "target success {:.0%}",
-             "protected_expression_accuracy": "expression kept {:.0%}"}  # fmt: skip
-    SHOWN_IN_WARMUP = {"generator_loss": "generator loss {:.3f}", "counterpart": "error of pixels {:.3f}"}
+    SHOWN = {
+        "encoder": {"generator_loss": "encoder loss {:.3f}", "latent_expression": "error of expressions {:.3f}"},
+        "warmup": {"generator_loss": "generator loss {:.3f}", "counterpart": "error of pixels {:.3f}"},
+        "game": {"generator_loss": "generator loss {:.3f}", "target_success": "target success {:.0%}",
+                 "protected_expression_accuracy": "expression kept {:.0%}"},
+    }  # fmt: skip
 
     def __init__(self, run, first_epoch):
         super().__init__()
@@ -93,7 +94,7 @@ class Progress(keras.callbacks.Callback):
         self.bar.close()
 
     def _figures(self, logs):
-        shown = self.SHOWN if self.model.playing else self.SHOWN_IN_WARMUP
+        shown = self.SHOWN[self.model.stage]
         return ", ".join(text.format(float(logs[name])) for name, text in shown.items() if name in logs)
 
 

@@ -89,7 +89,7 @@ class Replicas:
             training.fit(
                 own,
                 model,
-                first_epoch,
+                (first_epoch, run.config.epochs),
                 self.training_batches(learnt, run.config, first_step),
                 *self.evaluation_batches(watched, run.config, training.EVALUATION_BATCH_SIZE),
                 recorders,

@@ -89,7 +89,7 @@ class PPRLVGAN(keras.Model, Protection):
         self.discriminator_optimizer = None
         self.seed_generator = keras.random.SeedGenerator(config.seed)
         self.warmup_steps = 0
-        self.playing = True  # whether the discriminator takes part, see `play`
+        self.stage = "game"  # see `enter`
 
         # Metric trackers
         self.loss_trackers = {
@@ -131,10 +131,11 @@ class PPRLVGAN(keras.Model, Protection):
         """
         kwargs.setdefault("jit_compile", backends.JIT_COMPILE)
         config = self.config
-        warmup = min(config.warmup_epochs, config.epochs) / max(1, config.epochs)  # share of the steps
+        alone = min(config.encoder_epochs, config.epochs) / max(1, config.epochs)  # share of the steps
+        warmup = min(config.encoder_epochs + config.warmup_epochs, config.epochs) / max(1, config.epochs)
         self.warmup_steps = warmup * (total_steps or 0) * config.generator_steps
         generator_optimizer = generator_optimizer or _optimizer(
-            config, config.learning_rate, None if total_steps is None else total_steps * config.generator_steps
+            config, config.learning_rate, None if total_steps is None else total_steps * config.generator_steps, alone
         )
         super().compile(optimizer=generator_optimizer, **kwargs)
         self.generator_optimizer = generator_optimizer
@@ -146,25 +147,26 @@ class PPRLVGAN(keras.Model, Protection):
 
     @property
     def generator_variables(self):
-        """What the generator step trains: encoder, generator, the style's networks and the latent's expression head.
+        """What the generator step trains: encoder, heads, generator and, where there is a style, its networks."""
+        if not self.config.style_dim:
+            return self.encoder_variables + self.generator.trainable_variables
+        styled = self.style_encoder.trainable_variables + self.styled_generator.trainable_variables
+        return self.encoder_variables + styled
 
-        The last two where the configuration has a style, and a weight for that head.
-        """
+    @property
+    def encoder_variables(self):
+        """The encoder and the heads on its latent that the configuration gives weight."""
         variables = self.encoder.trainable_variables
-        if self.config.style_dim:
-            variables = variables + self.style_encoder.trainable_variables + self.styled_generator.trainable_variables
-        else:
-            variables = variables + self.generator.trainable_variables
         if self.config.latent_expression_weight:
             variables = variables + self.latent_expression_head.trainable_variables
         if self.latent_motion_head and self.config.latent_motion_weight:
             variables = variables + self.latent_motion_head.trainable_variables
         return variables
 
-    def play(self, playing):
-        """Have the discriminator take part in the steps to come, or leave out whatever needs it."""
-        if playing != self.playing:
-            self.playing = playing
+    def enter(self, stage):
+        """Settle who learns in the steps to come: "encoder", "warmup" (and the generator) or "game" (all)."""
+        if stage != self.stage:
+            self.stage = stage
             self.make_train_function(force=True)
             self.make_test_function(force=True)
 
@@ -194,10 +196,13 @@ class PPRLVGAN(keras.Model, Protection):
     def train_step(self, data):
         """One discriminator step, then `generator_steps` generator steps, on one batch."""
         images, labels = self._with_targets(data, self.seed_generator)
-        if self.playing:
+        if self.stage == "game":
             self._discriminator_step(images, labels)
         for _ in range(self.config.generator_steps):
-            self._generator_step(images, labels)
+            if self.stage == "encoder":
+                self._encoder_step(images, labels)
+            else:
+                self._generator_step(images, labels)
         return {metric.name: metric.result() for metric in self.metrics}
 
     def _discriminator_step(self, images, labels):
@@ -208,6 +213,12 @@ class PPRLVGAN(keras.Model, Protection):
             return self.discriminator_loss(images, protected, labels, self.seed_generator, training=True)
 
         backends.descend(self, self.discriminator_optimizer, self.discriminator.trainable_variables, loss)
+
+    def _encoder_step(self, images, labels):
+        def loss():
+            return self.encoder_loss(images, labels, self.seed_generator, training=True)
+
+        backends.descend(self, self.generator_optimizer, self.encoder_variables, loss)
 
     def _generator_step(self, images, labels):
         def loss():
@@ -221,11 +232,13 @@ class PPRLVGAN(keras.Model, Protection):
         """The same losses and accuracies in inference mode; targets and noise are the same at each call."""
         seed = self.config.seed
         images, labels = self._with_targets(data, seed)
-        count = ops.shape(images)[0]
-        synthesis = self.synthesize(images, labels, seed, training=False, players=count)
-        if self.playing:
-            self.discriminator_loss(images, synthesis.protected, labels, seed, training=False)
-        self.generator_loss(images, synthesis, labels, seed, training=False)
+        if self.stage == "encoder":
+            self.encoder_loss(images, labels, seed, training=False)
+        else:
+            synthesis = self.synthesize(images, labels, seed, training=False, players=ops.shape(images)[0])
+            if self.stage == "game":
+                self.discriminator_loss(images, synthesis.protected, labels, seed, training=False)
+            self.generator_loss(images, synthesis, labels, seed, training=False)
         return {metric.name: metric.result() for metric in self.metrics}
 
     def _with_targets(self, data, seed):
@@ -316,22 +329,45 @@ class PPRLVGAN(keras.Model, Protection):
         _track_accuracies(self.real_accuracy_trackers, (identity, expression), logits, sample_weight=shown)
         return ops.mean(loss)
 
-    def generator_loss(self, images, synthesis, labels, seed, training):
-        """L_G (Chen et al. 2018, section 3) and the additions that the configuration gives weight, averaged."""
-        config, protected = self.config, synthesis.protected
-        count = ops.shape(protected)[0]
-        encoded = {name: labels[name] for name in ("identity", "expression")}
-        images, identity, expression = images[:count], encoded["identity"][:count], encoded["expression"][:count]
-        targets = labels["target"][:count]
-        kl = losses.kl_divergence(synthesis.z_mean[:count], synthesis.z_log_var[:count])
+    def encoder_loss(self, images, labels, seed, training):
+        """What of L_G needs the encoder and the heads on its latent alone, averaged over the batch."""
+        z_mean, z_log_var = self.encoder(images, training=training)
+        loss = self._latent_loss(z_mean, z_log_var, sample_latent(z_mean, z_log_var, seed=seed), labels, training)
+        self._track_loss("generator_loss", loss)
+        return ops.mean(loss)
+
+    def _latent_loss(self, z_mean, z_log_var, latent, labels, training):
+        """The terms of L_G on the posterior and the heads on the latent sampled from it: float `(batch,)`."""
+        config, count = self.config, ops.shape(latent)[0]
+        kl = losses.kl_divergence(z_mean[:count], z_log_var[:count])
         self._track_loss("kl", kl)
-        same = _same(targets, identity)
         loss = config.kl_weight * kl
         if self.warmup_steps:
             # From the start at full weight, it would have the posterior collapse before anything is learnt.
             steps = ops.cast(self.generator_optimizer.iterations, "float32")
             loss = loss * ops.minimum(1.0, steps / self.warmup_steps)
-        if self.playing:
+        if config.latent_motion_weight and "motion" in labels:
+            predicted = self.latent_motion_head(latent, training=training)
+            error, paired = losses.regression(predicted, labels["motion"][:count]), _paired(labels)[:count]
+            self._track_loss("latent_motion", error, sample_weight=paired)
+            loss = loss + config.latent_motion_weight * paired * error
+        if config.latent_expression_weight:
+            logits = self.latent_expression_head(latent, training=training)
+            error = losses.classification(logits, labels["expression"][:count])
+            self._track_loss("latent_expression", error)
+            loss = loss + config.latent_expression_weight * error
+        return loss
+
+    def generator_loss(self, images, synthesis, labels, seed, training):
+        """L_G (Chen et al. 2018, section 3) and the additions that the configuration gives weight, averaged."""
+        config, protected = self.config, synthesis.protected
+        count = ops.shape(protected)[0]
+        encoded = {name: labels[name] for name in ("identity", "expression")}
+        images, identity = images[:count], encoded["identity"][:count]
+        targets = labels["target"][:count]
+        same = _same(targets, identity)
+        loss = self._latent_loss(synthesis.z_mean, synthesis.z_log_var, synthesis.latent, labels, training)
+        if self.stage == "game":
             loss = loss + self._game_loss(images, protected, same, labels, seed, training)
         if config.reconstruction_weight:
             error = losses.reconstruction(images, protected)
@@ -346,15 +382,6 @@ class PPRLVGAN(keras.Model, Protection):
                 error = losses.gradient_difference(counterpart, protected)
                 self._track_loss("gradient", error, sample_weight=paired)
                 loss = loss + config.gradient_weight * paired * error
-        if config.latent_motion_weight and "motion" in labels:
-            predicted = self.latent_motion_head(synthesis.latent, training=training)
-            error, paired = losses.regression(predicted, labels["motion"][:count]), _paired(labels)[:count]
-            self._track_loss("latent_motion", error, sample_weight=paired)
-            loss = loss + config.latent_motion_weight * paired * error
-        if config.latent_expression_weight:
-            error = losses.classification(self.latent_expression_head(synthesis.latent, training=training), expression)
-            self._track_loss("latent_expression", error)
-            loss = loss + config.latent_expression_weight * error
         if config.latent_dependence_weight:
             dependence = losses.label_dependence(synthesis.z_mean, encoded["identity"], within=encoded["expression"])
             self._track_loss("latent_dependence", dependence)
@@ -432,11 +459,16 @@ def _track_accuracies(trackers, labels, logits, sample_weight=None):
         tracker.update_state(true, predicted, sample_weight=sample_weight)
 
 
-def _optimizer(config, learning_rate, total_steps):
+def _optimizer(config, learning_rate, total_steps, restart=0.0):
+    """The configuration's optimizer; Adam's schedule starts again after a share `restart` of the steps."""
     if config.optimizer == "rmsprop":
         schedule = keras.optimizers.schedules.InverseTimeDecay(learning_rate, decay_steps=1, decay_rate=RMSPROP_DECAY)
         return keras.optimizers.RMSprop(schedule)
     if total_steps is None:
         raise InputError("optimizer 'adam': give compile(total_steps=...) for its schedule, or optimizers of your own")
     schedule = keras.optimizers.schedules.CosineDecay(learning_rate, decay_steps=max(1, total_steps))
+    if 0 < restart < 1:
+        schedule = keras.optimizers.schedules.CosineDecayRestarts(
+            learning_rate, first_decay_steps=restart * total_steps, t_mul=1 / restart - 1
+        )
     return keras.optimizers.Adam(schedule, beta_1=ADAM_BETA_1)

@@ -1,6 +1,7 @@
 """Training: a configuration and its data become a run folder."""
 
 import dataclasses
+import functools
 import math
 from pathlib import Path
 
@@ -8,9 +9,9 @@ import keras
 import numpy as np
 
 from vgan_tf import backends
-from vgan_tf.callbacks import Progress, RunRecorder, StopOnNaN, Warmup
+from vgan_tf.callbacks import Progress, RunRecorder, Stages, StopOnNaN
 from vgan_tf.data import load_faces, partition
-from vgan_tf.data.pipeline import evaluation_batches, joined_batches, training_batches
+from vgan_tf.data.pipeline import encoder_batches, evaluation_batches, joined_batches, training_batches
 from vgan_tf.data.sources import load_unaligned
 from vgan_tf.data.stored import BLOCK, StoredImages, write_beside
 from vgan_tf.errors import InputError
@@ -52,6 +53,11 @@ def plan(config, out, steps=None):
     if config.warmup_epochs and not (config.counterpart_weight and brings_counterparts):
         raise InputError(
             f"warmup_epochs={config.warmup_epochs}: {config.data} brings no counterparts to learn from; set it to 0"
+        )
+    if config.encoder_epochs and not (config.latent_expression_weight or config.latent_motion_weight):
+        raise InputError(
+            f"encoder_epochs={config.encoder_epochs}: the encoder would learn nothing by itself; give "
+            "latent_expression_weight or latent_motion_weight, or set it to 0"
         )
     if config.counterpart_weight and paired.has_counterpart_images:
         _require_fit_for_counterparts(config)
@@ -121,21 +127,19 @@ def train(run, faces):
     model.compile(total_steps=run.config.epochs * run.steps_per_epoch)
     run.save_config()
     first_epoch = run.restore_checkpoint(model)
-    first_step = first_epoch * run.steps_per_epoch
+    compared, make_batches, early = validation, training_batches, run.config.encoder_epochs
     if run.config.pairs:
         paired, compared, _ = partition(_load_pairs(run.config, faces), run.config)
-        batches = joined_batches(training, paired, run.config, first_step)
-    else:
-        batches, compared = training_batches(training, run.config, first_step), validation
-    fit(
-        run,
-        model,
-        first_epoch,
-        batches,
-        evaluation_batches(compared, run.config, EVALUATION_BATCH_SIZE),
-        None,
-        [RunRecorder(run, training, validation, first_epoch), StopOnNaN(), Progress(run, first_epoch)],
-    )
+        make_batches, early = functools.partial(joined_batches, pairs=paired), 0
+    recorder = RunRecorder(run, training, validation, first_epoch)
+    validation_batches = evaluation_batches(compared, run.config, EVALUATION_BATCH_SIZE)
+    for start, end, make in (
+        (first_epoch, early, encoder_batches),
+        (max(first_epoch, early), run.config.epochs, make_batches),
+    ):
+        batches = make(training, config=run.config, first_step=start * run.steps_per_epoch)
+        watching = [recorder, StopOnNaN(), Progress(run, start)]
+        fit(run, model, (start, min(end, run.config.epochs)), batches, validation_batches, None, watching)
     if not run.classifier_path.exists():
         if run.config.pairs:
             training, validation = training.joined(paired), validation.joined(compared)
@@ -144,17 +148,18 @@ def train(run, faces):
     return model
 
 
-def fit(run, model, first_epoch, batches, validation_batches, validation_steps, callbacks):
-    """The epochs of `train` from `first_epoch` on; `validation_steps` is None for all batches there are."""
-    if first_epoch < run.config.epochs:
+def fit(run, model, epochs, batches, validation_batches, validation_steps, callbacks):
+    """Epochs of `train`, (from, up to); `validation_steps` is None for all batches there are."""
+    first_epoch, end = epochs
+    if first_epoch < end:
         model.fit(
             batches,
             validation_data=validation_batches,
             validation_steps=validation_steps,
             steps_per_epoch=run.steps_per_epoch,
             initial_epoch=first_epoch,
-            epochs=run.config.epochs,
-            callbacks=[Warmup(run.config.warmup_epochs), *callbacks],
+            epochs=end,
+            callbacks=[Stages(), *callbacks],
             verbose=0,
             shuffle=False,
         )
@@ -172,7 +177,12 @@ def train_expression_classifier(run, model, training, validation):
         keras.Model, as `Run.build_classifier` makes it.
     """
     config = run.config.replace(
-        batch_size=CLASSIFIER_BATCH_SIZE, dependence_images=0, batch_people=0, counterpart_weight=0.0, alpha=False
+        batch_size=CLASSIFIER_BATCH_SIZE,
+        dependence_images=0,
+        batch_people=0,
+        counterpart_weight=0.0,
+        motion_dim=0,
+        alpha=False,
     )
     learnt, watched = (
         faces.concatenate(dataclasses.replace(faces, images=_protected(model, faces.images, config.seed)))

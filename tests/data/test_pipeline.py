@@ -10,8 +10,10 @@ from vgan_tf.data import load_faces
 from vgan_tf.data.pipeline import (
     augmentation,
     draw_targets,
+    encoder_batches,
     evaluation_batches,
     joined_batches,
+    mirrored_motion,
     motion_of,
     training_batches,
     with_alpha,
@@ -189,6 +191,33 @@ def test_batches_bring_counterparts_drawn_beforehand_with_their_targets_and_the_
     assert "motion" not in labels
     _, labels = make(faces, counterpart_config(alpha=False, counterpart_weight=0.0))[1]
     assert set(labels) == {"identity", "expression", "target"}
+
+
+def test_the_encoders_batches_are_mirrored_with_their_motion_or_not_at_all():
+    faces = faces_with_counterparts()
+    config = counterpart_config(motion_dim=2)
+    plain, mirrored = training_batches(faces, config), 0
+    for number in range(8):
+        (images, labels), (seen, known) = plain[number], encoder_batches(faces, config)[number]
+        assert "counterpart" not in known
+        flipped = not np.array_equal(images, seen)
+        mirrored += flipped
+        np.testing.assert_array_equal(seen[:, :, ::-1] if flipped else seen, images)
+        np.testing.assert_array_equal(-known["motion"] if flipped else known["motion"], labels["motion"])
+        np.testing.assert_array_equal(encoder_batches(faces, config, number)[0][0], seen)
+    assert 0 < mirrored < 8
+
+
+def test_a_mirror_swaps_the_sides_of_a_face():
+    names = ["yaw", "pitch", "motion_eyeBlink_L", "motion_jawOpen", "motion_eyeBlink_R", "motion_jawLeft"]
+    names += ["gaze_x", "gaze_y", "motion_jawRight"]
+    order, signs = mirrored_motion(names)
+    assert [names[place] for place in order] == [
+        *("yaw", "pitch", "motion_eyeBlink_R", "motion_jawOpen", "motion_eyeBlink_L", "motion_jawRight"),
+        *("gaze_x", "gaze_y", "motion_jawLeft"),
+    ]
+    assert signs.tolist() == [-1, 1, 1, 1, 1, 1, -1, 1, 1]
+    assert mirrored_motion([])[0].size == 0
 
 
 def test_without_counterpart_weight_the_people_of_the_images_are_the_targets():

@@ -9,7 +9,7 @@ import functools
 import keras
 import numpy as np
 
-from vgan_tf.data.faces import ANGLES
+from vgan_tf.data.faces import ANGLES, MIRRORED
 from vgan_tf.images import to_float
 
 
@@ -76,7 +76,7 @@ def training_batches(faces, config, first_step=0, share=(0, 1)):
         step = first_step + number
         one_pass, position = divmod(step, per_pass)
         rows = order(one_pass)[position * batch_size : (position + 1) * batch_size]
-        images, labels = _take(faces, rows[own])
+        images, labels = _take(faces, rows[own], config)
         # Drawn for the whole batch, so that parts of it have the same targets and the same augmentation.
         augment = augmentation(config, batch_size, np.random.default_rng((config.seed, step, 1)))
         random = np.random.default_rng((config.seed, step, 2))
@@ -89,6 +89,25 @@ def training_batches(faces, config, first_step=0, share=(0, 1)):
             counterparts = faces.subset(rows[own_players]).counterparts(targets[own_players])
             labels["counterpart"] = augment(to_float(counterparts), own_players)
         return augment(images, own), labels
+
+    return Batches(load)
+
+
+def encoder_batches(faces, config, first_step=0):
+    """Batches as of `training_batches` for the encoder alone: without counterparts, every other one mirrored.
+
+    With a face, "motion" is mirrored, too: what its left half does, the right half of a mirrored face does.
+    """
+    plain = training_batches(faces, config.replace(counterpart_weight=0.0, alpha=False, warmup_epochs=0), first_step)
+    order, signs = mirrored_motion(faces.motion_names)
+
+    def load(number):
+        images, labels = plain[number]
+        if np.random.default_rng((config.seed, first_step + number, 4)).random() < 0.5:
+            images = images[:, :, ::-1]
+            if "motion" in labels:
+                labels["motion"] = labels["motion"][:, order] * signs
+        return images, labels
 
     return Batches(load)
 
@@ -134,7 +153,7 @@ def evaluation_batches(faces, config, batch_size):
 
     def load(number):
         rows = slice(number * batch_size, (number + 1) * batch_size)
-        images, labels = _take(faces, rows)
+        images, labels = _take(faces, np.arange(len(faces))[rows], config)
         if _prepared(faces, config):
             return images, {**labels, **_beforehand(faces, np.arange(len(faces))[rows], config)}
         return images, {**labels, "target": targets[rows].astype(np.int32)}
@@ -196,6 +215,17 @@ def with_alpha(pictures):
     return values
 
 
+def mirrored_motion(names):
+    """What a mirror makes of motion: (int64 order, float32 signs), so that it is `values[:, order] * signs`."""
+    swapped = {"_L": "_R", "_R": "_L", "Left": "Right", "Right": "Left"}
+    order, signs = [], []
+    for name in names:
+        other = next((name.removesuffix(end) + swapped[end] for end in swapped if name.endswith(end)), name)
+        order.append(names.index(other))
+        signs.append(-1.0 if name in MIRRORED else 1.0)
+    return np.array(order, np.int64), np.array(signs, np.float32)
+
+
 def motion_of(faces, rows):
     """What faces do, all in about one range: float32 `(n, parameters)`, angles in tens of degrees."""
     columns = [faces.truth[name][rows] / (10 if name in ANGLES else 1) for name in faces.motion_names]
@@ -210,11 +240,10 @@ def _prepared(faces, config):
 def _beforehand(faces, rows, config):
     """Labels of rows that counterparts drawn beforehand give."""
     counterparts = with_alpha(np.asarray(faces.counterpart_images[rows]))
-    labels = {
+    return {
         "target": faces.counterpart_target[rows].astype(np.int32),
         "counterpart": counterparts if config.alpha else counterparts[..., :3],
     }
-    return {**labels, "motion": motion_of(faces, rows)} if config.motion_dim else labels
 
 
 def _share(first, end, share):
@@ -222,6 +251,8 @@ def _share(first, end, share):
     return np.arange(first + number * (end - first) // count, first + (number + 1) * (end - first) // count)
 
 
-def _take(faces, index):
-    labels = {"identity": faces.identity[index], "expression": faces.expression[index]}
-    return to_float(faces.images[index]), {name: values.astype(np.int32) for name, values in labels.items()}
+def _take(faces, rows, config):
+    labels = {name: getattr(faces, name)[rows].astype(np.int32) for name in ("identity", "expression")}
+    if config.motion_dim:
+        labels["motion"] = motion_of(faces, rows)
+    return to_float(faces.images[rows]), labels
