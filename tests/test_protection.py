@@ -192,14 +192,26 @@ def test_noise_is_drawn_anew_by_the_seed_and_costs_the_latent(trained_model, fac
     assert noisy.release == "noise:2"
 
 
+def test_levels_leave_few_values_and_draw_nothing(trained_model, faces):
+    rounded = with_release(trained_model, "levels:5", faces)
+    images, targets = faces.images[:40], np.zeros(40, int)
+    found = rounded.protect_and_encode(images, targets, 3)
+    assert set(np.unique(found.released)) <= {-2, -1, 0, 1, 2}
+    near = np.abs(found.means) < 2
+    assert np.abs(found.released - found.means)[near].max() <= 0.5 + 1e-5
+    np.testing.assert_array_equal(found.pictures, trained_model.decode(found.released, targets))
+    np.testing.assert_array_equal(found.pictures, rounded.protect_and_encode(images, targets, 4).pictures)
+
+
 def test_releases_as_text():
     for text, release in (
         ("latent", Release("latent")),
         ("noise:0.5", Release("noise", 0.5)),
+        ("levels:3", Release("levels", 3)),
         ("prototypes:2", Release("prototypes", 2)),
     ):
         assert parse_release(text) == release and str(release) == text
-    for text in ("", "latent:1", "noise", "noise:0", "noise:-1", "noise:inf", "noise:much", "prototypes:0",
-                 "prototypes:1.5", "table"):  # fmt: skip
+    for text in ("", "latent:1", "noise", "noise:0", "noise:-1", "noise:inf", "noise:much", "levels:4", "levels:1",
+                 "prototypes:0",                 "prototypes:1.5", "table"):  # fmt: skip
         with pytest.raises(InputError, match="must be latent, noise:L"):
             parse_release(text)

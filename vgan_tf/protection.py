@@ -1,9 +1,9 @@
 """From a trained model to what leaves the device: encode, release, decode.
 
-The *release* is what the generator is given for a picture: the latent, the latent with noise, or the nearest of a few
-prototypes. Prototypes are a few latents of each expression, means over training images. With them only the number of a
-prototype goes on, so that a protected face, and the latent that leaves the encoder on a device, tell no more than
-log2(prototypes) bits of a picture.
+The *release* is what the generator is given for a picture: the latent, the latent with noise or rounded to a few
+levels, or the nearest of a few prototypes. Prototypes are a few latents of each expression, means over training images.
+With them only the number of a prototype goes on, so that a protected face, and the latent that leaves the encoder on a
+device, tell no more than log2(prototypes) bits of a picture.
 """
 
 import dataclasses
@@ -25,10 +25,11 @@ from vgan_tf.targets import resolve_targets, target_codes
 RIDGE = 1e-3  # share of the mean variance, added to each, so that a covariance can be inverted
 PROTOTYPE_IMAGES = 4000  # in which prototypes are found
 BATCH_SIZE = 128
+FARTHEST_LEVEL = 2.0  # standard deviations of the prior
 
 
 class Release(NamedTuple):
-    """What leaves the device for a picture. kind: "latent", "noise" or "prototypes". amount: its number, or 0."""
+    """What leaves the device: kind "latent", "noise", "levels" or "prototypes"; amount: its number, or 0."""
 
     kind: str
     amount: float = 0.0
@@ -38,20 +39,22 @@ class Release(NamedTuple):
 
 
 def parse_release(text):
-    """Turn "latent", "noise:L" or "prototypes:K" into a Release; raise InputError for anything else."""
+    """Turn "latent", "noise:L", "levels:N" or "prototypes:K" into a Release; InputError for anything else."""
     kind, colon, number = text.partition(":")
     try:
         if kind == "latent" and not colon:
             return Release("latent")
         if kind == "noise" and 0 < float(number) < float("inf"):
             return Release("noise", float(number))
+        if kind == "levels" and int(number) > 1 and int(number) % 2:
+            return Release("levels", int(number))
         if kind == "prototypes" and int(number) > 0:
             return Release("prototypes", int(number))
     except ValueError:
         pass
     raise InputError(
-        f"release {text!r}: must be latent, noise:L (L deviations of the prior, above 0) or prototypes:K (K of each "
-        "expression, from 1)"
+        f"release {text!r}: must be latent, noise:L (L deviations of the prior, above 0), levels:N (N of each "
+        "dimension, an odd number from 3) or prototypes:K (K of each expression, from 1)"
     )
 
 
@@ -233,10 +236,11 @@ class DeviceModel:
     decode: Callable
 
     @classmethod
-    def of_keras(cls, model, noise=0.0):
+    def of_keras(cls, model, release=None):
         """A PPRLVGAN without the noise of its own posterior.
 
-        `noise` is added to its latents in standard deviations of the prior.
+        `release`, of kind "noise" or "levels", changes its latents: noise is in standard deviations of the prior, and
+        levels are evenly spaced within `FARTHEST_LEVEL` of them, one at 0.
         """
 
         def posterior(images, seed):
@@ -248,7 +252,7 @@ class DeviceModel:
             config=config,
             identities=model.identities,
             expressions=model.expressions,
-            release=f"noise:{noise:g}" if noise else release_of(config),
+            release=release_of(config) if release is None else str(release),
             encode=model.encode,
             posterior=posterior,
             render=lambda _, latents, targets: model.decode(latents, targets),
@@ -302,6 +306,10 @@ class DeviceModel:
         if kind == "noise":
             noise = np.random.default_rng(seed).standard_normal(released.shape, np.float32)
             released = released + np.float32(amount) * noise
+        elif kind == "levels":
+            half = (int(amount) - 1) // 2
+            step = np.float32(FARTHEST_LEVEL / half)
+            released = np.clip(np.rint(released / step), -half, half) * step
         return Protected(self.render(images, released, targets), released, *self.posterior(images, seed))
 
 
@@ -314,7 +322,7 @@ def with_release(model, release, faces):
         faces: FaceSet, the whole data that it was trained on; prototypes are found in its training part.
 
     Returns:
-        PPRLVGAN, or DeviceModel with noise.
+        PPRLVGAN, or DeviceModel with noise or levels.
 
     Raises:
         InputError: no such release, or too few images of an expression.
@@ -328,7 +336,7 @@ def with_release(model, release, faces):
     for name in kept:
         changed.get_layer(name).set_weights(model.get_layer(name).get_weights())
     find_prototypes(changed, partition(faces, model.config)[0])
-    return DeviceModel.of_keras(changed, release.amount) if release.kind == "noise" else changed
+    return DeviceModel.of_keras(changed, release) if release.kind in ("noise", "levels") else changed
 
 
 def find_prototypes(model, training, most=PROTOTYPE_IMAGES):

@@ -15,7 +15,7 @@ from vgan_tf.errors import InputError
 from vgan_tf.evaluation import audits, dumps
 from vgan_tf.images import write_image
 from vgan_tf.ondevice import open_export
-from vgan_tf.protection import DeviceModel
+from vgan_tf.protection import DeviceModel, Release
 
 
 def names_of(images):
@@ -74,7 +74,11 @@ def test_target_policies(trained_model, faces):
 
 
 def test_a_dump_holds_what_protecting_and_encoding_give(trained_model, faces):
-    for model in (trained_model, DeviceModel.of_keras(trained_model), DeviceModel.of_keras(trained_model, 2.0)):
+    for model in (
+        trained_model,
+        DeviceModel.of_keras(trained_model),
+        DeviceModel.of_keras(trained_model, Release("noise", 2.0)),
+    ):
         dump = dumps.make_dump(model, faces)
         for part, seed in ((dump.train, model.config.seed + 1), (dump.test, model.config.seed + 2)):
             np.testing.assert_array_equal(part.p, model.protect(part.x, part.c, seed=seed))

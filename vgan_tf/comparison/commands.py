@@ -13,7 +13,10 @@ def add_verbs(verbs):
         "--baselines", metavar="all|none|NAME,...", default="all", help="simple anonymizers to compare with"
     )
     compare.add_argument(
-        "--release", metavar="R,...", default="", help="also measure each RUN with latent, noise:L or prototypes:K"
+        "--release",
+        metavar="R,...",
+        default="",
+        help="also measure each RUN with latent, noise:L, levels:N or prototypes:K",
     )
     compare.add_argument("--full", action="store_true", help="all attackers, not only the cheapest of each kind")
     compare.set_defaults(command=run_compare)
