@@ -1,9 +1,9 @@
 """What each part of the renderer is worth on real photographs: `python benchmarks/rendered_people.py MODEL FOLDER`.
 
-The same small classifier of expressions learns from rendered people, all parts there or one left out, and is tested on
-FOLDER, photographs named PERSON_neutral.jpg and PERSON_smiling.jpg, and on other faces (`--others`, any source of
-vgan_tf.data). Nothing is chosen by them: the network, its steps and the cut of the photographs stand below. The last
-line is JSON.
+The same small classifier of expressions, the encoder of `edge` with its linear head, learns from rendered people, all
+parts there or one left out, and is tested on FOLDER, photographs named PERSON_neutral.jpg and PERSON_smiling.jpg, and
+on other faces (`--others`, any source of vgan_tf.data). Nothing is chosen by them: epochs and the cut of the
+photographs stand below. The last line is JSON.
 """
 
 import argparse
@@ -21,7 +21,6 @@ from PIL import Image, ImageDraw, ImageOps
 
 from vgan_tf.commands import quiet_libraries
 from vgan_tf.data import load_faces
-from vgan_tf.data.faces import ANGLES
 from vgan_tf.data.heads import drawing, motions, nuisances
 from vgan_tf.data.heads.appearance import Nuisance
 from vgan_tf.data.heads.dataset import Heads
@@ -30,10 +29,9 @@ from vgan_tf.data.heads.renderer import Renderer
 from vgan_tf.files import replacing
 from vgan_tf.labels import EXPRESSIONS
 
-SIZE, BATCH, RATE = 72, 64, 3e-3
-NAMES = ("images", "labels", "motion")
+SIZE, SHIFT = 128, 4  # pixels
+NAMES = ("images", "labels", "truth")
 DRAWS = 2000  # of the bootstrap over people
-MOTION_WEIGHT = 0.3  # of the squared error of motion beside the cross-entropy: without it nothing is learnt for minutes
 # Of a photograph: the middle and the side of the square that shows a face as rendered pictures do, from the distance of
 # the eyes' corners and that from eyes to mouth in both; and how far the squares beside it are moved, in shares of the
 # photograph's side, and how much larger or smaller they are. Predictions are means over them and their mirrors.
@@ -88,16 +86,15 @@ def draw(model, part, heads, start, stop):
 
     Returns:
         uint8 `(n, SIZE, SIZE, 3)`; int64 `(n,)`, the index of each one's expression; float32 `(n, parameters)`, what
-        the face does, angles in tens of degrees.
+        the face does, as `motions.TRUTH` names it.
     """
     renderer, images, labels, truth = Renderer(load_model(model)), [], [], []
-    scale = np.array([10.0 if name in ANGLES else 1.0 for name in motions.TRUTH], np.float32)
     for number in range(start, stop):
         person, motion, nuisance = heads.circumstances(renderer, number)
         circumstances = PARTS[part](person, motion, nuisance)
         images.append(drawing.draw(renderer, *circumstances, SIZE)[:, :, :3])
         labels.append(EXPRESSIONS.index(circumstances[1].expression))
-        truth.append(motions.truth_of(circumstances[1]) / scale)
+        truth.append(motions.truth_of(circumstances[1]))
     return np.stack(images), np.array(labels), np.stack(truth)
 
 
@@ -121,55 +118,41 @@ def rendered(arguments, part):
     return tuple(np.concatenate([share[name] for share in loaded]) for name in NAMES)
 
 
-def train(images, labels, motion, steps, seed):
-    """Train the classifier, and the motion beside it: keras.Model, uint8 images as float32 -> logits."""
-    import keras
-    import tensorflow as tf
+def train(images, labels, truth, epochs, seed):
+    """Train the encoder of `edge` by itself, as a run begins: PPRLVGAN whose latent is read by its own linear head."""
+    from vgan_tf import PPRLVGAN, backends
+    from vgan_tf.config import edge_with_counterparts
+    from vgan_tf.data.faces import FaceSet
+    from vgan_tf.data.pipeline import encoder_batches
 
-    keras.utils.set_random_seed(seed)
-    layers, inputs = keras.layers, keras.Input((SIZE, SIZE, 3))
-    x = layers.Rescaling(1 / 127.5, -1)(inputs)
-    for filters in (24, 48, 96, 160):
-        x = layers.Conv2D(filters, 3, 2, "same", use_bias=False)(x)
-        x = layers.ReLU()(layers.BatchNormalization(momentum=0.95)(x))
-    x = layers.Dropout(0.2)(layers.Flatten()(x))
-    logits = layers.Dense(len(EXPRESSIONS))(x)
-    model = keras.Model(inputs, [logits, layers.Dense(motion.shape[1])(x)])
-    optimizer = keras.optimizers.Adam(RATE)
-    optimizer.build(model.trainable_variables)
-
-    @tf.function
-    def step(batch, truth, moved):
-        with tf.GradientTape() as tape:
-            logits, predicted = model(batch, training=True)
-            losses = keras.losses.sparse_categorical_crossentropy(truth, logits, from_logits=True)
-            errors = tf.reduce_sum(tf.square(predicted - moved), axis=1)
-            loss = tf.reduce_mean(losses) + MOTION_WEIGHT * tf.reduce_mean(errors)
-        optimizer.apply_gradients(
-            zip(tape.gradient(loss, model.trainable_variables), model.trainable_variables, strict=True)
-        )
-        return loss
-
-    random, order = np.random.default_rng(seed), []
-    for number in range(steps):
-        if len(order) < BATCH:
-            order = random.permutation(len(images))
-        rows, order = order[:BATCH], order[BATCH:]
-        batch = np.roll(images[rows].astype(np.float32), tuple(random.integers(-3, 4, 2)), (1, 2))
-        optimizer.learning_rate = RATE * min(1, (number + 1) / 100) * 0.5 * (1 + np.cos(np.pi * number / steps))
-        loss = step(tf.constant(batch), tf.constant(labels[rows]), tf.constant(motion[rows]))
-        if number % 100 == 0 and not np.isfinite(loss):
-            raise SystemExit("the loss is no longer finite")
-    return keras.Model(inputs, logits)
+    backends.make_deterministic()
+    count, blank = len(images), np.full(len(images), "", dtype=str)
+    names = dict(zip(motions.TRUTH, truth.T, strict=True))
+    faces = FaceSet(images, np.zeros(count, int), labels, ("all",), EXPRESSIONS, (), blank, blank, names)
+    config = edge_with_counterparts().replace(
+        epochs=epochs,
+        encoder_epochs=epochs,
+        warmup_epochs=0,
+        motion_dim=len(faces.motion_names),
+        augment_shift_px=SHIFT,
+        precision="bfloat16",
+        seed=seed,
+    )
+    model, steps = PPRLVGAN(config, ("one", "other"), EXPRESSIONS), count // config.batch_size
+    model.compile(total_steps=steps * epochs)
+    model.enter("encoder")
+    batches = encoder_batches(faces, config)
+    model.fit(batches, steps_per_epoch=steps, epochs=epochs, verbose=0, shuffle=False)
+    return model
 
 
 def probabilities(model, images):
     """Means over the pictures of the last but four axes: float64 `(n, expressions)` of uint8 `(n, cuts, s, s, 3)`."""
     import keras
 
-    flat = images.reshape(-1, SIZE, SIZE, 3).astype(np.float32)
-    logits = np.concatenate([model(flat[k : k + 256], training=False) for k in range(0, len(flat), 256)])
-    return keras.ops.softmax(logits).numpy().reshape(*images.shape[:2], -1).mean(axis=1).astype(np.float64)
+    latents = model.encode(images.reshape(-1, SIZE, SIZE, 3), seed=None)
+    seen = keras.ops.softmax(model.latent_expression_head(latents)).numpy()
+    return seen.reshape(*images.shape[:2], -1).mean(axis=1).astype(np.float64)
 
 
 def photographs(folder):
@@ -282,7 +265,7 @@ def main():
     parser.add_argument("--without", metavar="PART,...", default="nothing", help=f"all, or some of: {', '.join(PARTS)}")
     parser.add_argument("--people", type=int, default=400)
     parser.add_argument("--images", type=int, default=24000)
-    parser.add_argument("--steps", type=int, default=6000, help="of 64 pictures, for each classifier")
+    parser.add_argument("--epochs", type=int, default=12, help="passes over the pictures, for each classifier")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--sheet", metavar="FILE", help="for the photographs that the first classifier misreads")
     parser.add_argument("--keep", metavar="FOLDER", required=True, help="for the rendered pictures")
@@ -301,7 +284,7 @@ def main():
     results = {}
     for part in list(PARTS) if arguments.without == "all" else arguments.without.split(","):
         pictures, start = rendered(arguments, part), time.process_time()
-        model = train(*pictures, arguments.steps, arguments.seed)
+        model = train(*pictures, arguments.epochs, arguments.seed)
         seconds = time.process_time() - start
         results[part], seen = measure(model, shots, others)
         results[part]["cpu_minutes"] = round(seconds / 60, 1)

@@ -52,7 +52,7 @@ def test_gradient_difference_compares_neighbours_and_minds_the_middle():
     outputs[1, :, 1] += 0.4
     outputs[2, 1] += 0.4
     outputs[3] += np.float32([[0, 0.4], [0.4, 0.8]])[..., None]
-    top, bottom = (0.05 + math.exp(-((1 / 0.55) ** 2) - (y / 0.6) ** 2) for y in (1.1, 0.9))
+    top, bottom = (0.05 + math.exp(-((1 / 0.38) ** 2) - (y / 0.45) ** 2) for y in (1.07, 0.93))
     lower_half = 0.4 * 2 * bottom / (top + bottom)
     check(losses.gradient_difference(images, outputs), [0, 0.4, lower_half, 0.4 + lower_half])
 

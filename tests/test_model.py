@@ -355,12 +355,20 @@ def test_the_weight_of_the_kl_term_grows_during_the_warmup():
     assert shares == pytest.approx([0, 0.25, 1, 1], abs=1e-4)
 
 
-def test_after_the_encoders_epochs_the_learning_rate_starts_again():
-    model = make_model(counterpart_config(epochs=4, encoder_epochs=1))
+def test_each_stage_has_a_schedule_that_spans_it():
+    model = make_model(counterpart_config(epochs=8, encoder_epochs=2, warmup_epochs=1))
     model.compile(total_steps=80)
-    rate, highest = model.generator_optimizer._learning_rate, model.config.learning_rate
-    half = [float(rate(step)) / highest for step in (0, 10, 20, 50)]
-    assert half == pytest.approx([1, 0.5, 1, 0.5], abs=1e-4) and float(rate(79)) < 0.01 * highest
+    config = model.config
+    for optimizer, highest, steps in (
+        (model.encoder_optimizer, config.learning_rate, 20),
+        (model.generator_optimizer, config.learning_rate, 60),
+        (model.discriminator_optimizer, config.discriminator_learning_rate, 50),
+    ):
+        shares = [float(optimizer._learning_rate(step)) / highest for step in (0, steps / 2, steps)]
+        assert shares == pytest.approx([1, 0.5, 0], abs=1e-4)
+    without = make_model(counterpart_config())
+    without.compile(total_steps=80)
+    assert without.encoder_optimizer is None
 
 
 def losses_at(model, real_logit):

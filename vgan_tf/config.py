@@ -67,7 +67,8 @@ class Config:
         discriminator_noise: std of the noise added to every image that the discriminator sees; not in the paper.
         generator_steps: generator steps for each discriminator step.
         encoder_epochs: epochs at the start in which only the encoder learns, from the heads on its latent; images are
-            mirrored, and what they do with them. The learning rate starts again after them. Not in the paper.
+            mirrored, and what they do with them. The learning rate falls to 0, and starts again
+            after them. Not in the paper.
         warmup_epochs: epochs after those in which the discriminator takes no part: encoder and generator learn from
             counterparts and from the heads. kl_weight grows from 0 up to their end. Not in the paper.
         protection_noise: scale of the posterior's noise when protecting; 1 samples the latent, 0 uses its mean.
@@ -351,7 +352,7 @@ def edge_with_counterparts():
         encoder_filters=(32, 64, 96, 96),
         generator_filters=(128, 112, 96, 64),
         discriminator_filters=(32, 48, 64, 96),
-        classifier_filters=(32, 64, 96, 128),
+        classifier_filters=(32, 64, 96, 96),  # those of the encoder, from which it starts
         discriminator_real_weight=0.5,
         discriminator_fake_weight=0.5,
         discriminator_expression_weight=0.5,

@@ -190,7 +190,7 @@ def _mean_over_pairs(kernel, chosen):
 
 
 def _centre_weights(height, width):
-    """float32 `(1, height, width, 1)`, mean 1: highest a little below the centre, between eyes and mouth."""
+    """float32 `(1, height, width, 1)`, mean 1: highest a little below the centre, low beyond brows and mouth."""
     y, x = np.meshgrid(np.linspace(-1, 1, height), np.linspace(-1, 1, width), indexing="ij")
-    weights = 0.05 + np.exp(-((x / 0.55) ** 2) - ((y - 0.1) / 0.6) ** 2)
+    weights = 0.05 + np.exp(-((x / 0.38) ** 2) - ((y - 0.07) / 0.45) ** 2)
     return (weights / weights.mean()).astype(np.float32)[None, :, :, None]

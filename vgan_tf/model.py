@@ -86,7 +86,7 @@ class PPRLVGAN(keras.Model, Protection):
         self.config = config
         self.identities = tuple(identities)
         self.expressions = tuple(expressions)
-        self.discriminator_optimizer = None
+        self.discriminator_optimizer = self.encoder_optimizer = None
         self.seed_generator = keras.random.SeedGenerator(config.seed)
         self.warmup_steps = 0
         self.stage = "game"  # see `enter`
@@ -131,17 +131,26 @@ class PPRLVGAN(keras.Model, Protection):
         """
         kwargs.setdefault("jit_compile", backends.JIT_COMPILE)
         config = self.config
-        alone = min(config.encoder_epochs, config.epochs) / max(1, config.epochs)  # share of the steps
-        warmup = min(config.encoder_epochs + config.warmup_epochs, config.epochs) / max(1, config.epochs)
-        self.warmup_steps = warmup * (total_steps or 0) * config.generator_steps
+        alone, early = config.encoder_epochs, config.encoder_epochs + config.warmup_epochs
+
+        def steps(first_epoch, end, each=1):
+            share = (min(end, config.epochs) - min(first_epoch, config.epochs)) / max(1, config.epochs)
+            return None if total_steps is None else share * total_steps * each
+
+        each = config.generator_steps
+        self.warmup_steps = (steps(0, early) or 0) * each
         generator_optimizer = generator_optimizer or _optimizer(
-            config, config.learning_rate, None if total_steps is None else total_steps * config.generator_steps, alone
+            config, config.learning_rate, steps(alone, config.epochs, each)
         )
         super().compile(optimizer=generator_optimizer, **kwargs)
         self.generator_optimizer = generator_optimizer
         self.discriminator_optimizer = discriminator_optimizer or _optimizer(
-            config, config.discriminator_learning_rate, None if total_steps is None else total_steps * (1 - warmup)
+            config, config.discriminator_learning_rate, steps(early, config.epochs)
         )
+        if alone:
+            # One of its own: Adam's means of the generator's gradients must begin when the generator does.
+            self.encoder_optimizer = _optimizer(config, config.learning_rate, steps(0, alone, each))
+            self.encoder_optimizer.build(self.encoder_variables)
         self.generator_optimizer.build(self.generator_variables)
         self.discriminator_optimizer.build(self.discriminator.trainable_variables)
 
@@ -177,9 +186,9 @@ class PPRLVGAN(keras.Model, Protection):
 
     @property
     def non_trainable_variables(self):
-        """With the discriminator's optimizer: on JAX `fit` carries along what it finds here and in `optimizer`."""
-        optimizer = self.discriminator_optimizer
-        return super().non_trainable_variables + (optimizer.variables if optimizer else [])
+        """With the other optimizers: on JAX `fit` carries along what it finds here and in `optimizer`."""
+        others = [one for one in (self.discriminator_optimizer, self.encoder_optimizer) if one]
+        return super().non_trainable_variables + [variable for one in others for variable in one.variables]
 
     @property
     def metrics(self):
@@ -218,7 +227,7 @@ class PPRLVGAN(keras.Model, Protection):
         def loss():
             return self.encoder_loss(images, labels, self.seed_generator, training=True)
 
-        backends.descend(self, self.generator_optimizer, self.encoder_variables, loss)
+        backends.descend(self, self.encoder_optimizer, self.encoder_variables, loss)
 
     def _generator_step(self, images, labels):
         def loss():
@@ -344,7 +353,8 @@ class PPRLVGAN(keras.Model, Protection):
         loss = config.kl_weight * kl
         if self.warmup_steps:
             # From the start at full weight, it would have the posterior collapse before anything is learnt.
-            steps = ops.cast(self.generator_optimizer.iterations, "float32")
+            optimizers = (one for one in (self.encoder_optimizer, self.generator_optimizer) if one)
+            steps = sum(ops.cast(one.iterations, "float32") for one in optimizers)
             loss = loss * ops.minimum(1.0, steps / self.warmup_steps)
         if config.latent_motion_weight and "motion" in labels:
             predicted = self.latent_motion_head(latent, training=training)
@@ -459,16 +469,11 @@ def _track_accuracies(trackers, labels, logits, sample_weight=None):
         tracker.update_state(true, predicted, sample_weight=sample_weight)
 
 
-def _optimizer(config, learning_rate, total_steps, restart=0.0):
-    """The configuration's optimizer; Adam's schedule starts again after a share `restart` of the steps."""
+def _optimizer(config, learning_rate, total_steps):
     if config.optimizer == "rmsprop":
         schedule = keras.optimizers.schedules.InverseTimeDecay(learning_rate, decay_steps=1, decay_rate=RMSPROP_DECAY)
         return keras.optimizers.RMSprop(schedule)
     if total_steps is None:
         raise InputError("optimizer 'adam': give compile(total_steps=...) for its schedule, or optimizers of your own")
     schedule = keras.optimizers.schedules.CosineDecay(learning_rate, decay_steps=max(1, total_steps))
-    if 0 < restart < 1:
-        schedule = keras.optimizers.schedules.CosineDecayRestarts(
-            learning_rate, first_decay_steps=restart * total_steps, t_mul=1 / restart - 1
-        )
     return keras.optimizers.Adam(schedule, beta_1=ADAM_BETA_1)

@@ -169,7 +169,8 @@ class Run:
 
 
 def _training_state(model):
-    return [*model.variables, *model.generator_optimizer.variables, *model.discriminator_optimizer.variables]
+    optimizers = model.generator_optimizer, model.discriminator_optimizer, model.encoder_optimizer
+    return [*model.variables, *(variable for one in optimizers if one for variable in one.variables)]
 
 
 def open_run(folder):

@@ -16,12 +16,14 @@ from vgan_tf.data.sources import load_unaligned
 from vgan_tf.data.stored import BLOCK, StoredImages, write_beside
 from vgan_tf.errors import InputError
 from vgan_tf.images import ALIGNMENT_SIZE, to_float
+from vgan_tf.networks.expression import start_from_encoder
 from vgan_tf.protection import require_prototypes
 from vgan_tf.run import Run, open_run
 
 EVALUATION_BATCH_SIZE = 128
 CLASSIFIER_BATCH_SIZE = 64
 CLASSIFIER_LEARNING_RATE = 2e-3
+FINE_TUNING_RATE = 5e-4  # of a classifier that starts from an encoder
 CLASSIFIER_EPOCHS = 6  # passes over original and protected training images, or fewer steps:
 MOST_CLASSIFIER_STEPS = 3000
 ALIGNMENT_EPOCHS = 20
@@ -189,8 +191,10 @@ def train_expression_classifier(run, model, training, validation):
         for faces in (training, validation)
     )
     steps = min(max(1, len(learnt) // config.batch_size), MOST_CLASSIFIER_STEPS // CLASSIFIER_EPOCHS)
-    classifier = run.build_classifier()
-    schedule = keras.optimizers.schedules.CosineDecay(CLASSIFIER_LEARNING_RATE, steps * CLASSIFIER_EPOCHS)
+    classifier, rate = run.build_classifier(), CLASSIFIER_LEARNING_RATE
+    if config.encoder_epochs and start_from_encoder(classifier, model.encoder, model.latent_expression_head):
+        rate = FINE_TUNING_RATE
+    schedule = keras.optimizers.schedules.CosineDecay(rate, steps * CLASSIFIER_EPOCHS)
     classifier.compile(
         keras.optimizers.Adam(schedule),
         "sparse_categorical_crossentropy",

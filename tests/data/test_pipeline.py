@@ -161,11 +161,11 @@ def test_a_counterpart_is_the_head_before_middle_grey():
     np.testing.assert_allclose(found[0, 0], [[1, -1, -0.6, 1], [0.2, -0.2, -0.12, -0.6], [0, 0, 0, -1]], atol=1e-6)
 
 
-def test_motion_is_what_the_face_does_with_angles_in_tens_of_degrees():
+def test_motion_is_what_the_face_does_with_angles_and_gaze_in_tens_of_degrees():
     faces = faces_with_counterparts()
     found = motion_of(faces, [5, 2])
     assert found.dtype == np.float32
-    wanted = np.stack([faces.truth["yaw"] / 10, faces.truth["gaze_x"]], axis=1)[[5, 2]]
+    wanted = np.stack([faces.truth["yaw"] / 10, 3 * faces.truth["gaze_x"]], axis=1)[[5, 2]]
     np.testing.assert_allclose(found, wanted, rtol=1e-6)
 
 

@@ -9,6 +9,7 @@ from keras import ops
 
 from vgan_tf.config import PRESETS, preset
 from vgan_tf.networks import build, expression_classifier, latent_classifier, sample_latent
+from vgan_tf.networks.expression import start_from_encoder
 from vgan_tf.networks.layers import BatchNormalization
 
 
@@ -151,6 +152,24 @@ def test_the_expression_classifier_gives_probabilities():
     probabilities = ops.convert_to_numpy(classifier(images))
     assert probabilities.shape == (5, 7) and probabilities.min() >= 0
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
+
+
+def test_a_classifier_with_the_encoders_layers_can_start_from_it():
+    config = tiny_config(encoder_depth=2)
+    encoder, head = build(config, 3, 7).encoder, latent_classifier(config.latent_dim, 7)
+    for layer in encoder.layers:
+        if isinstance(layer, BatchNormalization):  # as though it had been trained
+            layer.set_weights([weights + 0.1 * number for number, weights in enumerate(layer.get_weights())])
+    head.layers[-1].set_weights([weights + 0.3 for weights in head.layers[-1].get_weights()])
+    images = np.random.default_rng(0).uniform(-1, 1, (5, 64, 64, 3)).astype(np.float32)
+    classifier = expression_classifier(config, 7)
+    assert start_from_encoder(classifier, encoder, head)
+    expected = ops.softmax(head(encoder(images)[0]))
+    np.testing.assert_allclose(classifier(images), expected, rtol=1e-4, atol=1e-5)
+    other = expression_classifier(config.replace(classifier_filters=(4, 8, 8, 16)), 7)
+    before = [weights.copy() for weights in other.get_weights()]
+    assert not start_from_encoder(other, encoder, head)
+    assert all(np.array_equal(*pair) for pair in zip(before, other.get_weights(), strict=True))
 
 
 def test_batch_norm_in_training_is_that_of_keras():

@@ -12,6 +12,7 @@ from vgan_tf.errors import InputError
 MOTION = ("intensity", "asymmetry", "yaw", "pitch", "roll")
 MOTION_PREFIXES = ("gaze", "motion_")
 ANGLES = ("yaw", "pitch", "roll")  # of MOTION, in degrees
+FARTHEST_GAZE = 30.0  # degrees, where gaze is 1
 MIRRORED = ("asymmetry", "yaw", "roll", "gaze", "gaze_x")  # which change their sign in a mirror
 # Fields of a FaceSet with a value for each image, or None.
 OPTIONAL = ("number", "counterpart_images", "counterpart_target")

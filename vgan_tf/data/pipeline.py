@@ -9,7 +9,7 @@ import functools
 import keras
 import numpy as np
 
-from vgan_tf.data.faces import ANGLES, MIRRORED
+from vgan_tf.data.faces import ANGLES, FARTHEST_GAZE, MIRRORED
 from vgan_tf.images import to_float
 
 
@@ -227,9 +227,12 @@ def mirrored_motion(names):
 
 
 def motion_of(faces, rows):
-    """What faces do, all in about one range: float32 `(n, parameters)`, angles in tens of degrees."""
-    columns = [faces.truth[name][rows] / (10 if name in ANGLES else 1) for name in faces.motion_names]
-    return np.stack(columns, axis=1).astype(np.float32)
+    """What faces do, all in about one range: float32 `(n, parameters)`, angles and gaze in tens of degrees."""
+
+    def unit(name):
+        return 10 if name in ANGLES else 10 / FARTHEST_GAZE if name.startswith("gaze") else 1
+
+    return np.stack([faces.truth[name][rows] / unit(name) for name in faces.motion_names], axis=1).astype(np.float32)
 
 
 def _prepared(faces, config):

@@ -25,14 +25,28 @@ STYLE_CELLS = 8  # side of the copy of the image that the style is read from
 
 
 def encoder(config):
-    """Image -> mean and log-variance: convolutions of stride 2."""
-    image = x = image_input(config)
-    for filters in stage_filters(config.encoder_filters, config.image_size):  # 64 -> 32 -> 16 -> 8 -> 4
+    """Image -> mean and log-variance."""
+    image = image_input(config)
+    return keras.Model(
+        image, posterior_heads(features(image, config, config.encoder_filters), config.latent_dim), name="encoder"
+    )
+
+
+def features(image, config, filters_listed):
+    """What is read off an image, `(batch, n)`: convolutions of stride 2, on small maps further ones.
+
+    Args:
+        image: as of `image_input`.
+        config: Config.
+        filters_listed: channels, as for `stage_filters`.
+    """
+    x = image
+    for filters in stage_filters(filters_listed, config.image_size):  # 64 -> 32 -> 16 -> 8 -> 4
         x = _through(_normalised(layers.Conv2D(filters, 3, strides=2, padding="same", use_bias=False)), x)
         if x.shape[1] <= LARGEST_DEEP_MAP:
             for _ in range(config.encoder_depth - 1):
                 x = _through(_normalised(layers.Conv2D(filters, 3, padding="same", use_bias=False)), x)
-    return keras.Model(image, posterior_heads(layers.Flatten()(x), config.latent_dim), name="encoder")
+    return layers.Flatten()(x)
 
 
 def style_encoder(config):
