@@ -25,6 +25,7 @@ from vgan_tf.data.heads import drawing, motions, nuisances
 from vgan_tf.data.heads.appearance import Nuisance
 from vgan_tf.data.heads.dataset import Heads
 from vgan_tf.data.heads.model import load_model
+from vgan_tf.data.heads.preparation import ENVIRONMENT
 from vgan_tf.data.heads.renderer import Renderer
 from vgan_tf.files import replacing
 from vgan_tf.labels import EXPRESSIONS
@@ -107,7 +108,7 @@ def rendered(arguments, part):
     if not all(share.exists() for share in shares):
         call = [sys.executable, __file__, arguments.model, arguments.photographs, "--keep", arguments.keep]
         call += ["--part", part, "--people", str(arguments.people), "--seed", str(arguments.seed), "--draw"]
-        environment = {**os.environ, "LP_NUM_THREADS": "0", "OMP_NUM_THREADS": "1"}
+        environment = {**os.environ, **ENVIRONMENT}
         workers = [
             subprocess.Popen([*call, str(start), str(stop), share], env=environment)
             for start, stop, share in zip(bounds, bounds[1:], shares, strict=False)

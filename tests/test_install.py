@@ -12,7 +12,7 @@ import pytest
 from helpers import ROOT
 from PIL import Image
 
-SHARED = ("base", "train", "audit", "export", "heads")  # what requirements.txt holds
+SHARED = ("base", "train", "audit", "export", "heads", "people")  # what requirements.txt holds
 LARGEST_BYTES = 150e6
 
 
@@ -87,7 +87,7 @@ def test_base_is_light_and_without_tensorflow(installed):
 @pytest.mark.parametrize("program", [("vgan-tf",), ("python", "-m", "vgan_tf")])
 def test_base_protects_and_recognizes(program, run, faces, tmp_path):
     Image.fromarray(faces.images[0]).save(tmp_path / "face.png")
-    done = run(*program, "protect", "face.png", "-o", "protected.png")
+    done = run(*program, "protect", "face.png", "--crops", "-o", "protected.png")
     assert (done.returncode, done.stderr) == (0, "")
     assert Image.open(tmp_path / "protected.png").size[0] >= 64
     done = run(*program, "recognize", "protected.png")

@@ -19,10 +19,10 @@ from helpers import (
 from keras import ops
 
 from vgan_tf import PPRLVGAN
+from vgan_tf.backends import BatchNormalization
 from vgan_tf.data.pipeline import evaluation_batches
 from vgan_tf.errors import InputError
 from vgan_tf.losses import kl_divergence
-from vgan_tf.networks.layers import BatchNormalization
 
 STYLED = {"style_dim": 3, "style_kl_weight": 0.1, "style_dependence_weight": 1.0}
 BOTH = pytest.mark.parametrize("make_config", [tiny_config, small_paper_config])

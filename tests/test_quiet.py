@@ -82,7 +82,7 @@ main()
         (("-c", EXPORT, "{run}", "--out", "{out}", "--recipes", "int8"), 0, "exported: "),
         (("evaluate.py", "{run}", "--target-policy", "fixed:nobody", "--out", "{out}"), 2, "error: "),
         (("-m", "vgan_tf", "synthesize", "{run}", "--count", "1", "-o", "{out}/faces.png"), 0, "wrote "),
-        (("-m", "vgan_tf", "protect", "{face}", "-o", "{out}/protected.png"), 0, "wrote "),
+        (("-m", "vgan_tf", "protect", "{face}", "--crops", "-o", "{out}/protected.png"), 0, "wrote "),
         (("-m", "vgan_tf", "recognize", "{face}"), 0, "face.png"),
         (("benchmarks/throughput.py", "--preset", "tiny", "--batch-size", "8", "--steps", "1"), 0, "images_per_second"),
     ],

@@ -12,6 +12,9 @@ from vgan_tf.errors import InputError
 from vgan_tf.files import replacing
 
 ALIGNMENT_SIZE = 64  # side of the pictures that an alignment network sees
+# A generated head with alpha: the side of its picture, and how far the picture's middle lies below that of the square
+# that the encoder sees, both in shares of that square's side.
+HEAD_SCALE, HEAD_SHIFT = 1.5, -0.09
 
 
 def read_image(path, size):

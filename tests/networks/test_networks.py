@@ -7,10 +7,10 @@ import tensorflow as tf
 from helpers import small_paper_config, tiny_config
 from keras import ops
 
+from vgan_tf.backends import BatchNormalization
 from vgan_tf.config import PRESETS, preset
 from vgan_tf.networks import build, expression_classifier, latent_classifier, sample_latent
 from vgan_tf.networks.expression import start_from_encoder
-from vgan_tf.networks.layers import BatchNormalization
 
 
 def convolution(side, channels_in, channels_out):

@@ -34,7 +34,9 @@ def photos(tmp_path):
 
 
 def protect(export, *arguments):
-    return run_script("vgan_tf", "protect", "--model", export, *arguments)
+    """Run `protect` on crops, unless the arguments say which faces are meant."""
+    faces = () if {"--crops", "--faces"} & set(arguments) else ("--crops",)
+    return run_script("vgan_tf", "protect", "--model", export, *arguments, *faces)
 
 
 def complaints(capsys):
@@ -110,7 +112,7 @@ try:
 finally:
     print(*sorted({name.split(".")[0] for name in sys.modules} & {"tensorflow", "keras", "tf_keras", "jax", "torch"}))
 """
-    for verb, more in (("protect", ["-o", tmp_path / "out.png"]), ("recognize", [])):
+    for verb, more in (("protect", ["--crops", "-o", tmp_path / "out.png"]), ("recognize", [])):
         command = [sys.executable, "-c", code, verb, photos / "one.png", "--model", export, *more]
         run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
         assert run.returncode == 0, run.stderr
@@ -134,7 +136,7 @@ def test_a_bad_input_does_not_stop_the_others(export, photos, tmp_path, capsys):
     [
         (("--target", "dora"), "target 'dora'"),
         (("--target", "fixed:"), "without a secret"),
-        (("--on-missed-face", "black"), "--faces"),
+        (("--on-missed-face", "black"), "with --crops each picture is a face"),
         (("--model", "nowhere"), "nowhere: not an export folder"),
     ],
 )

@@ -3,7 +3,7 @@
 import keras
 from keras import layers
 
-from vgan_tf.networks.layers import BatchNormalization
+from vgan_tf.backends import BatchNormalization
 
 FILTERS = (16, 32, 64, 96)
 BATCH_NORM_MOMENTUM = 0.95

@@ -7,9 +7,9 @@ the steps of upsampling and convolution: docs/results/history.md), batch norm be
 import keras
 from keras import layers
 
+from vgan_tf.backends import BatchNormalization
 from vgan_tf.networks.layers import (
     SMALLEST_MAP,
-    BatchNormalization,
     discriminator_heads,
     generator_filters,
     image_input,

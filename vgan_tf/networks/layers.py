@@ -5,8 +5,6 @@ import math
 import keras
 from keras import layers, ops
 
-from vgan_tf import backends
-
 SMALLEST_MAP = 4  # side of the feature maps where encoders end and generators begin
 FILTERS_LISTED_FOR = 64  # side of the pictures that the configuration's lists of filters are for
 
@@ -43,19 +41,6 @@ def stage_filters(filters, image_size):
 def generator_filters(config):
     """The channels of a generator's stages, from the smallest map to the largest; see `stage_filters`."""
     return stage_filters(config.generator_filters[::-1], config.image_size)[::-1]
-
-
-@keras.saving.register_keras_serializable("vgan_tf")
-class BatchNormalization(layers.BatchNormalization):
-    """Keras's layer; while training on TensorFlow maps are normalised by one kernel, in a fifth of the time."""
-
-    def call(self, inputs, training=None, mask=None):
-        if not training or len(inputs.shape) != 4 or self.synchronized or backends.batch_norm is None:
-            return super().call(inputs, training=training, mask=mask)
-        outputs, mean, variance = backends.batch_norm(inputs, self.gamma, self.beta, self.epsilon)
-        for moving, now in ((self.moving_mean, mean), (self.moving_variance, variance)):
-            moving.assign(moving * self.momentum + now * (1 - self.momentum))
-        return outputs
 
 
 def sample_latent(z_mean, z_log_var, seed, noise=1.0):

@@ -6,9 +6,9 @@ Deviation: the discriminator's last activations are left to the losses, which ta
 import keras
 from keras import layers
 
+from vgan_tf.backends import BatchNormalization
 from vgan_tf.networks.layers import (
     SMALLEST_MAP,
-    BatchNormalization,
     discriminator_heads,
     generator_filters,
     image_input,

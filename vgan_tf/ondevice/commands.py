@@ -11,7 +11,7 @@ from PIL import Image
 from vgan_tf.errors import InputError
 from vgan_tf.images import write_image
 from vgan_tf.ondevice.expression_reader import ExpressionReader
-from vgan_tf.ondevice.pictures import as_box, cut, open_picture, paste, square_around, to_rgb
+from vgan_tf.ondevice.pictures import as_box
 from vgan_tf.ondevice.protector import Protector
 
 
@@ -24,16 +24,16 @@ def add_verbs(verbs):
     target_help = "the identity shown: a name, one drawn for each face (default), or one chosen by a secret"
     verb.add_argument("--target", metavar="NAME|random|fixed:SEED", default="random", help=target_help)
     faces = verb.add_mutually_exclusive_group()
-    _add_crops(faces)
+    faces.add_argument("--crops", action="store_true", help="the central square of each picture is a face")
     faces_help = 'boxes of the faces in whole pictures: {"photo.jpg": [[x, y, width, height], ...]}'
     faces.add_argument("--faces", metavar="FILE.json", help=faces_help)
-    missed_help = "a picture without boxes in --faces is not written (default), or written all black"
+    missed_help = "a picture without a face is not written (default), or written all black"
     verb.add_argument("--on-missed-face", choices=("refuse", "black"), help=missed_help)
     verb.set_defaults(command=protect)
 
     verb = verbs.add_parser("recognize", help="print the expressions of faces, on this device")
     _add_shared_options(verb)
-    _add_crops(verb)
+    verb.add_argument("--crops", action="store_true", help="the central square of each picture is a face (default)")
     verb.add_argument("--json", action="store_true", help="print one JSON list")
     verb.set_defaults(command=recognize)
 
@@ -43,22 +43,18 @@ def _add_shared_options(verb):
     verb.add_argument("--model", metavar="DIR", help="export folder; without it, the weights shipped with the package")
 
 
-def _add_crops(verb):
-    verb.add_argument("--crops", action="store_true", help="the central square of each picture is the face (default)")
-
-
 def protect(arguments):
-    """Protect face crops, or the boxes of faces in whole pictures, and write one picture for each.
+    """Protect the faces of pictures, found, given by boxes or cropped already, and write one picture for each.
 
     Args:
         arguments: parsed command line of `protect`.
 
     Raises:
         InputError: something that concerns all pictures is wrong: model, target, names of files, boxes.
-        SystemExit: status 2 where a picture could not be protected, else 1 where one without boxes was not written.
+        SystemExit: status 2 where a picture could not be protected, else 1 where one without a face was not written.
     """
-    if arguments.on_missed_face and not arguments.faces:
-        raise InputError("--on-missed-face: is about pictures without boxes; give the boxes with --faces FILE.json")
+    if arguments.on_missed_face and arguments.crops:
+        raise InputError("--on-missed-face: with --crops each picture is a face; leave one of them out")
     protector, target = Protector(arguments.model), arguments.target
     protector.choose(target)  # A wrong target ends the command before anything is written.
     destinations = name_outputs(arguments.inputs, arguments.out)
@@ -67,15 +63,18 @@ def protect(arguments):
     bad, missed = 0, 0
     for path, destination in destinations.items():
         try:
-            if boxes is None:
+            count = 1
+            if arguments.crops:
                 image = np.asarray(protector.protect(path, target))
-            elif boxes[path]:
-                image = protect_boxes(protector, to_rgb(open_picture(path)), boxes[path], target)
-            elif arguments.on_missed_face == "black":
-                image = np.zeros_like(to_rgb(open_picture(path)))
             else:
+                image, count = protector.protect_people(path, target, None if boxes is None else boxes[path])
+                image = np.asarray(image)
+            if not count and arguments.on_missed_face == "black":
+                image = np.zeros_like(image)
+            elif not count:
                 missed += 1
-                _complain(path, f"no face in {arguments.faces}; not written (--on-missed-face black writes it black)")
+                where = "no face found" if boxes is None else f"no face in {arguments.faces}"
+                _complain(path, f"{where}; not written (--on-missed-face black writes it black)")
                 continue
         except InputError as error:
             bad += 1
@@ -85,30 +84,6 @@ def protect(arguments):
         print(f"wrote {destination}")
     if bad or missed:
         sys.exit(2 if bad else 1)
-
-
-def protect_boxes(protector, picture, boxes, target):
-    """Replace each face of a picture.
-
-    All faces are cut out of the original picture. Each is pasted over its whole square, so only the model's pixels
-    remain within the boxes, also where squares overlap. A soft edge lies outside the square.
-
-    Args:
-        protector: Protector.
-        picture: uint8 `(height, width, 3)`.
-        boxes: list of [x, y, w, h].
-        target: as in `Protector.protect`; a random one is drawn for each face.
-
-    Returns:
-        uint8 `(height, width, 3)`.
-    """
-    height, width, _ = picture.shape
-    squares = [square_around(box, width, height) for box in boxes]
-    faces = [protector.protect(cut(picture, square), target) for square in squares]
-    protected = picture.copy()
-    for face, square in zip(faces, squares, strict=True):
-        paste(protected, face, square)
-    return protected
 
 
 def recognize(arguments):

@@ -9,7 +9,9 @@ from PIL import Image
 from vgan_tf.errors import InputError
 from vgan_tf.ondevice.alignment import aligner_of, face_of
 from vgan_tf.ondevice.export_folder import open_export
-from vgan_tf.ondevice.pictures import open_picture
+from vgan_tf.ondevice.people.compositing import head_square, lay_over
+from vgan_tf.ondevice.people.finding import find_faces
+from vgan_tf.ondevice.pictures import cut, open_picture, paste, scaled, square_around, to_rgb
 from vgan_tf.targets import target_codes
 
 # An output that differs from the input by at most this many of 255 levels counts as the unprotected input.
@@ -57,9 +59,48 @@ class Protector:
             InputError: the image cannot be read, the target is unknown, the export has no alpha, or the model's output
                 is not a protected face. No picture is returned then.
         """
+        return self._protected(face_of(open_picture(image), self._image_size, self._aligner), target, alpha)
+
+    def protect_people(self, image, target="random", faces=None):
+        """Protect all faces of a whole picture.
+
+        Args:
+            image: path, PIL picture, or uint8 array `(height, width, 3)`, RGB.
+            target: as for `protect`; a random one is drawn for each face.
+            faces: boxes [x, y, w, h] of the heads, in pixels of the upright picture; None finds the faces.
+
+        Returns:
+            (PIL picture of the same size; the number of faces, int). Where the export has alpha heads are replaced,
+            hair and all, else the squares around the boxes.
+
+        Raises:
+            InputError: as for `protect`, for any of the faces, or as for `find_faces`. No picture is returned then.
+        """
+        picture = to_rgb(open_picture(image))
+        height, width, _ = picture.shape
+        if faces is None:
+            squares = [face.square for face in find_faces(picture)]
+        else:
+            squares = [square_around(box, width, height) for box in faces]
+            if self._aligner is not None:
+                squares = [self._aligner.align(picture, square) for square in squares]
+        # All are cut out of the original picture.
+        heads = [
+            self._protected(scaled(cut(picture, square), self._image_size), target, self._alpha) for square in squares
+        ]
+        if self._alpha:
+            picture = lay_over(
+                picture, [(head, head_square(square)) for head, square in zip(heads, squares, strict=True)]
+            )
+        else:
+            for head, square in zip(heads, squares, strict=True):
+                paste(picture, head, square)
+        return Image.fromarray(picture), len(heads)
+
+    def _protected(self, face, target, alpha):
+        """`protect` for a face as the model takes it: uint8 `(size, size, 3)`."""
         if alpha and not self._alpha:
             raise InputError("alpha=True: the pictures of this export have no alpha; leave it out")
-        face = face_of(open_picture(image), self._image_size, self._aligner)
         code = target_codes([self.identities.index(self.choose(target))], len(self.identities))
         try:
             protected = self._model.run(image=face[None], target=code)["protected"][0]

@@ -9,6 +9,7 @@ import tensorflow as tf
 from sklearn.preprocessing import StandardScaler
 
 from vgan_tf.audit.attackers.augmentation import shift_light_and_cover
+from vgan_tf.backends import BatchNormalization
 from vgan_tf.images import to_float
 
 # Filters, kernel and stride of each convolution, for images of up to 64 pixels; `for_size` adds to them.
@@ -65,7 +66,7 @@ def cnn(shape, outputs, seed, layers):
     for filters, kernel, stride in for_size(layers, shape):
         start = keras.initializers.HeNormal(next(seeds))
         convolution = keras.layers.Conv2D(filters, kernel, stride, "same", use_bias=False, kernel_initializer=start)
-        hidden = keras.layers.BatchNormalization(momentum=0.9)(convolution(hidden))
+        hidden = BatchNormalization(momentum=0.9)(convolution(hidden))
         hidden = keras.layers.ReLU()(hidden)
     hidden = keras.layers.Flatten()(hidden)
     hidden = keras.layers.Dropout(0.3, seed=next(seeds))(hidden)

@@ -7,6 +7,7 @@ import numpy as np
 
 from vgan_tf.data.heads.appearance import Light, Nuisance
 from vgan_tf.data.heads.occluders import light_on
+from vgan_tf.images import HEAD_SCALE, HEAD_SHIFT
 
 # Places and their share of the pictures.
 _PLACES = {"studio": 0.35, "room": 0.25, "window": 0.14, "outdoors": 0.12, "ceiling": 0.05, "screen": 0.09}
@@ -37,7 +38,7 @@ _BACKGROUNDS = {  # plain, gradient, noise, clutter, outdoors
 # Normals of forehead, nose, cheeks and chin, on which a picture is exposed.
 _FACE = ((0.0, 0.5, 0.87), (0.0, 0.0, 1.0), (-0.6, 0.0, 0.8), (0.6, 0.0, 0.8), (0.0, -0.3, 0.95))
 _LOOSE_HAIR = ("side_part", "fringe", "curls", "bob", "long", "tied")
-SCALE, SHIFT_Y = 1.5, -0.09  # of an aligned face
+SCALE, SHIFT_Y = HEAD_SCALE, HEAD_SHIFT  # of an aligned face
 _AVERAGE_SKIN = 0.28  # grey of it, in linear light
 _LUMA = np.array((0.2126, 0.7152, 0.0722))
 

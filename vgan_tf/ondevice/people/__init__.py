@@ -1,0 +1,1 @@
+"""People in whole pictures: find their faces, and lay protected heads over theirs."""

@@ -1,0 +1,95 @@
+"""Laying protected heads over the heads of a picture."""
+
+import numpy as np
+from PIL import Image
+
+from vgan_tf.images import HEAD_SCALE, HEAD_SHIFT
+from vgan_tf.ondevice.pictures import Square
+
+NEAR = 0.05  # how far a gap shows the very pixels beside it, as a share of its side; farther in, their means
+SMOOTHED = 0.2  # half the length over which these are taken, likewise
+GREY = np.float32(127.5)  # of a gap with nothing beside it
+
+
+def head_square(square):
+    """The square that a generated head with alpha fills, where an encoder saw `square`: Square."""
+    side = round(square.side * HEAD_SCALE)
+    middle = square.left + square.side / 2, square.top + (0.5 + HEAD_SHIFT) * square.side
+    return Square(round(middle[0] - side / 2), round(middle[1] - side / 2), max(1, side))
+
+
+def lay_over(picture, heads):
+    """Replace heads: first nothing of them is left, then the protected ones are laid over the gaps.
+
+    A gap is filled by what the picture shows beside it, smoothed; no pixel within it has a part in that.
+
+    Args:
+        picture: uint8 `(height, width, 3)`.
+        heads: list of (PIL picture with alpha, Square that it fills).
+
+    Returns:
+        uint8 `(height, width, 3)`.
+    """
+    height, width, _ = picture.shape
+    covered = np.zeros((height, width), bool)
+    for _, square in heads:
+        covered[_inside(square, picture)] = True
+    filled = picture.astype(np.float32)
+    for _, square in heads:
+        _fill(filled, square, covered)
+    # Who is larger is nearer.
+    for head, square in sorted(heads, key=lambda one: one[1].side):
+        rows, columns = _inside(square, picture)
+        pixels = head.convert("RGBA").resize((square.side,) * 2, Image.Resampling.BICUBIC)
+        pixels = np.asarray(pixels, np.float32)[
+            rows.start - square.top : rows.stop - square.top, columns.start - square.left : columns.stop - square.left
+        ]
+        share = pixels[..., 3:] / 255
+        filled[rows, columns] = share * pixels[..., :3] + (1 - share) * filled[rows, columns]
+    return np.rint(filled).clip(0, 255).astype(np.uint8)
+
+
+def _inside(square, picture):
+    """The rows and columns of a square that lie in the picture: two slices."""
+    height, width, _ = picture.shape
+    return (
+        slice(max(0, min(square.top, height)), max(0, min(square.top + square.side, height))),
+        slice(max(0, min(square.left, width)), max(0, min(square.left + square.side, width))),
+    )
+
+
+def _fill(filled, square, covered):
+    """Fill a square by what lies along its four sides, each side's part falling with the distance from it; in place."""
+    rows, columns = _inside(square, filled)
+    if rows.start >= rows.stop or columns.start >= columns.stop:
+        return
+    y, x = np.mgrid[rows, columns].astype(np.float32)
+    total, weights = np.full((*y.shape, 3), 1e-6 * GREY, np.float32), np.full((*y.shape, 1), 1e-6, np.float32)
+    for axis, place, distance in (
+        (0, rows.start - 1, y - rows.start + 1),
+        (0, rows.stop, rows.stop - y),
+        (1, columns.start - 1, x - columns.start + 1),
+        (1, columns.stop, columns.stop - x),
+    ):
+        if not 0 <= place < filled.shape[axis]:
+            continue
+        across = (place, columns) if axis == 0 else (rows, place)
+        line, shown = filled[across], ~covered[across]
+        if not shown.any():
+            continue
+        distance = distance[..., None]
+        near = np.exp(-distance / (NEAR * square.side))
+        line, smooth = (np.expand_dims(one, axis) for one in (line, _smoothed(line, shown)))
+        near = near * np.expand_dims(shown, axis)[..., None]  # what another head hides is not shown
+        weight = 1 / np.square(distance)
+        total += weight * (near * line + (1 - near) * smooth)
+        weights += weight
+    filled[rows, columns] = total / weights
+
+
+def _smoothed(line, shown):
+    """Means of the pixels around each pixel of a line, of those that are `shown`: float32 `(n, 3)`."""
+    kernel = np.ones(2 * round(SMOOTHED * len(line)) + 1, np.float32)
+    count = np.convolve(shown.astype(np.float32), kernel, "same")[:, None]
+    sums = np.stack([np.convolve(channel, kernel, "same") for channel in (line * shown[:, None]).T], axis=1)
+    return np.where(count > 0, sums / np.maximum(count, 1), line[shown].mean(axis=0))

