@@ -10,7 +10,7 @@ from PIL import Image
 from vgan_tf.errors import InputError
 from vgan_tf.ondevice import Protector, protector
 from vgan_tf.ondevice.people import finding
-from vgan_tf.ondevice.people.compositing import head_square, lay_over
+from vgan_tf.ondevice.people.compositing import gap_of, head_square, lay_over
 from vgan_tf.ondevice.people.finding import Face, find_faces, square_of
 from vgan_tf.ondevice.pictures import Square
 
@@ -40,8 +40,8 @@ def test_of_a_covered_head_no_pixel_has_a_part_in_the_result(noise):
     heads = [(head((200, 0, 0)), square) for square in squares]
     result = lay_over(noise, heads)
     covered = np.zeros((100, 160), bool)
-    for left, top, side in squares:
-        covered[max(0, top) : top + side, left : left + side] = True
+    for left, top, width, height in map(gap_of, squares):
+        covered[max(0, top) : top + height, left : left + width] = True
     np.testing.assert_array_equal(result[~covered], noise[~covered])
     other = noise.copy()
     other[covered] = 255 - other[covered]
@@ -59,6 +59,7 @@ def test_a_gap_goes_over_into_the_picture_around_it():
 
 def test_a_head_is_laid_where_it_belongs():
     assert head_square(Square(100, 200, 60)) == Square(85, 180, 90)
+    assert gap_of(Square(85, 180, 90)) == (85, 153, 90, 117)
 
 
 def test_nearer_heads_hide_farther_ones(noise):

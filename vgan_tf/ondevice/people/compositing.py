@@ -1,14 +1,27 @@
 """Laying protected heads over the heads of a picture."""
 
+from typing import NamedTuple
+
 import numpy as np
 from PIL import Image
 
 from vgan_tf.images import HEAD_SCALE, HEAD_SHIFT
 from vgan_tf.ondevice.pictures import Square
 
-NEAR = 0.05  # how far a gap shows the very pixels beside it, as a share of its side; farther in, their means
+NEAR = 0.05  # how far a gap shows the very pixels beside it, as a share of its width; farther in, their means
 SMOOTHED = 0.2  # half the length over which these are taken, likewise
 GREY = np.float32(127.5)  # of a gap with nothing beside it
+HAIR = 0.3  # how far a gap reaches above the square of a head, for hair put up and hats, in shares of its side
+NECK = 0.15  # the lowest share of a head's picture, in which it fades into what is below
+
+
+class Gap(NamedTuple):
+    """A rectangle of a picture, in pixels; it may reach over the picture's edges."""
+
+    left: int
+    top: int
+    width: int
+    height: int
 
 
 def head_square(square):
@@ -16,6 +29,12 @@ def head_square(square):
     side = round(square.side * HEAD_SCALE)
     middle = square.left + square.side / 2, square.top + (0.5 + HEAD_SHIFT) * square.side
     return Square(round(middle[0] - side / 2), round(middle[1] - side / 2), max(1, side))
+
+
+def gap_of(square):
+    """What is taken out of the picture for a head that fills `square`: Gap."""
+    above = round(HAIR * square.side)
+    return Gap(square.left, square.top - above, square.side, square.side + above)
 
 
 def lay_over(picture, heads):
@@ -32,35 +51,37 @@ def lay_over(picture, heads):
     """
     height, width, _ = picture.shape
     covered = np.zeros((height, width), bool)
-    for _, square in heads:
-        covered[_inside(square, picture)] = True
+    gaps = [gap_of(square) for _, square in heads]
+    for gap in gaps:
+        covered[_inside(gap, picture)] = True
     filled = picture.astype(np.float32)
-    for _, square in heads:
-        _fill(filled, square, covered)
+    for gap in gaps:
+        _fill(filled, gap, covered)
     # Who is larger is nearer.
     for head, square in sorted(heads, key=lambda one: one[1].side):
-        rows, columns = _inside(square, picture)
+        rows, columns = _inside(Gap(square.left, square.top, square.side, square.side), picture)
         pixels = head.convert("RGBA").resize((square.side,) * 2, Image.Resampling.BICUBIC)
         pixels = np.asarray(pixels, np.float32)[
             rows.start - square.top : rows.stop - square.top, columns.start - square.left : columns.stop - square.left
         ]
-        share = pixels[..., 3:] / 255
+        below = (square.top + square.side - np.arange(rows.start, rows.stop)) / (NECK * square.side)
+        share = pixels[..., 3:] / 255 * np.minimum(1, below)[:, None, None]
         filled[rows, columns] = share * pixels[..., :3] + (1 - share) * filled[rows, columns]
     return np.rint(filled).clip(0, 255).astype(np.uint8)
 
 
-def _inside(square, picture):
-    """The rows and columns of a square that lie in the picture: two slices."""
+def _inside(gap, picture):
+    """The rows and columns of a gap that lie in the picture: two slices."""
     height, width, _ = picture.shape
     return (
-        slice(max(0, min(square.top, height)), max(0, min(square.top + square.side, height))),
-        slice(max(0, min(square.left, width)), max(0, min(square.left + square.side, width))),
+        slice(max(0, min(gap.top, height)), max(0, min(gap.top + gap.height, height))),
+        slice(max(0, min(gap.left, width)), max(0, min(gap.left + gap.width, width))),
     )
 
 
-def _fill(filled, square, covered):
-    """Fill a square by what lies along its four sides, each side's part falling with the distance from it; in place."""
-    rows, columns = _inside(square, filled)
+def _fill(filled, gap, covered):
+    """Fill a gap by what lies along its four sides, each side's part falling with the distance from it; in place."""
+    rows, columns = _inside(gap, filled)
     if rows.start >= rows.stop or columns.start >= columns.stop:
         return
     y, x = np.mgrid[rows, columns].astype(np.float32)
@@ -78,7 +99,7 @@ def _fill(filled, square, covered):
         if not shown.any():
             continue
         distance = distance[..., None]
-        near = np.exp(-distance / (NEAR * square.side))
+        near = np.exp(-distance / (NEAR * gap.width))
         line, smooth = (np.expand_dims(one, axis) for one in (line, _smoothed(line, shown)))
         near = near * np.expand_dims(shown, axis)[..., None]  # what another head hides is not shown
         weight = 1 / np.square(distance)
