@@ -235,7 +235,7 @@ def test_an_edited_scale_inside_a_file_is_refused():
     (graph,) = model.subgraphs
     convolution = next(op for op in graph.operators if len(op.inputs) == 3)
     tensor = graph.tensors[convolution.outputs[0]]
-    tensor.quantization.scale = [3 * tensor.quantization.scale[0]]
+    tensor.quantization.scale = [30 * tensor.quantization.scale[0]]
     message = refusal(write(model), part, "int8", examples)
     assert message.startswith("mean difference of probabilities: ")
 
