@@ -41,6 +41,8 @@ def parts_of(config, latent_gain=1):
             layer.beta.assign(random.normal(size=layer.beta.shape))
             layer.moving_mean.assign(random.normal(scale=0.2, size=layer.beta.shape))
             layer.moving_variance.assign(random.uniform(0.05, 0.2, layer.beta.shape))
+    last = classifier.get_layer("probabilities").kernel
+    last.assign(0.05 * last)  # so that no probability is 1
     if model.prototypes is not None:
         latents = random.normal(size=(70, model.config.latent_dim))
         model.prototypes.set_weights(fit_prototypes(latents, np.arange(70) % 7, 7, 2))
