@@ -97,6 +97,16 @@ def square_around(box, width, height):
     return Square(left, top, max(math.ceil(x + w / 2 + half) - left, math.ceil(y + h / 2 + half) - top))
 
 
+def square_with(square, box):
+    """The smallest square of whole pixels that holds a Square and a box [x, y, w, h], about in their middle."""
+    x, y, w, h = box
+    left, top = min(square.left, math.floor(x)), min(square.top, math.floor(y))
+    width = max(square.left + square.side, math.ceil(x + w)) - left
+    height = max(square.top + square.side, math.ceil(y + h)) - top
+    side = max(width, height)
+    return Square(left - (side - width) // 2, top - (side - height) // 2, side)
+
+
 def cut(picture, square):
     """The pixels of a square: uint8 `(side, side, 3)`; beyond the picture its edge is repeated."""
     height, width, _ = picture.shape

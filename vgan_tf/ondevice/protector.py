@@ -11,7 +11,7 @@ from vgan_tf.ondevice.alignment import aligner_of, face_of
 from vgan_tf.ondevice.export_folder import open_export
 from vgan_tf.ondevice.people.compositing import head_square, lay_over
 from vgan_tf.ondevice.people.finding import find_faces
-from vgan_tf.ondevice.pictures import cut, open_picture, paste, scaled, square_around, to_rgb
+from vgan_tf.ondevice.pictures import cut, open_picture, paste, scaled, square_around, square_with, to_rgb
 from vgan_tf.targets import target_codes
 
 # An output that differs from the input by at most this many of 255 levels counts as the unprotected input.
@@ -71,7 +71,7 @@ class Protector:
 
         Returns:
             (PIL picture of the same size; the number of faces, int). Where the export has alpha heads are replaced,
-            hair and all, else the squares around the boxes.
+            hair and all, else squares that hold the boxes.
 
         Raises:
             InputError: as for `protect`, for any of the faces, or as for `find_faces`. No picture is returned then.
@@ -79,7 +79,8 @@ class Protector:
         picture = to_rgb(open_picture(image))
         height, width, _ = picture.shape
         if faces is None:
-            squares = [face.square for face in find_faces(picture)]
+            found = find_faces(picture)
+            squares, faces = [face.square for face in found], [face.box for face in found]
         else:
             squares = [square_around(box, width, height) for box in faces]
             if self._aligner is not None:
@@ -88,13 +89,13 @@ class Protector:
         heads = [
             self._protected(scaled(cut(picture, square), self._image_size), target, self._alpha) for square in squares
         ]
+        # The square that the encoder sees need not hold the whole face; what is covered does.
         if self._alpha:
-            picture = lay_over(
-                picture, [(head, head_square(square)) for head, square in zip(heads, squares, strict=True)]
-            )
+            squares = map(head_square, squares)
+            picture = lay_over(picture, list(zip(heads, squares, faces, strict=True)))
         else:
-            for head, square in zip(heads, squares, strict=True):
-                paste(picture, head, square)
+            for head, square, box in zip(heads, squares, faces, strict=True):
+                paste(picture, head, square_with(square, box))
         return Image.fromarray(picture), len(heads)
 
     def _protected(self, face, target, alpha):

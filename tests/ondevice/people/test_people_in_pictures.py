@@ -37,10 +37,11 @@ def head(colour, size=8, opaque=slice(2, 6)):
 
 def test_of_a_covered_head_no_pixel_has_a_part_in_the_result(noise):
     squares = [Square(30, 20, 40), Square(55, 35, 40), Square(140, -10, 30)]
-    heads = [(head((200, 0, 0)), square) for square in squares]
+    boxes = [[40, 30, 10, 10], [50, 40, 60, 20], [150, 0, 5, 5]]  # the second one reaches out of its square
+    heads = [(head((200, 0, 0)), square, box) for square, box in zip(squares, boxes, strict=True)]
     result = lay_over(noise, heads)
     covered = np.zeros((100, 160), bool)
-    for left, top, width, height in map(gap_of, squares):
+    for left, top, width, height in map(gap_of, squares, boxes):
         covered[max(0, top) : top + height, left : left + width] = True
     np.testing.assert_array_equal(result[~covered], noise[~covered])
     other = noise.copy()
@@ -51,19 +52,22 @@ def test_of_a_covered_head_no_pixel_has_a_part_in_the_result(noise):
 
 def test_a_gap_goes_over_into_the_picture_around_it():
     ramp = np.repeat(np.linspace(0, 255, 160)[None, :, None], 100, 0).repeat(3, 2).round().astype(np.uint8)
-    result = lay_over(ramp, [(head((0, 0, 0), opaque=slice(0, 0)), Square(50, 30, 40))]).astype(int)
+    result = lay_over(ramp, [(head((0, 0, 0), opaque=slice(0, 0)), Square(50, 30, 40), [60, 40, 9, 9])]).astype(int)
     assert np.abs(np.diff(result, axis=1)).max() < 30 and np.abs(result - ramp)[30:70, 50].max() < 8
-    whole = lay_over(ramp, [(head((0, 0, 0), opaque=slice(0, 0)), Square(-50, -50, 300))])
+    whole = lay_over(ramp, [(head((0, 0, 0), opaque=slice(0, 0)), Square(-50, -50, 300), [0, 0, 9, 9])])
     assert (whole == 128).all()
 
 
 def test_a_head_is_laid_where_it_belongs():
     assert head_square(Square(100, 200, 60)) == Square(85, 180, 90)
-    assert gap_of(Square(85, 180, 90)) == (85, 153, 90, 117)
+    assert gap_of(Square(85, 180, 90), [90, 190, 30, 30]) == (85, 153, 90, 117)
+    assert gap_of(Square(85, 180, 90), [60.5, 100, 130, 200]) == (60, 100, 131, 200)
 
 
 def test_nearer_heads_hide_farther_ones(noise):
-    small, large = (head((0, 0, 200), opaque=slice(0, 8)), Square(40, 40, 20)), (head((0, 200, 0)), Square(20, 20, 60))
+    box = [45, 45, 5, 5]
+    small = head((0, 0, 200), opaque=slice(0, 8)), Square(40, 40, 20), box
+    large = head((0, 200, 0)), Square(20, 20, 60), box
     for heads in ([small, large], [large, small]):
         assert (lay_over(noise, heads)[50, 50] == (0, 200, 0)).all()
 
@@ -97,7 +101,11 @@ def test_a_face_seen_in_several_copies_is_one_face(monkeypatch):
     monkeypatch.setattr(finding, "_detector", lambda: detector)
     (face,) = find_faces(np.zeros((1000, 2000, 3), np.uint8))
     assert detector.sizes == [(320, 160), (640, 320), (1280, 640)]
-    assert face.score == 0.9 and abs(face.square.left + face.square.side / 2 - 1000) < 2
+    assert (
+        face.score == 0.9
+        and np.allclose(face.box, [800, 400, 400, 200], atol=4)
+        and abs(face.square.left + face.square.side / 2 - 1000) < 2
+    )
 
 
 def test_without_a_detector_one_line_says_what_to_do(export, noise, tmp_path, monkeypatch, capsys):
@@ -110,12 +118,14 @@ def test_without_a_detector_one_line_says_what_to_do(export, noise, tmp_path, mo
 
 
 def test_found_faces_are_replaced_and_pictures_without_one_refused(export, noise, tmp_path, monkeypatch, capsys):
-    faces = [Face(Square(30, 20, 40), 0.9), Face(Square(100, 30, 40), 0.5)]
+    faces = [Face(Square(30, 20, 40), [35, 25, 30, 30], 0.9), Face(Square(100, 30, 40), [96, 30, 40, 40], 0.5)]
     monkeypatch.setattr(protector, "find_faces", lambda picture: faces)
     assert run_script("vgan_tf", "protect", tmp_path / "in.png", "--model", export) == 0
     with Image.open(tmp_path / "in_protected.png") as picture:
         after = np.asarray(picture)
     assert after.shape == noise.shape and (np.ptp(after[20:60, 30:70].astype(int), axis=2) <= 1).all()
+    # Also where the box reaches beyond the square: the stub's picture is grey, the photograph is noise.
+    assert (np.ptp(after[30:70, 96:140].astype(int), axis=2) <= 1).all()
     np.testing.assert_array_equal(after[90:], noise[90:])
     faces.clear()
     assert run_script("vgan_tf", "protect", tmp_path / "in.png", "-o", tmp_path / "no.png", "--model", export) == 1
@@ -127,11 +137,22 @@ def test_found_faces_are_replaced_and_pictures_without_one_refused(export, noise
 
 
 def test_from_python_a_whole_picture_comes_back_with_its_number_of_faces(export, noise, monkeypatch):
-    monkeypatch.setattr(protector, "find_faces", lambda picture: [Face(Square(30, 20, 40), 0.9)])
+    monkeypatch.setattr(protector, "find_faces", lambda picture: [Face(Square(30, 20, 40), [35, 25, 30, 30], 0.9)])
     picture, count = Protector(export).protect_people(noise, "bob")
     assert count == 1 and picture.size == (160, 100)
     with pytest.raises(InputError, match="must be four numbers"):
         Protector(export).protect_people(noise, "bob", [[1, 2, 3]])
+
+
+def test_what_alignment_moves_away_from_a_box_leaves_nothing_of_it(export, noise):
+    class Astray:
+        def align(self, picture, square):
+            return Square(square.left + 30, square.top, 10)
+
+    faces = Protector(export)
+    faces._aligner = Astray()
+    picture, _ = faces.protect_people(noise, "bob", [[30, 30, 30, 40]])
+    assert (np.ptp(np.asarray(picture)[30:70, 30:60].astype(int), axis=2) <= 1).all()
 
 
 def test_the_real_detector_finds_a_rendered_face():

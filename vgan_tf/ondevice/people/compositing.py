@@ -1,5 +1,6 @@
 """Laying protected heads over the heads of a picture."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -31,10 +32,12 @@ def head_square(square):
     return Square(round(middle[0] - side / 2), round(middle[1] - side / 2), max(1, side))
 
 
-def gap_of(square):
-    """What is taken out of the picture for a head that fills `square`: Gap."""
-    above = round(HAIR * square.side)
-    return Gap(square.left, square.top - above, square.side, square.side + above)
+def gap_of(square, box):
+    """What is taken out of the picture for a head that fills `square`, and wherever `box` [x, y, w, h] lies: Gap."""
+    x, y, w, h = box
+    left, top = min(square.left, math.floor(x)), min(square.top - round(HAIR * square.side), math.floor(y))
+    right, bottom = max(square.left + square.side, math.ceil(x + w)), max(square.top + square.side, math.ceil(y + h))
+    return Gap(left, top, right - left, bottom - top)
 
 
 def lay_over(picture, heads):
@@ -44,21 +47,21 @@ def lay_over(picture, heads):
 
     Args:
         picture: uint8 `(height, width, 3)`.
-        heads: list of (PIL picture with alpha, Square that it fills).
+        heads: list of (PIL picture with alpha, Square that it fills, box [x, y, w, h] of what must not be left).
 
     Returns:
         uint8 `(height, width, 3)`.
     """
     height, width, _ = picture.shape
     covered = np.zeros((height, width), bool)
-    gaps = [gap_of(square) for _, square in heads]
+    gaps = [gap_of(square, box) for _, square, box in heads]
     for gap in gaps:
         covered[_inside(gap, picture)] = True
     filled = picture.astype(np.float32)
     for gap in gaps:
         _fill(filled, gap, covered)
     # Who is larger is nearer.
-    for head, square in sorted(heads, key=lambda one: one[1].side):
+    for head, square, _ in sorted(heads, key=lambda one: one[1].side):
         rows, columns = _inside(Gap(square.left, square.top, square.side, square.side), picture)
         pixels = head.convert("RGBA").resize((square.side,) * 2, Image.Resampling.BICUBIC)
         pixels = np.asarray(pixels, np.float32)[

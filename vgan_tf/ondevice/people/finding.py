@@ -22,10 +22,12 @@ LARGER_OF_BOTH = 1.037  # mean of the larger of these distances over its own mea
 class Face(NamedTuple):
     """A face that was found.
 
-    square: Square that shows it as the encoder is used to; it may reach over the picture's edges. score: in [0, 1].
+    square: Square that shows it as the encoder is used to; it may reach over the picture's edges. box: [x, y, w, h] in
+    pixels, what must not be left of it, whatever the square is. score: in [0, 1].
     """
 
     square: Square
+    box: list
     score: float
 
 
@@ -58,7 +60,11 @@ def find_faces(picture):
     for number in order:
         if all(_overlap(boxes[number], boxes[other]) < SAME for other in kept):
             kept.append(number)
-    return [Face(square_of(landmarks[number]), float(boxes[number][4])) for number in kept]
+    faces = []
+    for number in kept:
+        left, top, right, bottom, score = map(float, boxes[number])
+        faces.append(Face(square_of(landmarks[number]), [left, top, right - left, bottom - top], score))
+    return faces
 
 
 def square_of(landmarks):
