@@ -368,7 +368,8 @@ def test_each_stage_has_a_schedule_that_spans_it():
         assert shares == pytest.approx([1, 0.5, 0], abs=1e-4)
     without = make_model(counterpart_config())
     without.compile(total_steps=80)
-    assert without.encoder_optimizer is None
+    with pytest.raises(InputError, match="set encoder_epochs above 0"):
+        without.enter("encoder")
 
 
 def losses_at(model, real_logit):

@@ -66,9 +66,8 @@ class Config:
             real alone; not in the paper.
         discriminator_noise: std of the noise added to every image that the discriminator sees; not in the paper.
         generator_steps: generator steps for each discriminator step.
-        encoder_epochs: epochs at the start in which only the encoder learns, from the heads on its latent; images are
-            mirrored, and what they do with them. The learning rate falls to 0, and starts again
-            after them. Not in the paper.
+        encoder_epochs: epochs at the start in which only the encoder learns, from the heads on its latent and from
+            mirror images, too. The learning rate falls to 0, and starts again after them. Not in the paper.
         warmup_epochs: epochs after those in which the discriminator takes no part: encoder and generator learn from
             counterparts and from the heads. kl_weight grows from 0 up to their end. Not in the paper.
         protection_noise: scale of the posterior's noise when protecting; 1 samples the latent, 0 uses its mean.
@@ -348,7 +347,7 @@ def edge_with_counterparts():
         image_size=128,
         latent_dim=32,
         encoder_depth=2,
-        # Multiples of 16, also when halved: in bfloat16 batch norm takes up to twenty times as long for others.
+        # Multiples of 16, also when halved: in bfloat16 others are normalised slowly (backends.BatchNormalization).
         encoder_filters=(32, 64, 96, 96),
         generator_filters=(128, 112, 96, 64),
         discriminator_filters=(32, 48, 64, 96),
@@ -387,7 +386,7 @@ def demo():
     docs/results/demo.md.
     """
     filters = {name: getattr(edge(), name) for name in vars(edge()) if name.endswith("_filters")}
-    filters["encoder_filters"] = 32, 48, 96, 128  # batch norm of 24 channels takes five times as long as of 32
+    filters["encoder_filters"] = 32, 48, 96, 128  # batch norm of 24 channels takes longer than of 32
     return edge_with_counterparts().replace(
         **filters,
         preset="demo",

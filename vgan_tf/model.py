@@ -173,7 +173,13 @@ class PPRLVGAN(keras.Model, Protection):
         return variables
 
     def enter(self, stage):
-        """Settle who learns in the steps to come: "encoder", "warmup" (and the generator) or "game" (all)."""
+        """Settle who learns in the steps to come: "encoder", "warmup" (and the generator) or "game" (all).
+
+        Raises:
+            InputError: "encoder" without `config.encoder_epochs`, for which `compile` makes an optimizer.
+        """
+        if stage == "encoder" and not self.encoder_optimizer:
+            raise InputError("stage 'encoder': set encoder_epochs above 0, then compile")
         if stage != self.stage:
             self.stage = stage
             self.make_train_function(force=True)

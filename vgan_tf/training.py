@@ -139,9 +139,11 @@ def train(run, faces):
         (first_epoch, early, encoder_batches),
         (max(first_epoch, early), run.config.epochs, make_batches),
     ):
-        batches = make(training, config=run.config, first_step=start * run.steps_per_epoch)
-        watching = [recorder, StopOnNaN(), Progress(run, start)]
-        fit(run, model, (start, min(end, run.config.epochs)), batches, validation_batches, None, watching)
+        end = min(end, run.config.epochs)
+        if start < end:
+            batches = make(training, config=run.config, first_step=start * run.steps_per_epoch)
+            watching = [recorder, StopOnNaN(), Progress(run, start)]
+            fit(run, model, (start, end), batches, validation_batches, None, watching)
     if not run.classifier_path.exists():
         if run.config.pairs:
             training, validation = training.joined(paired), validation.joined(compared)

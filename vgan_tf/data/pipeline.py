@@ -152,10 +152,10 @@ def evaluation_batches(faces, config, batch_size):
     targets = draw_targets(faces.identity, len(faces.identities), config.true_target_fraction, random)
 
     def load(number):
-        rows = slice(number * batch_size, (number + 1) * batch_size)
-        images, labels = _take(faces, np.arange(len(faces))[rows], config)
+        rows = np.arange(len(faces))[number * batch_size : (number + 1) * batch_size]
+        images, labels = _take(faces, rows, config)
         if _prepared(faces, config):
-            return images, {**labels, **_beforehand(faces, np.arange(len(faces))[rows], config)}
+            return images, {**labels, **_beforehand(faces, rows, config)}
         return images, {**labels, "target": targets[rows].astype(np.int32)}
 
     return Batches(load, count=-(-len(faces) // batch_size))
@@ -221,7 +221,7 @@ def mirrored_motion(names):
     order, signs = [], []
     for name in names:
         other = next((name.removesuffix(end) + swapped[end] for end in swapped if name.endswith(end)), name)
-        order.append(names.index(other))
+        order.append(names.index(other if other in names else name))
         signs.append(-1.0 if name in MIRRORED else 1.0)
     return np.array(order, np.int64), np.array(signs, np.float32)
 
