@@ -1,4 +1,4 @@
-"""The verbs `protect` and `recognize`. A picture that fails gets one line on stderr, and the others go on."""
+"""The verbs `protect` and `recognize`. A file that fails gets one line on stderr, and the others go on."""
 
 import json
 import os
@@ -11,14 +11,15 @@ from PIL import Image
 from vgan_tf.errors import InputError
 from vgan_tf.images import write_image
 from vgan_tf.ondevice.expression_reader import ExpressionReader
+from vgan_tf.ondevice.people.video import is_video, output_suffix, protect_video
 from vgan_tf.ondevice.pictures import as_box
 from vgan_tf.ondevice.protector import Protector
 
 
 def add_verbs(verbs):
     """Add the verbs to the argparse subparsers of `python -m vgan_tf`."""
-    verb = verbs.add_parser("protect", help="give faces in pictures another identity, on this device")
-    _add_shared_options(verb)
+    verb = verbs.add_parser("protect", help="give faces in pictures and videos another identity, on this device")
+    _add_shared_options(verb, "pictures or videos, or folders of them")
     out_help = "a file for one picture, else a folder; without it, NAME_protected beside the input"
     verb.add_argument("-o", dest="out", metavar="OUT", help=out_help)
     target_help = "the identity shown: a name, one drawn for each face (default), or one chosen by a secret"
@@ -27,24 +28,24 @@ def add_verbs(verbs):
     faces.add_argument("--crops", action="store_true", help="the central square of each picture is a face")
     faces_help = 'boxes of the faces in whole pictures: {"photo.jpg": [[x, y, width, height], ...]}'
     faces.add_argument("--faces", metavar="FILE.json", help=faces_help)
-    missed_help = "a picture without a face is not written (default), or written all black"
+    missed_help = "a file without a face is not written (default), or written all black"
     verb.add_argument("--on-missed-face", choices=("refuse", "black"), help=missed_help)
     verb.set_defaults(command=protect)
 
     verb = verbs.add_parser("recognize", help="print the expressions of faces, on this device")
-    _add_shared_options(verb)
+    _add_shared_options(verb, "pictures, or folders of pictures")
     verb.add_argument("--crops", action="store_true", help="the central square of each picture is a face (default)")
     verb.add_argument("--json", action="store_true", help="print one JSON list")
     verb.set_defaults(command=recognize)
 
 
-def _add_shared_options(verb):
-    verb.add_argument("inputs", metavar="INPUT", nargs="+", help="pictures, or folders of pictures")
+def _add_shared_options(verb, inputs):
+    verb.add_argument("inputs", metavar="INPUT", nargs="+", help=inputs)
     verb.add_argument("--model", metavar="DIR", help="export folder; without it, the weights shipped with the package")
 
 
 def protect(arguments):
-    """Protect the faces of pictures, found, given by boxes or cropped already, and write one picture for each.
+    """Protect the faces of pictures and videos, found, given by boxes or cropped already, and write one file for each.
 
     Args:
         arguments: parsed command line of `protect`.
@@ -60,30 +61,47 @@ def protect(arguments):
     destinations = name_outputs(arguments.inputs, arguments.out)
     boxes = None if arguments.faces is None else match_boxes(read_boxes(arguments.faces), destinations)
 
-    bad, missed = 0, 0
+    bad, missed, faces, black = 0, 0, 0, arguments.on_missed_face == "black"
     for path, destination in destinations.items():
         try:
-            count = 1
-            if arguments.crops:
-                image = np.asarray(protector.protect(path, target))
+            if is_video(path):
+                if arguments.crops or boxes is not None:
+                    raise InputError("a video; --crops and --faces are for pictures")
+                count = protect_video(protector, path, destination, target, black)
             else:
-                image, count = protector.protect_people(path, target, None if boxes is None else boxes[path])
-                image = np.asarray(image)
-            if not count and arguments.on_missed_face == "black":
-                image = np.zeros_like(image)
-            elif not count:
-                missed += 1
-                where = "no face found" if boxes is None else f"no face in {arguments.faces}"
-                _complain(path, f"{where}; not written (--on-missed-face black writes it black)")
-                continue
+                count = _protect_picture(
+                    protector, path, destination, arguments, None if boxes is None else boxes[path]
+                )
         except InputError as error:
             bad += 1
             _complain(path, str(error))
             continue
-        write_image(destination, image)
-        print(f"wrote {destination}")
+        faces += count
+        if count or black:
+            print(f"wrote {destination}")
+        else:
+            missed += 1
+            where = "no face found" if boxes is None else f"no face in {arguments.faces}"
+            _complain(path, f"{where}; not written (--on-missed-face black writes it black)")
+    if len(destinations) > 1:
+        written = len(destinations) - bad - missed
+        print(f"{len(destinations)} files: {written} written, {faces} faces; {missed} without a face, {bad} failed")
     if bad or missed:
         sys.exit(2 if bad else 1)
+
+
+def _protect_picture(protector, path, destination, arguments, boxes):
+    """Protect one picture and write it, unless it has no face and is not to be black: number of faces."""
+    image, count = (
+        (protector.protect(path, arguments.target), 1)
+        if arguments.crops
+        else protector.protect_people(path, arguments.target, boxes)
+    )
+    if count:
+        write_image(destination, np.asarray(image))
+    elif arguments.on_missed_face == "black":
+        write_image(destination, np.zeros_like(image))
+    return count
 
 
 def recognize(arguments):
@@ -98,7 +116,7 @@ def recognize(arguments):
     """
     reader = ExpressionReader(arguments.model)
     found, bad = [], 0
-    for path in dict.fromkeys(path for given in arguments.inputs for path in list_pictures(Path(given))):
+    for path in dict.fromkeys(path for given in arguments.inputs for path in list_files(Path(given))):
         try:
             faces = reader.read(path)
         except InputError as error:
@@ -115,21 +133,23 @@ def recognize(arguments):
         sys.exit(2)
 
 
-def list_pictures(path):
-    """The pictures that a path means: a file itself, or the picture files directly in a folder.
+def list_files(path, videos=False):
+    """The pictures, and videos, that a path means: a file itself, or those directly in a folder.
 
-    A folder without pictures is returned itself, so that opening it gives the error.
+    A folder without any is returned itself, so that opening it gives the error.
     """
     children = sorted(path.iterdir()) if path.is_dir() else []
-    return [child for child in children if _names_picture(child) and child.is_file()] or [path]
+    named = [child for child in children if _names_picture(child) or (videos and _names_video(child))]
+    return [child for child in named if child.is_file()] or [path]
 
 
 def name_outputs(inputs, out=None):
-    """Decide which file each picture is written to.
+    """Decide which file each picture and video is written to.
 
     Args:
-        inputs: paths of pictures and folders.
-        out: a file for one picture, or a folder; None: beside each input, NAME_protected.png or FOLDER_protected/.
+        inputs: paths of pictures, videos and folders.
+        out: a file for one input, or a folder; None: beside each input, NAME_protected.png, .mp4 or .mkv, or
+            FOLDER_protected/.
 
     Returns:
         {Path of a picture: Path of its output}.
@@ -140,14 +160,15 @@ def name_outputs(inputs, out=None):
     """
     inputs = [Path(given) for given in inputs]
     several = len(inputs) > 1 or inputs[0].is_dir()
-    if out is not None and several and _names_picture(Path(out)) and not Path(out).is_dir():
-        raise InputError(f"{out}: names one picture, but there may be several; name a folder")
+    if out is not None and several and (_names_picture(Path(out)) or is_video(out)) and not Path(out).is_dir():
+        raise InputError(f"{out}: names one file, but there may be several; name a folder")
     destinations = {}
     for given in inputs:
         place = _beside(given) if out is None else Path(out)
         is_file = place.suffix and not place.is_dir() and not (given.is_dir() if out is None else several)
-        for path in list_pictures(given):
-            destinations.setdefault(path, place if is_file else place / f"{path.stem}.png")
+        for path in list_files(given, videos=True):
+            ending = output_suffix(path) if is_video(path) else ".png"
+            destinations.setdefault(path, place if is_file else place / f"{path.stem}{ending}")
     originals = {_file_identity(path) for path in destinations if path.exists()}
     taken = {}
     for path, destination in destinations.items():
@@ -204,11 +225,16 @@ def _by_path(pairs):
 def _beside(given):
     if given.name in ("", ".."):  # Such as ".": the folder's own name is needed.
         given = given.resolve()
-    return Path(f"{given}_protected") if given.is_dir() else given.with_name(f"{given.stem}_protected.png")
+    ending = output_suffix(given) if is_video(given) else ".png"
+    return Path(f"{given}_protected") if given.is_dir() else given.with_name(f"{given.stem}_protected{ending}")
 
 
 def _names_picture(path):
     return Image.registered_extensions().get(path.suffix.lower()) in Image.OPEN and not path.name.startswith(".")
+
+
+def _names_video(path):
+    return is_video(path) and not path.name.startswith(".")
 
 
 def _file_identity(path):

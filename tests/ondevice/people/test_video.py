@@ -1,0 +1,180 @@
+"""Videos: every face covered in every frame, sound kept, nothing else of the file."""
+
+import sys
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from helpers import run_script, stub_files, write_export
+from PIL import Image
+
+from vgan_tf.errors import InputError
+from vgan_tf.ondevice import Protector
+from vgan_tf.ondevice.people import tracking, video
+from vgan_tf.ondevice.people.finding import Face
+from vgan_tf.ondevice.people.video import protect_video
+from vgan_tf.ondevice.pictures import Square
+
+av = pytest.importorskip("av")
+RED = 200, 40, 40  # of the pictures; the stub's protected faces are grey
+FACE = Face(Square(60, 30, 40), [58, 28, 44, 44], 0.9)
+
+
+@pytest.fixture(scope="module")
+def export(tmp_path_factory):
+    return write_export(tmp_path_factory.mktemp("exports") / "stubs", stub_files())
+
+
+@pytest.fixture
+def found(monkeypatch):
+    """Whatever is searched has the faces of this list."""
+    faces = [FACE]
+    monkeypatch.setattr(tracking, "find_faces", lambda picture, sides=None: list(faces))
+    return faces
+
+
+def write_clip(path, frames=12, size=(160, 120), sound=True, times=None, rotation=0, picture=True):
+    """A clip of red frames, white at the top, with a title and a place in its metadata."""
+    with av.open(str(path), "w") as container:
+        container.metadata.update({"title": "Jane Doe", "location": "+48.1+011.5/", "comment": "home"})
+        if picture:
+            stream = container.add_stream("libx264", rate=25)
+            stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
+            stream.metadata["title"] = "Jane Doe"
+            if rotation:
+                stream.set_display_rotation(rotation)
+        if sound:
+            audio = container.add_stream("aac", rate=44100)
+            audio.layout = "mono"
+        for number in range(frames):
+            if picture:
+                pixels = np.full((size[1], size[0], 3), RED, np.uint8)
+                pixels[:8] = 255
+                frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
+                if times:
+                    frame.pts, frame.time_base = times[number], Fraction(1, 25)
+                container.mux(stream.encode(frame))
+            if sound:
+                tone = (np.sin(np.arange(1764) * (0.05 + 0.001 * number)) * 8000).astype(np.int16)[None]
+                frame = av.AudioFrame.from_ndarray(tone, format="s16", layout="mono")
+                frame.sample_rate, frame.pts, frame.time_base = 44100, number * 1764, Fraction(1, 44100)
+                container.mux(audio.encode(frame))
+        for stream in container.streams:
+            container.mux(stream.encode())
+    return path
+
+
+def frames_of(path):
+    with av.open(str(path)) as container:
+        return [
+            (float(frame.time), frame.to_ndarray(format="rgb24").astype(int)) for frame in container.decode(video=0)
+        ]
+
+
+def sound_of(path):
+    with av.open(str(path)) as container:
+        return [(float(p.pts * p.time_base), bytes(p)) for p in container.demux(audio=0) if p.dts is not None]
+
+
+def is_red(pixels):
+    return (np.abs(pixels - RED).max(axis=-1) < 30).mean()
+
+
+def test_faces_are_covered_in_every_frame_and_sound_and_times_are_kept(export, found, tmp_path):
+    times = [0, 1, 2, 5, 6, 9, 10, 11, 12, 20, 21, 22]  # frames of uneven length
+    clip = write_clip(tmp_path / "in.mp4", times=times)
+    assert protect_video(Protector(export), clip, tmp_path / "out.mp4") == 1
+    before, after = frames_of(clip), frames_of(tmp_path / "out.mp4")
+    assert [time for time, _ in after] == [time for time, _ in before]
+    for _, frame in after:
+        assert frame.shape == (120, 160, 3) and is_red(frame[28:72, 58:102]) == 0 and is_red(frame[10:, :40]) == 1
+    assert sound_of(tmp_path / "out.mp4") == sound_of(clip)
+
+
+def test_nothing_else_of_the_file_is_kept(export, found, tmp_path):
+    for name, out in (("in.mp4", "out.mp4"), ("in.mkv", "out.mkv")):
+        clip = write_clip(tmp_path / name)
+        assert b"Jane Doe" in clip.read_bytes()
+        protect_video(Protector(export), clip, tmp_path / out)
+        content = (tmp_path / out).read_bytes()
+        assert not any(word in content for word in (b"Jane Doe", b"+48.1", b"home"))
+        with av.open(str(tmp_path / out)) as container:
+            assert [stream.type for stream in container.streams] == ["video", "audio"]
+
+
+def test_a_turned_video_is_protected_as_it_is_seen(export, found, tmp_path):
+    clip = write_clip(tmp_path / "in.mp4", rotation=90, sound=False)
+    with av.open(str(clip)) as container:
+        assert next(container.decode(video=0)).rotation == 90
+    protect_video(Protector(export), clip, tmp_path / "out.mp4")
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        frame = next(container.decode(video=0))
+    pixels = frame.to_ndarray(format="rgb24").astype(int)
+    assert frame.rotation == 0 and pixels.shape == (160, 120, 3) and is_red(pixels[28:72, 58:102]) == 0
+    assert (pixels[100:, 2:6] > 200).all() and is_red(pixels[100:, 12:]) == 1  # counterclockwise: its top is left
+
+
+def test_a_face_that_cannot_be_protected_is_black(export, found, tmp_path, monkeypatch):
+    def fail(*_):
+        raise InputError("no")
+
+    protector = Protector(export)
+    monkeypatch.setattr(protector, "_protected", fail)
+    protect_video(protector, write_clip(tmp_path / "in.mp4"), tmp_path / "out.mp4")
+    assert all(frame[30:70, 60:100].max() < 40 for _, frame in frames_of(tmp_path / "out.mp4"))
+
+
+def test_a_video_without_a_face_is_refused_or_black(export, found, tmp_path, capsys):
+    found.clear()
+    clip = write_clip(tmp_path / "in.mov")
+    assert run_script("vgan_tf", "protect", clip, "--model", export) == 1
+    assert "no face found; not written" in capsys.readouterr().err and not (tmp_path / "in_protected.mp4").exists()
+    assert run_script("vgan_tf", "protect", clip, "--model", export, "--on-missed-face", "black") == 0
+    assert all(frame.max() < 20 for _, frame in frames_of(tmp_path / "in_protected.mp4"))
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        (lambda clip: clip.write_bytes(clip.read_bytes()[:-3000]), "not a readable video"),
+        (lambda clip: clip.write_bytes(b""), "not a readable video"),
+        (lambda clip: clip.write_bytes(b"\0" * 4000), "not a readable video"),
+        (lambda clip: write_clip(clip, picture=False), "no video in it"),
+        (lambda clip: clip.unlink(), "no such file"),
+    ],
+)
+def test_damaged_videos_give_one_line_and_no_file(export, found, tmp_path, capsys, damage, reason):
+    clip = write_clip(tmp_path / "in.mp4")
+    damage(clip)
+    assert run_script("vgan_tf", "protect", clip, "--model", export) == 2
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
+    assert str(clip) in line and reason in line
+    assert {path.name for path in tmp_path.iterdir()} <= {"in.mp4"}
+
+
+def test_frames_too_large_are_refused_before_they_are_decoded(export, found, tmp_path, monkeypatch):
+    monkeypatch.setattr(video, "MOST_PIXELS", 100)
+    with pytest.raises(InputError, match="160x120 pixels are too large"):
+        protect_video(Protector(export), write_clip(tmp_path / "in.mp4"), tmp_path / "out.mp4")
+
+
+def test_a_folder_of_pictures_and_videos(export, found, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("vgan_tf.ondevice.protector.find_faces", lambda picture: list(found))
+    folder = tmp_path / "holiday"
+    folder.mkdir()
+    write_clip(folder / "a.webm.mkv", frames=3)
+    Image.fromarray(np.full((120, 160, 3), RED, np.uint8)).save(folder / "b.png")
+    (folder / "c.mp4").write_bytes(b"no video")
+    assert run_script("vgan_tf", "protect", folder, "--model", export) == 2
+    shown = capsys.readouterr()
+    assert "3 files: 2 written, 2 faces; 0 without a face, 1 failed" in shown.out and "c.mp4" in shown.err
+    assert sorted(path.name for path in (tmp_path / "holiday_protected").iterdir()) == ["a.webm.mkv", "b.png"]
+    assert run_script("vgan_tf", "protect", folder / "a.webm.mkv", "--crops", "--model", export) == 2
+    assert "--crops and --faces are for pictures" in capsys.readouterr().err
+
+
+def test_without_pyav_one_line_says_what_to_do(export, tmp_path, monkeypatch, capsys):
+    clip = write_clip(tmp_path / "in.mp4", frames=1)
+    monkeypatch.setitem(sys.modules, "av", None)
+    assert run_script("vgan_tf", "protect", clip, "--model", export) == 2
+    assert "pip install 'pprl-vgan[people]'" in capsys.readouterr().err

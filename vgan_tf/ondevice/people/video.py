@@ -1,0 +1,159 @@
+"""Protecting the faces of a video file. Its sound is copied; of its metadata nothing is."""
+
+import contextlib
+import sys
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from vgan_tf.errors import InputError
+from vgan_tf.files import replacing
+from vgan_tf.ondevice.people.tracking import find_tracks
+
+SUFFIXES = ".avi", ".m4v", ".mkv", ".mov", ".mp4", ".webm"
+HELD_SECONDS = 0.4  # a face is taken to be there before it is first found and after it is last found
+RATE = 25  # frames a second, where a file does not say
+MOST_PIXELS = Image.MAX_IMAGE_PIXELS  # of a frame; more would not be a video but an attempt to fill the memory
+QUALITY = {"crf": "18", "preset": "veryfast"}  # of H.264; 18 is nearly without visible loss
+
+
+def is_video(path):
+    """Whether a path is named like a video."""
+    return Path(path).suffix.lower() in SUFFIXES
+
+
+def output_suffix(path):
+    """The ending of the protected file: MP4 where the input is of that family, else Matroska, which takes any sound."""
+    return ".mp4" if Path(path).suffix.lower() in (".m4v", ".mov", ".mp4") else ".mkv"
+
+
+def protect_video(protector, path, out, target="random", black=False):
+    """Protect all faces of a video.
+
+    The file is read twice: first faces are followed through it, so that one is covered also where it was missed; then
+    they are replaced. Each followed face gets one target. A face that cannot be protected is covered by black.
+
+    Args:
+        protector: Protector.
+        path: of the video file.
+        out: of the file to write, which ends in .mp4 or .mkv: H.264 pictures, the input's sound, no metadata.
+        target: as for `Protector.protect`.
+        black: where not one face is found, whether to write black frames, or no file.
+
+    Returns:
+        number of faces followed, int; 0 where nothing was written or all is black.
+
+    Raises:
+        InputError: the file is missing, damaged or has no video, or the output cannot be written. Nothing is written.
+    """
+    with _opened(path) as (_, stream):
+        rate, expected = float(stream.guessed_rate or RATE), stream.frames
+        frames = (frame for _, frame in _progress(_frames(path), expected, f"{Path(path).name}: finding faces"))
+        tracks, count = find_tracks(frames, round(HELD_SECONDS * rate))
+    if not count:
+        raise InputError(f"{path}: a video without a frame")
+    if not tracks and not black:
+        return 0
+    targets = [protector.choose(target) for _ in tracks]
+    with replacing(out) as temporary, _writing(temporary, path, out) as write:
+        for number, (pts, frame) in enumerate(_progress(_frames(path), count, f"{Path(path).name}: protecting")):
+            shown = [
+                (track.faces[number - track.first], one)
+                for track, one in zip(tracks, targets, strict=True)
+                if 0 <= number - track.first < len(track.faces)
+            ]
+            if not tracks:
+                frame = np.zeros_like(frame)
+            elif shown:
+                frame = protector.replace_faces(frame, *zip(*shown, strict=True), black=True)
+            write(pts, frame)
+    return len(tracks)
+
+
+def _progress(frames, total, text):
+    from tqdm import tqdm
+
+    return tqdm(frames, text, total or None, unit=" frames", disable=not sys.stderr.isatty(), dynamic_ncols=True)
+
+
+@contextlib.contextmanager
+def _opened(path):
+    """Yield (input container, its video stream)."""
+    av = _av()
+    try:
+        with av.open(str(path), metadata_errors="ignore") as container:
+            # A cover picture is a video stream of one frame.
+            streams = [s for s in container.streams.video if not s.disposition & av.stream.Disposition.attached_pic]
+            if not streams:
+                raise InputError(f"{path}: no video in it; give a video, or a picture")
+            stream = streams[0]
+            if stream.width * stream.height > MOST_PIXELS:
+                raise InputError(f"{path}: frames of {stream.width}x{stream.height} pixels are too large")
+            stream.thread_type = "AUTO"
+            yield container, stream
+    except av.FFmpegError as error:
+        raise _unreadable(path, error) from None
+
+
+def _unreadable(path, error):
+    reason = "no such file" if isinstance(error, FileNotFoundError) else f"not a readable video ({error.strerror})"
+    return InputError(f"{path}: {reason}; replace or remove it")
+
+
+def _frames(path):
+    """Yield (presentation time in the stream's time base, uint8 `(height, width, 3)` upright) of each frame."""
+    with _opened(path) as (container, stream):
+        for number, frame in enumerate(container.decode(stream)):
+            pixels = frame.to_ndarray(format="rgb24")
+            yield number if frame.pts is None else frame.pts, np.rot90(pixels, round(frame.rotation / 90) % 4)
+
+
+@contextlib.contextmanager
+def _writing(temporary, source, out):
+    """Yield a function that writes a frame, given its time in the source's time base and its pixels."""
+    av = _av()
+    with _opened(source) as (original, original_stream), contextlib.ExitStack() as stack:
+        sounds = list(original.streams.audio)
+        packets = (packet for packet in original.demux(sounds) if packet.dts is not None) if sounds else iter(())
+        following = next(packets, None)
+        try:
+            container = stack.enter_context(av.open(str(temporary), "w", options={"movflags": "+faststart"}))
+            video = container.add_stream("libx264", rate=original_stream.guessed_rate or RATE, options=QUALITY)
+            video.pix_fmt, video.codec_context.time_base = "yuv420p", original_stream.time_base
+            copies = {sound.index: container.add_stream_from_template(sound) for sound in sounds}
+            for stream in copies.values():
+                stream.metadata.clear()
+
+            def write_sound(until):
+                nonlocal following
+                while following is not None and (until is None or following.dts * following.time_base <= until):
+                    following.stream = copies[following.stream.index]
+                    container.mux(following)
+                    following = next(packets, None)
+
+            def write(pts, pixels):
+                # H.264 as all players take it has even sides.
+                pixels = np.pad(pixels, ((0, pixels.shape[0] % 2), (0, pixels.shape[1] % 2), (0, 0)), mode="edge")
+                if not video.width or video.codec_context.is_open is False:
+                    video.height, video.width, _ = pixels.shape
+                frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
+                frame.pts, frame.time_base = pts, original_stream.time_base
+                write_sound(pts * original_stream.time_base)
+                container.mux(video.encode(frame))
+
+            yield write
+            container.mux(video.encode())
+            write_sound(None)
+        except av.FFmpegError as error:
+            raise InputError(f"{out}: cannot be written ({error.strerror})") from None
+
+
+def _av():
+    try:
+        import av
+    except ImportError as error:
+        raise InputError(
+            f"videos are read by PyAV, which cannot be loaded here ({error}); pip install 'pprl-vgan[people]'"
+        ) from None
+    return av
