@@ -11,7 +11,7 @@ demo: $(INSTALLED)  ## train on built-in faces, audit quickly, export, run on th
 	$(BIN)/python evaluate.py $(RUN) --quick
 	$(BIN)/python -m export $(RUN) --out $(RUN)/export --recipes int8
 	$(BIN)/python -m vgan_tf protect $(RUN)/evaluation/inputs --crops --model $(RUN)/export -o $(RUN)/protected
-	$(BIN)/python -m vgan_tf recognize $(RUN)/protected --model $(RUN)/export
+	$(BIN)/python -m vgan_tf recognize $(RUN)/protected --crops --model $(RUN)/export
 	@cat $(RUN)/evaluation/summary.txt
 
 test: $(INSTALLED)  ## run all tests, in two processes

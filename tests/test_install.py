@@ -90,7 +90,7 @@ def test_base_protects_and_recognizes(program, run, faces, tmp_path):
     done = run(*program, "protect", "face.png", "--crops", "-o", "protected.png")
     assert (done.returncode, done.stderr) == (0, "")
     assert Image.open(tmp_path / "protected.png").size[0] >= 64
-    done = run(*program, "recognize", "protected.png")
+    done = run(*program, "recognize", "protected.png", "--crops")
     assert (done.returncode, done.stderr) == (0, "")
     assert any(name in done.stdout for name in faces.expressions)
 

@@ -83,7 +83,7 @@ main()
         (("evaluate.py", "{run}", "--target-policy", "fixed:nobody", "--out", "{out}"), 2, "error: "),
         (("-m", "vgan_tf", "synthesize", "{run}", "--count", "1", "-o", "{out}/faces.png"), 0, "wrote "),
         (("-m", "vgan_tf", "protect", "{face}", "--crops", "-o", "{out}/protected.png"), 0, "wrote "),
-        (("-m", "vgan_tf", "recognize", "{face}"), 0, "face.png"),
+        (("-m", "vgan_tf", "recognize", "{face}", "--crops"), 0, "face.png"),
         (("benchmarks/throughput.py", "--preset", "tiny", "--batch-size", "8", "--steps", "1"), 0, "images_per_second"),
     ],
     ids=lambda value: None,

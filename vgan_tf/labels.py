@@ -38,6 +38,13 @@ FER_ORDER = DEEPFACE_ORDER
 EMOTIEFFLIB_7_ORDER = ("Anger", "Disgust", "Fear", "Happiness", "Neutral", "Sadness", "Surprise")
 PY_FEAT_ORDER = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")
 
+# What `recognize --labels` takes: our label -> the other program's, and its order.
+PROGRAMS = {
+    "deepface": (DEEPFACE, DEEPFACE_ORDER),
+    "emotieff": (EMOTIEFFLIB_7, EMOTIEFFLIB_7_ORDER),
+    "pyfeat": (PY_FEAT, PY_FEAT_ORDER),
+}
+
 
 def expression_order(names):
     """Order the expressions of a data set: ours where they are our seven, else sorted.

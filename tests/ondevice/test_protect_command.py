@@ -112,7 +112,7 @@ try:
 finally:
     print(*sorted({name.split(".")[0] for name in sys.modules} & {"tensorflow", "keras", "tf_keras", "jax", "torch"}))
 """
-    for verb, more in (("protect", ["--crops", "-o", tmp_path / "out.png"]), ("recognize", [])):
+    for verb, more in (("protect", ["--crops", "-o", tmp_path / "out.png"]), ("recognize", ["--crops"])):
         command = [sys.executable, "-c", code, verb, photos / "one.png", "--model", export, *more]
         run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
         assert run.returncode == 0, run.stderr
@@ -347,12 +347,15 @@ def test_recognize_prints_a_line_for_each_face(export, tmp_path, capsys):
     for name, level in (("dark", 0), ("bright", 255)):
         Image.new("RGB", (90, 50), (level,) * 3).save(tmp_path / f"{name}.png")
     paths = [tmp_path / "dark.png", tmp_path / "bright.png"]
-    assert run_script("vgan_tf", "recognize", *paths, "--model", export) == 0
+    assert run_script("vgan_tf", "recognize", *paths, "--crops", "--model", export) == 0
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert [line[:2] for line in lines] == [[str(paths[0]), "anger"], [str(paths[1]), "surprise"]]
     assert all(0.3 < float(line[2]) <= 1 for line in lines)
 
-    assert run_script("vgan_tf", "recognize", *paths, tmp_path / "missing.png", "--model", export, "--json") == 2
+    assert (
+        run_script("vgan_tf", "recognize", *paths, tmp_path / "missing.png", "--crops", "--model", export, "--json")
+        == 2
+    )
     written = capsys.readouterr()
     found = json.loads(written.out)
     assert [face["path"] for face in found] == [str(path) for path in paths]

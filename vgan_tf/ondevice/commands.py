@@ -10,10 +10,12 @@ from PIL import Image
 
 from vgan_tf.errors import InputError
 from vgan_tf.images import write_image
+from vgan_tf.labels import PROGRAMS
 from vgan_tf.ondevice.expression_reader import ExpressionReader
-from vgan_tf.ondevice.people.video import is_video, output_suffix, protect_video
-from vgan_tf.ondevice.pictures import as_box
+from vgan_tf.ondevice.people.video import is_video, output_suffix, protect_video, read_video
+from vgan_tf.ondevice.pictures import as_box, open_picture, to_rgb
 from vgan_tf.ondevice.protector import Protector
+from vgan_tf.ondevice.readings import as_csv, as_json, as_line, drawn_over, renamed
 
 
 def add_verbs(verbs):
@@ -33,9 +35,14 @@ def add_verbs(verbs):
     verb.set_defaults(command=protect)
 
     verb = verbs.add_parser("recognize", help="print the expressions of faces, on this device")
-    _add_shared_options(verb, "pictures, or folders of pictures")
-    verb.add_argument("--crops", action="store_true", help="the central square of each picture is a face (default)")
-    verb.add_argument("--json", action="store_true", help="print one JSON list")
+    _add_shared_options(verb, "pictures or videos, or folders of them")
+    verb.add_argument("--crops", action="store_true", help="the central square of each picture is a face")
+    forms = verb.add_mutually_exclusive_group()
+    forms.add_argument("--json", action="store_true", help="print one JSON list")
+    forms.add_argument("--csv", action="store_true", help="print a table with a line for each face")
+    verb.add_argument("--labels", choices=tuple(PROGRAMS), help="labels, and their order, of another program")
+    overlay_help = "write the picture with boxes and expressions drawn over it; a folder for several"
+    verb.add_argument("--overlay", metavar="FILE", help=overlay_help)
     verb.set_defaults(command=recognize)
 
 
@@ -105,32 +112,50 @@ def _protect_picture(protector, path, destination, arguments, boxes):
 
 
 def recognize(arguments):
-    """Print the expression of each face crop: a line for each, or one JSON list.
+    """Print the expression of each face, found or cropped already: a line for each, a JSON list or a CSV table.
 
     Args:
         arguments: parsed command line of `recognize`.
 
     Raises:
-        InputError: the model cannot be used.
-        SystemExit: status 2 where a picture could not be read.
+        InputError: something that concerns all files is wrong: model, labels, names of files.
+        SystemExit: status 2 where a file could not be read, else 1 where a picture has no face.
     """
     reader = ExpressionReader(arguments.model)
-    found, bad = [], 0
-    for path in dict.fromkeys(path for given in arguments.inputs for path in list_files(Path(given))):
+    overlays = name_outputs(arguments.inputs, arguments.overlay) if arguments.overlay else {}
+    found, bad, missed = [], 0, 0
+    for path in dict.fromkeys(path for given in arguments.inputs for path in list_files(Path(given), videos=True)):
         try:
-            faces = reader.read(path)
+            readings = _read(reader, path, arguments)
         except InputError as error:
             bad += 1
             _complain(path, str(error))
             continue
-        found += [{"path": str(path), **face} for face in faces]
-        if not arguments.json:
-            for face in faces:
-                print(f"{path} {face['dominant']} {face['expression'][face['dominant']]:.3f}")
-    if arguments.json:
-        print(json.dumps(found, indent=2))
-    if bad:
-        sys.exit(2)
+        if not readings:
+            missed += 1
+            _complain(path, "no face found")
+        found += readings
+        if not arguments.json and not arguments.csv:
+            for reading in readings:
+                print(as_line(reading))
+        if path in overlays:
+            write_image(overlays[path], drawn_over(to_rgb(open_picture(path)), readings))
+    if arguments.json or arguments.csv:
+        print((as_json if arguments.json else as_csv)(found))
+    if bad or missed:
+        sys.exit(2 if bad else 1)
+
+
+def _read(reader, path, arguments):
+    """What is read in one file: list of dicts."""
+    if is_video(path) and (arguments.crops or arguments.overlay):
+        raise InputError("a video; --crops and --overlay are for pictures")
+    if is_video(path):
+        readings = read_video(reader, path)
+    else:
+        readings = reader.read(path) if arguments.crops else reader.read_people(path)
+    readings = [{"path": str(path), **reading} for reading in readings]
+    return renamed(readings, arguments.labels) if arguments.labels else readings
 
 
 def list_files(path, videos=False):

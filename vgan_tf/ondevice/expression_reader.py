@@ -6,7 +6,8 @@ from PIL import Image
 from vgan_tf.errors import InputError
 from vgan_tf.ondevice.alignment import aligner_of, face_of
 from vgan_tf.ondevice.export_folder import open_export
-from vgan_tf.ondevice.pictures import as_box, cut, open_picture, square_around, to_rgb
+from vgan_tf.ondevice.people.finding import find_faces
+from vgan_tf.ondevice.pictures import as_box, cut, open_picture, scaled, square_around, to_rgb
 
 
 class ExpressionReader:
@@ -55,6 +56,33 @@ class ExpressionReader:
             faces = [Image.fromarray(cut(pixels, square_around(box, *picture.size))) for box in boxes]
         faces = [face_of(face, self._image_size, self._aligner) for face in faces]
         return [self._describe(box, face) for box, face in zip(boxes, faces, strict=True)]
+
+    def read_people(self, image):
+        """Find the faces of a whole picture and read the expression of each.
+
+        Args:
+            image: as for `read`.
+
+        Returns:
+            as `read` gives it, the surest face first.
+
+        Raises:
+            InputError: as for `read`, or as for `find_faces`.
+        """
+        picture = to_rgb(open_picture(image))
+        return self.read_faces(picture, find_faces(picture))
+
+    def read_faces(self, picture, faces):
+        """Read the expressions of faces that were found.
+
+        Args:
+            picture: uint8 `(height, width, 3)`, RGB.
+            faces: list of Face.
+
+        Returns:
+            as `read` gives it.
+        """
+        return [self._describe(face.box, scaled(cut(picture, face.square), self._image_size)) for face in faces]
 
     def _describe(self, box, face):
         try:

@@ -1,4 +1,4 @@
-"""Protecting the faces of a video file. Its sound is copied; of its metadata nothing is."""
+"""Faces in video files: protected, or read. Of a protected file the sound is copied; of its metadata nothing is."""
 
 import contextlib
 import sys
@@ -47,28 +47,80 @@ def protect_video(protector, path, out, target="random", black=False):
     Raises:
         InputError: the file is missing, damaged or has no video, or the output cannot be written. Nothing is written.
     """
-    with _opened(path) as (_, stream):
-        rate, expected = float(stream.guessed_rate or RATE), stream.frames
-        frames = (frame for _, frame in _progress(_frames(path), expected, f"{Path(path).name}: finding faces"))
-        tracks, count = find_tracks(frames, round(HELD_SECONDS * rate))
-    if not count:
-        raise InputError(f"{path}: a video without a frame")
+    tracks, count = follow(path)
     if not tracks and not black:
         return 0
     targets = [protector.choose(target) for _ in tracks]
     with replacing(out) as temporary, _writing(temporary, path, out) as write:
-        for number, (pts, frame) in enumerate(_progress(_frames(path), count, f"{Path(path).name}: protecting")):
-            shown = [
-                (track.faces[number - track.first], one)
-                for track, one in zip(tracks, targets, strict=True)
-                if 0 <= number - track.first < len(track.faces)
-            ]
+        for pts, frame, shown in followed(path, tracks, count, "protecting"):
             if not tracks:
                 frame = np.zeros_like(frame)
             elif shown:
-                frame = protector.replace_faces(frame, *zip(*shown, strict=True), black=True)
+                faces = [face for _, face in shown]
+                frame = protector.replace_faces(frame, faces, [targets[number] for number, _ in shown], black=True)
             write(pts, frame)
     return len(tracks)
+
+
+def read_video(reader, path):
+    """Read the expressions of all faces in all frames of a video.
+
+    Args:
+        reader: ExpressionReader.
+        path: of the video file.
+
+    Yields:
+        a dict for each face in each frame: that of `ExpressionReader.read`, with "frame", its number, "time" in
+        seconds and "face", the number of the face that was followed.
+
+    Raises:
+        InputError: as for `protect_video`.
+    """
+    tracks, count = follow(path)
+    with _opened(path) as (_, stream):
+        unit = stream.time_base
+    for number, (pts, frame, shown) in enumerate(followed(path, tracks, count, "reading")):
+        readings = reader.read_faces(frame, [face for _, face in shown])
+        for (which, _), reading in zip(shown, readings, strict=True):
+            yield {"frame": number, "time": round(float(pts * unit), 6), "face": which, **reading}
+
+
+def follow(path):
+    """Find the faces of a video and follow them.
+
+    Returns:
+        as `find_tracks`: (list of Track, number of frames).
+
+    Raises:
+        InputError: the file is missing, damaged, has no video, or no frame.
+    """
+    with _opened(path) as (_, stream):
+        rate, expected = float(stream.guessed_rate or RATE), stream.frames
+    frames = (frame for _, frame in _progress(_frames(path), expected, f"{Path(path).name}: finding faces"))
+    tracks, count = find_tracks(frames, round(HELD_SECONDS * rate))
+    if not count:
+        raise InputError(f"{path}: a video without a frame")
+    return tracks, count
+
+
+def followed(path, tracks, count, doing):
+    """The frames of a video, with the faces that were followed through it.
+
+    Args:
+        path: of the video file.
+        tracks, count: of `follow`.
+        doing: what is done with them, for the progress bar.
+
+    Yields:
+        (time in the stream's time base, uint8 `(height, width, 3)`, list of (number of the track, Face)).
+    """
+    for number, (pts, frame) in enumerate(_progress(_frames(path), count, f"{Path(path).name}: {doing}")):
+        shown = [
+            (which, track.faces[number - track.first])
+            for which, track in enumerate(tracks)
+            if 0 <= number - track.first < len(track.faces)
+        ]
+        yield pts, frame, shown
 
 
 def _progress(frames, total, text):
