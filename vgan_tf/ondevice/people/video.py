@@ -169,8 +169,9 @@ def _writing(temporary, source, out):
         sounds = list(original.streams.audio)
         packets = (packet for packet in original.demux(sounds) if packet.dts is not None) if sounds else iter(())
         following = next(packets, None)
+        options = {"movflags": "+faststart"} if Path(out).suffix == ".mp4" else {}  # playable while it loads
         try:
-            container = stack.enter_context(av.open(str(temporary), "w", options={"movflags": "+faststart"}))
+            container = stack.enter_context(av.open(str(temporary), "w", options=options))
             video = container.add_stream("libx264", rate=original_stream.guessed_rate or RATE, options=QUALITY)
             video.pix_fmt, video.codec_context.time_base = "yuv420p", original_stream.time_base
             copies = {sound.index: container.add_stream_from_template(sound) for sound in sounds}
