@@ -110,6 +110,9 @@ def square_with(square, box):
 def cut(picture, square):
     """The pixels of a square: uint8 `(side, side, 3)`; beyond the picture its edge is repeated."""
     height, width, _ = picture.shape
+    left, top, side = square
+    if left >= 0 and top >= 0 and left + side <= width and top + side <= height:
+        return picture[top : top + side, left : left + side].copy()
     rows = np.clip(np.arange(square.top, square.top + square.side), 0, height - 1)
     columns = np.clip(np.arange(square.left, square.left + square.side), 0, width - 1)
     return picture[rows[:, None], columns]
@@ -139,12 +142,23 @@ def paste(picture, face, square):
     height, width, _ = picture.shape
     left, top, side = square
     margin = max(1, round(FEATHER * side))
-    face = np.asarray(face.resize((side, side), Image.Resampling.BICUBIC), np.float32)
-    rows = np.arange(max(0, top - margin), min(height, top + side + margin))
-    columns = np.arange(max(0, left - margin), min(width, left + side + margin))
-    nearest_rows, nearest_columns = np.clip(rows, top, top + side - 1), np.clip(columns, left, left + side - 1)
-    distance = np.maximum(abs(rows - nearest_rows)[:, None], abs(columns - nearest_columns))
-    share = (1.0 - distance / (margin + 1.0))[..., None]  # Exactly 1 within the square.
-    region = np.ix_(rows, columns)
-    covering = face[nearest_rows[:, None] - top, nearest_columns - left]
-    picture[region] = np.rint(share * covering + (1.0 - share) * picture[region]).astype(np.uint8)
+    face = np.asarray(face.resize((side, side), Image.Resampling.BICUBIC))
+
+    def parts(start, length):
+        """The places before, within and behind the square, as far as the picture goes."""
+        ends = start - margin, start, start + side, start + side + margin
+        return [np.arange(max(0, a), min(length, b)) for a, b in zip(ends, ends[1:], strict=False)]
+
+    above, beside, below = parts(top, height)
+    before, within, behind = parts(left, width)
+    if len(beside) and len(within):
+        inside = slice(beside[0], beside[-1] + 1), slice(within[0], within[-1] + 1)
+        picture[inside] = face[inside[0].start - top :, inside[1].start - left :][: len(beside), : len(within)]
+    around = np.concatenate([before, within, behind])
+    for rows, columns in ((above, around), (below, around), (beside, before), (beside, behind)):
+        nearest_rows, nearest_columns = np.clip(rows, top, top + side - 1), np.clip(columns, left, left + side - 1)
+        distance = np.maximum(abs(rows - nearest_rows)[:, None], abs(columns - nearest_columns))
+        share = (1.0 - distance / (margin + 1.0)).astype(np.float32)[..., None]
+        region = np.ix_(rows, columns)
+        covering = face[nearest_rows[:, None] - top, nearest_columns - left].astype(np.float32)
+        picture[region] = np.rint(share * covering + (1 - share) * picture[region]).astype(np.uint8)
