@@ -3,6 +3,7 @@
 NumPy and Pillow only, so that training, audit and on-device code share it.
 """
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -34,16 +35,21 @@ def read_image(path, size):
 
 
 def open_upright(path):
-    """Read a picture and turn it upright: a whole PIL picture in the mode of its file; errors as for `read_image`."""
+    """Read a picture and turn it upright: a whole PIL picture in the mode of its file; errors as for `read_image`.
+
+    Args:
+        path: file, or an open one.
+    """
+    name = path if isinstance(path, (str, os.PathLike)) else "the picture"
     try:
         with Image.open(path) as picture:
             return ImageOps.exif_transpose(picture)
     except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
+        raise InputError(f"{name}: no such file") from None
     except IsADirectoryError:
-        raise InputError(f"{path}: a folder, not an image; name the image") from None
+        raise InputError(f"{name}: a folder, not an image; name the image") from None
     except (OSError, SyntaxError, ValueError, RuntimeError, Image.DecompressionBombError) as error:
-        raise InputError(f"{path}: not a readable image ({error}); replace or remove it") from None
+        raise InputError(f"{name}: not a readable image ({error}); replace or remove it") from None
 
 
 def square(picture, size):

@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
 
 from vgan_tf.errors import InputError
 from vgan_tf.ondevice.pictures import cut, open_picture, paste, square_around, to_rgb
@@ -85,3 +85,15 @@ def test_what_transparency_hides_stays_hidden(tmp_path):
     assert (to_rgb(open_picture(tmp_path / "palette.gif")) == 255).all()
     deep = Image.fromarray(np.full((4, 4), 0x8000, np.uint16))
     assert (to_rgb(deep) == 128).all()
+
+
+def test_bytes_of_a_file_are_a_picture(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6  # to be turned a quarter clockwise
+    Image.fromarray(pixels).save(tmp_path / "turned.png", exif=exif)
+    content = (tmp_path / "turned.png").read_bytes()
+    np.testing.assert_array_equal(to_rgb(open_picture(content)), np.rot90(pixels, -1))
+    for damaged in (content[:-200], b"", b"no picture"):
+        with pytest.raises(InputError, match="^the picture: not a readable image"):
+            open_picture(damaged)

@@ -36,7 +36,7 @@ class ExpressionReader:
         """Read the expression of each face.
 
         Args:
-            image: path, PIL picture, or uint8 array `(height, width, 3)`, RGB.
+            image: path, bytes, PIL picture, or uint8 array `(height, width, 3)`, RGB.
             boxes: list of [x, y, w, h], in pixels of the upright picture; None: the one face is its central square. An
                 alignment model in the export finds the face within them.
 

@@ -1,5 +1,6 @@
 """Whole pictures: open them upright, cut faces out, paste protected faces over them."""
 
+import io
 import math
 import os
 from typing import NamedTuple
@@ -25,7 +26,7 @@ def open_picture(source):
     """Open a picture and turn it upright.
 
     Args:
-        source: path, PIL picture, or uint8 array `(height, width, 3)`, RGB.
+        source: path, bytes of a picture file, PIL picture, or uint8 array `(height, width, 3)`, RGB.
 
     Returns:
         PIL picture, whole in memory, in the mode of its file.
@@ -37,8 +38,12 @@ def open_picture(source):
         if source.dtype != np.uint8 or source.ndim != 3 or source.shape[2] != 3 or 0 in source.shape:
             raise InputError(f"image of {source.dtype} {source.shape}: must be uint8 (height, width, 3), RGB")
         return Image.fromarray(source)
+    if isinstance(source, bytes):
+        return open_upright(io.BytesIO(source))
     if not isinstance(source, (str, os.PathLike, Image.Image)):
-        raise InputError(f"image of type {type(source).__name__}: must be a path, a PIL picture or a uint8 array")
+        raise InputError(
+            f"image of type {type(source).__name__}: must be a path, bytes, a PIL picture or a uint8 array"
+        )
     if not isinstance(source, Image.Image):
         return open_upright(source)
     try:

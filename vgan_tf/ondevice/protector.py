@@ -45,8 +45,8 @@ class Protector:
         """Protect one face crop.
 
         Args:
-            image: path, PIL picture, or uint8 array `(height, width, 3)`, RGB; its central square is the face or, where
-                the export has an alignment model, holds the head.
+            image: path, bytes of a picture file, PIL picture, or uint8 array `(height, width, 3)`, RGB; its central
+                square is the face or, where the export has an alignment model, holds the head.
             target: name of an identity; or "random": one drawn for each call, uniformly, from the operating system's
                 randomness; or "fixed:SECRET": see `fixed_target`.
             alpha: whether to give the head cut out, where the export's pictures have alpha.
@@ -65,7 +65,7 @@ class Protector:
         """Protect all faces of a whole picture.
 
         Args:
-            image: path, PIL picture, or uint8 array `(height, width, 3)`, RGB.
+            image: path, bytes, PIL picture, or uint8 array `(height, width, 3)`, RGB.
             target: as for `protect`; a random one is drawn for each face.
             faces: boxes [x, y, w, h] of the heads, in pixels of the upright picture; None finds the faces.
 
