@@ -65,6 +65,12 @@ def test_a_cut_ends_faces_and_nothing_is_held_beyond_it():
     assert spans(tracks) == [(0, 8), (8, 20)] and 8 in searched
 
 
+def test_frames_of_another_size_are_another_shot():
+    frames = [np.zeros((64, 320, 3), np.uint8)] * 6 + [np.zeros((96, 160, 3), np.uint8)] * 6
+    tracks, count = find_tracks(iter(frames), 4, lambda frame: [face(20)])
+    assert spans(tracks) == [(0, 6), (6, 12)] and count == 12
+
+
 def test_two_faces_stay_apart():
     def faces(number):
         return [face(20 + number), face(120 - number, score=0.5)]

@@ -152,6 +152,21 @@ def test_damaged_videos_give_one_line_and_no_file(export, found, tmp_path, capsy
     assert {path.name for path in tmp_path.iterdir()} <= {"in.mp4"}
 
 
+@pytest.mark.parametrize("frames", [11, 13])
+def test_a_file_that_changes_between_the_two_readings_is_refused(export, found, tmp_path, monkeypatch, frames):
+    tracks = video.find_tracks
+
+    def and_then_it_changes(*arguments):
+        done = tracks(*arguments)
+        write_clip(tmp_path / "in.mp4", frames=frames)
+        return done
+
+    monkeypatch.setattr(video, "find_tracks", and_then_it_changes)
+    with pytest.raises(InputError, match="other frames than when it was searched"):
+        protect_video(Protector(export), write_clip(tmp_path / "in.mp4"), tmp_path / "out.mp4")
+    assert [path.name for path in tmp_path.iterdir()] == ["in.mp4"]
+
+
 def test_frames_too_large_are_refused_before_they_are_decoded(export, found, tmp_path, monkeypatch):
     monkeypatch.setattr(video, "MOST_PIXELS", 100)
     with pytest.raises(InputError, match="160x120 pixels are too large"):

@@ -45,7 +45,7 @@ def find_tracks(frames, held, find=lambda frame: find_faces(frame, COPIES)):
     searched, cuts, waiting, before, last, count = {}, [0], [], None, [], 0
     for number, frame in enumerate(frames):
         seen = frame[::STRIDE, ::STRIDE].astype(np.int16)
-        if before is not None and np.abs(seen - before).mean() > CUT:
+        if before is not None and (seen.shape != before.shape or np.abs(seen - before).mean() > CUT):
             cuts.append(number)
         before, count = seen, number + 1
         waiting.append((number, frame))

@@ -113,14 +113,22 @@ def followed(path, tracks, count, doing):
 
     Yields:
         (time in the stream's time base, uint8 `(height, width, 3)`, list of (number of the track, Face)).
+
+    Raises:
+        InputError: the file has more or fewer frames than when its faces were found: they would be elsewhere now.
     """
+    number = -1
     for number, (pts, frame) in enumerate(_progress(_frames(path), count, f"{Path(path).name}: {doing}")):
+        if number == count:
+            break
         shown = [
             (which, track.faces[number - track.first])
             for which, track in enumerate(tracks)
             if 0 <= number - track.first < len(track.faces)
         ]
         yield pts, frame, shown
+    if number != count - 1:
+        raise InputError(f"{path}: has other frames than when it was searched for faces; leave it alone, start again")
 
 
 def _progress(frames, total, text):
