@@ -14,7 +14,7 @@ from vgan_tf.labels import EXPRESSIONS, PROGRAMS
 from vgan_tf.ondevice import expression_reader
 from vgan_tf.ondevice.people.finding import Face
 from vgan_tf.ondevice.pictures import Square
-from vgan_tf.ondevice.readings import as_csv, as_json, as_line, drawn_over, renamed
+from vgan_tf.ondevice.readings import as_csv, as_json, as_line, check_labels, drawn_over, renamed
 
 SHARES = dict(zip(EXPRESSIONS, (0.05, 0.0, 0.1, 0.6, 0.2, 0.0, 0.05), strict=True))
 READING = {"path": "a, b.png", "box": [20, 30.5, 40, 40], "expression": SHARES, "dominant": "joy"}
@@ -72,8 +72,10 @@ def test_other_programs_labels_and_order(program):
     (changed,) = renamed([READING], program)
     assert tuple(changed["expression"]) == order and changed["dominant"] == names["joy"]
     assert all(changed["expression"][names[label]] == share for label, share in SHARES.items())
-    with pytest.raises(InputError, match="contempt"):
-        renamed([{**READING, "expression": {**SHARES, "contempt": 0.0}}], program)
+    check_labels(EXPRESSIONS, program)
+    for others in ((*EXPRESSIONS, "contempt"), EXPRESSIONS[1:]):
+        with pytest.raises(InputError, match="with other expressions"):
+            check_labels(others, program)
 
 
 def test_the_command_gives_them(export, photo, tmp_path, capsys):

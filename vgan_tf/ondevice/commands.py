@@ -15,14 +15,14 @@ from vgan_tf.ondevice.expression_reader import ExpressionReader
 from vgan_tf.ondevice.people.video import is_video, output_suffix, protect_video, read_video
 from vgan_tf.ondevice.pictures import as_box, open_picture, to_rgb
 from vgan_tf.ondevice.protector import Protector
-from vgan_tf.ondevice.readings import as_csv, as_json, as_line, drawn_over, renamed
+from vgan_tf.ondevice.readings import as_csv, as_json, as_line, check_labels, drawn_over, renamed
 
 
 def add_verbs(verbs):
     """Add the verbs to the argparse subparsers of `python -m vgan_tf`."""
     verb = verbs.add_parser("protect", help="give faces in pictures and videos another identity, on this device")
     _add_shared_options(verb, "pictures or videos, or folders of them")
-    out_help = "a file for one picture, else a folder; without it, NAME_protected beside the input"
+    out_help = "a file for one input, else a folder; without it, NAME_protected beside the input"
     verb.add_argument("-o", dest="out", metavar="OUT", help=out_help)
     target_help = "the identity shown: a name, one drawn for each face (default), or one chosen by a secret"
     verb.add_argument("--target", metavar="NAME|random|fixed:SEED", default="random", help=target_help)
@@ -58,8 +58,8 @@ def protect(arguments):
         arguments: parsed command line of `protect`.
 
     Raises:
-        InputError: something that concerns all pictures is wrong: model, target, names of files, boxes.
-        SystemExit: status 2 where a picture could not be protected, else 1 where one without a face was not written.
+        InputError: something that concerns all files is wrong: model, target, names of files, boxes.
+        SystemExit: status 2 where a file could not be protected, else 1 where one without a face was not written.
     """
     if arguments.on_missed_face and arguments.crops:
         raise InputError("--on-missed-face: with --crops each picture is a face; leave one of them out")
@@ -119,12 +119,14 @@ def recognize(arguments):
 
     Raises:
         InputError: something that concerns all files is wrong: model, labels, names of files.
-        SystemExit: status 2 where a file could not be read, else 1 where a picture has no face.
+        SystemExit: status 2 where a file could not be read, else 1 where one has no face.
     """
     reader = ExpressionReader(arguments.model)
+    if arguments.labels:
+        check_labels(reader.expressions, arguments.labels)
     overlays = name_outputs(arguments.inputs, arguments.overlay) if arguments.overlay else {}
     found, bad, missed = [], 0, 0
-    for path in dict.fromkeys(path for given in arguments.inputs for path in list_files(Path(given), videos=True)):
+    for path in dict.fromkeys(path for given in arguments.inputs for path in list_files(Path(given))):
         try:
             readings = _read(reader, path, arguments)
         except InputError as error:
@@ -158,14 +160,13 @@ def _read(reader, path, arguments):
     return renamed(readings, arguments.labels) if arguments.labels else readings
 
 
-def list_files(path, videos=False):
-    """The pictures, and videos, that a path means: a file itself, or those directly in a folder.
+def list_files(path):
+    """The pictures and videos that a path means: a file itself, or those directly in a folder.
 
     A folder without any is returned itself, so that opening it gives the error.
     """
     children = sorted(path.iterdir()) if path.is_dir() else []
-    named = [child for child in children if _names_picture(child) or (videos and _names_video(child))]
-    return [child for child in named if child.is_file()] or [path]
+    return [child for child in children if _is_input(child)] or [path]
 
 
 def name_outputs(inputs, out=None):
@@ -173,27 +174,26 @@ def name_outputs(inputs, out=None):
 
     Args:
         inputs: paths of pictures, videos and folders.
-        out: a file for one input, or a folder; None: beside each input, NAME_protected.png, .mp4 or .mkv, or
-            FOLDER_protected/.
+        out: a file for one input, or a folder; None: beside each input, NAME_protected.png, .mp4, .mov or
+            .mkv, or FOLDER_protected/.
 
     Returns:
-        {Path of a picture: Path of its output}.
+        {Path of an input: Path of its output}.
 
     Raises:
-        InputError: two pictures would get one name, an output would overwrite an input, or one file is named for
-            several pictures.
+        InputError: two inputs would get one name, an output would overwrite an input, or one file is named for
+            several inputs.
     """
     inputs = [Path(given) for given in inputs]
     several = len(inputs) > 1 or inputs[0].is_dir()
-    if out is not None and several and (_names_picture(Path(out)) or is_video(out)) and not Path(out).is_dir():
+    if out is not None and several and (_is_picture(Path(out)) or is_video(out)) and not Path(out).is_dir():
         raise InputError(f"{out}: names one file, but there may be several; name a folder")
     destinations = {}
     for given in inputs:
         place = _beside(given) if out is None else Path(out)
         is_file = place.suffix and not place.is_dir() and not (given.is_dir() if out is None else several)
-        for path in list_files(given, videos=True):
-            ending = output_suffix(path) if is_video(path) else ".png"
-            destinations.setdefault(path, place if is_file else place / f"{path.stem}{ending}")
+        for path in list_files(given):
+            destinations.setdefault(path, place if is_file else place / f"{path.stem}{_ending(path)}")
     originals = {_file_identity(path) for path in destinations if path.exists()}
     taken = {}
     for path, destination in destinations.items():
@@ -250,16 +250,19 @@ def _by_path(pairs):
 def _beside(given):
     if given.name in ("", ".."):  # Such as ".": the folder's own name is needed.
         given = given.resolve()
-    ending = output_suffix(given) if is_video(given) else ".png"
-    return Path(f"{given}_protected") if given.is_dir() else given.with_name(f"{given.stem}_protected{ending}")
+    return Path(f"{given}_protected") if given.is_dir() else given.with_name(f"{given.stem}_protected{_ending(given)}")
 
 
-def _names_picture(path):
-    return Image.registered_extensions().get(path.suffix.lower()) in Image.OPEN and not path.name.startswith(".")
+def _ending(path):
+    return output_suffix(path) if is_video(path) else ".png"
 
 
-def _names_video(path):
-    return is_video(path) and not path.name.startswith(".")
+def _is_picture(path):
+    return Image.registered_extensions().get(path.suffix.lower()) in Image.OPEN
+
+
+def _is_input(path):
+    return (_is_picture(path) or is_video(path)) and not path.name.startswith(".") and path.is_file()
 
 
 def _file_identity(path):

@@ -1,6 +1,7 @@
 """Whole pictures: open them upright, cut faces out, paste protected faces over them."""
 
 import io
+import itertools
 import math
 import os
 from typing import NamedTuple
@@ -116,7 +117,7 @@ def cut(picture, square):
     """The pixels of a square: uint8 `(side, side, 3)`; beyond the picture its edge is repeated."""
     height, width, _ = picture.shape
     left, top, side = square
-    if left >= 0 and top >= 0 and left + side <= width and top + side <= height:
+    if min(left, top) >= 0 and left + side <= width and top + side <= height:
         return picture[top : top + side, left : left + side].copy()
     rows = np.clip(np.arange(square.top, square.top + square.side), 0, height - 1)
     columns = np.clip(np.arange(square.left, square.left + square.side), 0, width - 1)
@@ -152,7 +153,7 @@ def paste(picture, face, square):
     def parts(start, length):
         """The places before, within and behind the square, as far as the picture goes."""
         ends = start - margin, start, start + side, start + side + margin
-        return [np.arange(max(0, a), min(length, b)) for a, b in zip(ends, ends[1:], strict=False)]
+        return [np.arange(max(0, a), min(length, b)) for a, b in itertools.pairwise(ends)]
 
     above, beside, below = parts(top, height)
     before, within, behind = parts(left, width)

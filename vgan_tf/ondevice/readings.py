@@ -17,23 +17,22 @@ LINE, TEXT = 0.02, 0.15  # width of a line and height of a text, in shares of th
 LEAST_TEXT = 9  # pixels
 
 
+def check_labels(expressions, program):
+    """Raise InputError unless a model's expressions are those that another program has labels for."""
+    if set(expressions) != set(PROGRAMS[program][0]):
+        raise InputError(f"--labels {program}: not for a model with other expressions ({', '.join(expressions)})")
+
+
 def renamed(readings, program):
     """Readings in another program's labels and order.
 
     Args:
-        readings: list of dicts as `ExpressionReader.read` gives them.
+        readings: list of dicts as `ExpressionReader.read` gives them, of a model that `check_labels` allows.
         program: key of `labels.PROGRAMS`.
-
-    Raises:
-        InputError: the labels are not our seven.
     """
     names, order = PROGRAMS[program]
     changed = []
     for reading in readings:
-        if unknown := set(reading["expression"]) ^ set(names):
-            raise InputError(
-                f"--labels {program}: not for a model with other expressions ({', '.join(sorted(unknown))})"
-            )
         shares = {names[label]: share for label, share in reading["expression"].items()}
         shares = {label: shares[label] for label in order}
         changed.append({**reading, "expression": shares, "dominant": names[reading["dominant"]]})
@@ -63,7 +62,8 @@ def as_csv(readings):
     for reading in readings:
         where = [reading.get(name, "") for name in place]
         shares = [f"{reading['expression'][label]:.4f}" for label in labels]
-        table.writerow([*where, *reading["box"], reading["dominant"], *shares])
+        box = [f"{value:g}" for value in reading["box"]]
+        table.writerow([*where, *box, reading["dominant"], *shares])
     return written.getvalue().rstrip("\n")
 
 

@@ -65,6 +65,11 @@ def test_a_cut_ends_faces_and_nothing_is_held_beyond_it():
     assert spans(tracks) == [(0, 8), (8, 20)] and 8 in searched
 
 
+def test_up_to_a_cut_all_is_covered_however_short_a_face_is_held():
+    tracks, searched = follow(10, lambda number: [face(20)], shade=lambda number: 200 if number >= 8 else 40)
+    assert spans(tracks) == [(0, 8), (8, 10)] and {7, 8} <= set(searched)
+
+
 def test_frames_of_another_size_are_another_shot():
     frames = [np.zeros((64, 320, 3), np.uint8)] * 6 + [np.zeros((96, 160, 3), np.uint8)] * 6
     tracks, count = find_tracks(iter(frames), 4, lambda frame: [face(20)])

@@ -33,7 +33,7 @@ def found(monkeypatch):
     return faces
 
 
-def write_clip(path, frames=12, size=(160, 120), sound=True, times=None, rotation=0, picture=True):
+def write_clip(path, frames=12, size=(160, 120), sound=True, times=None, rotation=0, picture=True, codec="aac"):
     """A clip of red frames, white at the top, with a title and a place in its metadata."""
     with av.open(str(path), "w") as container:
         container.metadata.update({"title": "Jane Doe", "location": "+48.1+011.5/", "comment": "home"})
@@ -44,7 +44,7 @@ def write_clip(path, frames=12, size=(160, 120), sound=True, times=None, rotatio
             if rotation:
                 stream.set_display_rotation(rotation)
         if sound:
-            audio = container.add_stream("aac", rate=44100)
+            audio = container.add_stream(codec, rate=44100)
             audio.layout = "mono"
         for number in range(frames):
             if picture:
@@ -92,7 +92,7 @@ def test_faces_are_covered_in_every_frame_and_sound_and_times_are_kept(export, f
 
 
 def test_nothing_else_of_the_file_is_kept(export, found, tmp_path):
-    for name, out in (("in.mp4", "out.mp4"), ("in.mkv", "out.mkv")):
+    for name, out in (("in.mp4", "out.mp4"), ("in.mkv", "out.mkv"), ("in.mov", "out.mov")):
         clip = write_clip(tmp_path / name)
         assert b"Jane Doe" in clip.read_bytes()
         protect_video(Protector(export), clip, tmp_path / out)
@@ -128,9 +128,9 @@ def test_a_video_without_a_face_is_refused_or_black(export, found, tmp_path, cap
     found.clear()
     clip = write_clip(tmp_path / "in.mov")
     assert run_script("vgan_tf", "protect", clip, "--model", export) == 1
-    assert "no face found; not written" in capsys.readouterr().err and not (tmp_path / "in_protected.mp4").exists()
+    assert "no face found; not written" in capsys.readouterr().err and not (tmp_path / "in_protected.mov").exists()
     assert run_script("vgan_tf", "protect", clip, "--model", export, "--on-missed-face", "black") == 0
-    assert all(frame.max() < 20 for _, frame in frames_of(tmp_path / "in_protected.mp4"))
+    assert all(frame.max() < 20 for _, frame in frames_of(tmp_path / "in_protected.mov"))
 
 
 @pytest.mark.parametrize(
@@ -165,6 +165,19 @@ def test_a_file_that_changes_between_the_two_readings_is_refused(export, found, 
     with pytest.raises(InputError, match="other frames than when it was searched"):
         protect_video(Protector(export), write_clip(tmp_path / "in.mp4"), tmp_path / "out.mp4")
     assert [path.name for path in tmp_path.iterdir()] == ["in.mp4"]
+
+
+@pytest.mark.parametrize("codec", ["pcm_s16le", "aac"])
+def test_the_sound_of_a_camera_is_kept(export, found, tmp_path, codec):
+    clip = write_clip(tmp_path / "in.mov", codec=codec)
+    assert run_script("vgan_tf", "protect", clip, "--model", export) == 0
+    assert sound_of(tmp_path / "in_protected.mov") == sound_of(clip)
+
+
+def test_only_videos_that_can_be_written_are_named(export, found, tmp_path, capsys):
+    clip = write_clip(tmp_path / "in.mp4", frames=1)
+    assert run_script("vgan_tf", "protect", clip, "-o", tmp_path / "out.png", "--model", export) == 2
+    assert "ends in .mp4, .mov or .mkv" in capsys.readouterr().err and not (tmp_path / "out.png").exists()
 
 
 def test_frames_too_large_are_refused_before_they_are_decoded(export, found, tmp_path, monkeypatch):

@@ -30,9 +30,9 @@ class Track(NamedTuple):
 def find_tracks(frames, held, find=lambda frame: find_faces(frame, COPIES)):
     """Find the faces of a video.
 
-    One frame in `EVERY` is searched, and all between two where a face has appeared, gone or moved far. A face that is
-    missing for a while is taken to move evenly; before it is first found and after it is last found it is taken to be
-    there for `held` frames, but not beyond the cuts of the video.
+    One frame in `EVERY` is searched, and both ends of each shot; all between two where a face has appeared, gone or
+    moved far. A face that is missing for a while is taken to move evenly; before it is first found and after it is last
+    found it is taken to be there for `held` frames, but not beyond the cuts of the video.
 
     Args:
         frames: iterable of uint8 `(height, width, 3)`, RGB; a few are held in memory at a time.
@@ -46,6 +46,9 @@ def find_tracks(frames, held, find=lambda frame: find_faces(frame, COPIES)):
     for number, frame in enumerate(frames):
         seen = frame[::STRIDE, ::STRIDE].astype(np.int16)
         if before is not None and (seen.shape != before.shape or np.abs(seen - before).mean() > CUT):
+            if waiting:  # the last frame of a shot is always searched, and so is the first one of the next
+                _search(waiting, last, searched, find)
+            waiting, last = [], []
             cuts.append(number)
         before, count = seen, number + 1
         waiting.append((number, frame))

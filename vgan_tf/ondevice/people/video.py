@@ -14,6 +14,8 @@ from vgan_tf.ondevice.people.tracking import find_tracks
 SUFFIXES = ".avi", ".m4v", ".mkv", ".mov", ".mp4", ".webm"
 HELD_SECONDS = 0.4  # a face is taken to be there before it is first found and after it is last found
 RATE = 25  # frames a second, where a file does not say
+# Endings of outputs by those of inputs; all others become Matroska, which takes any sound.
+OUTPUTS = {".mp4": ".mp4", ".m4v": ".mp4", ".mov": ".mov"}
 MOST_PIXELS = Image.MAX_IMAGE_PIXELS  # of a frame; more would not be a video but an attempt to fill the memory
 QUALITY = {"crf": "18", "preset": "veryfast"}  # of H.264; 18 is nearly without visible loss
 
@@ -24,8 +26,8 @@ def is_video(path):
 
 
 def output_suffix(path):
-    """The ending of the protected file: MP4 where the input is of that family, else Matroska, which takes any sound."""
-    return ".mp4" if Path(path).suffix.lower() in (".m4v", ".mov", ".mp4") else ".mkv"
+    """The ending of the protected file of a video: str."""
+    return OUTPUTS.get(Path(path).suffix.lower(), ".mkv")
 
 
 def protect_video(protector, path, out, target="random", black=False):
@@ -37,7 +39,7 @@ def protect_video(protector, path, out, target="random", black=False):
     Args:
         protector: Protector.
         path: of the video file.
-        out: of the file to write, which ends in .mp4 or .mkv: H.264 pictures, the input's sound, no metadata.
+        out: of the file to write, which ends in .mp4, .mov or .mkv: H.264 pictures, the input's sound, no metadata.
         target: as for `Protector.protect`.
         black: where not one face is found, whether to write black frames, or no file.
 
@@ -47,6 +49,10 @@ def protect_video(protector, path, out, target="random", black=False):
     Raises:
         InputError: the file is missing, damaged or has no video, or the output cannot be written. Nothing is written.
     """
+    if Path(out).suffix.lower() not in (*OUTPUTS.values(), ".mkv"):
+        raise InputError(
+            f"{out}: not the name of a video that can be written; give one that ends in .mp4, .mov or .mkv"
+        )
     tracks, count = follow(path)
     if not tracks and not black:
         return 0
@@ -95,7 +101,7 @@ def follow(path):
         InputError: the file is missing, damaged, has no video, or no frame.
     """
     with _opened(path) as (_, stream):
-        rate, expected = float(stream.guessed_rate or RATE), stream.frames
+        rate, expected = float(stream.average_rate or RATE), stream.frames
     frames = (frame for _, frame in _progress(_frames(path), expected, f"{Path(path).name}: finding faces"))
     tracks, count = find_tracks(frames, round(HELD_SECONDS * rate))
     if not count:
@@ -157,8 +163,9 @@ def _opened(path):
 
 
 def _unreadable(path, error):
-    reason = "no such file" if isinstance(error, FileNotFoundError) else f"not a readable video ({error.strerror})"
-    return InputError(f"{path}: {reason}; replace or remove it")
+    if isinstance(error, FileNotFoundError):
+        return InputError(f"{path}: no such file")
+    return InputError(f"{path}: not a readable video ({error.strerror}); replace or remove it")
 
 
 def _frames(path):
@@ -175,12 +182,20 @@ def _writing(temporary, source, out):
     av = _av()
     with _opened(source) as (original, original_stream), contextlib.ExitStack() as stack:
         sounds = list(original.streams.audio)
-        packets = (packet for packet in original.demux(sounds) if packet.dts is not None) if sounds else iter(())
+
+        def read_sound():
+            try:
+                yield from (packet for packet in original.demux(sounds) if packet.dts is not None)
+            except av.FFmpegError as error:
+                raise _unreadable(source, error) from None
+
+        packets = read_sound() if sounds else iter(())
         following = next(packets, None)
-        options = {"movflags": "+faststart"} if Path(out).suffix == ".mp4" else {}  # playable while it loads
+        # Playable while it loads.
+        options = {} if Path(out).suffix.lower() == ".mkv" else {"movflags": "+faststart"}
         try:
             container = stack.enter_context(av.open(str(temporary), "w", options=options))
-            video = container.add_stream("libx264", rate=original_stream.guessed_rate or RATE, options=QUALITY)
+            video = container.add_stream("libx264", rate=original_stream.average_rate or RATE, options=QUALITY)
             video.pix_fmt, video.codec_context.time_base = "yuv420p", original_stream.time_base
             copies = {sound.index: container.add_stream_from_template(sound) for sound in sounds}
             for stream in copies.values():
@@ -196,7 +211,7 @@ def _writing(temporary, source, out):
             def write(pts, pixels):
                 # H.264 as all players take it has even sides.
                 pixels = np.pad(pixels, ((0, pixels.shape[0] % 2), (0, pixels.shape[1] % 2), (0, 0)), mode="edge")
-                if not video.width or video.codec_context.is_open is False:
+                if not video.codec_context.is_open:
                     video.height, video.width, _ = pixels.shape
                 frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
                 frame.pts, frame.time_base = pts, original_stream.time_base
