@@ -167,6 +167,19 @@ def test_a_file_that_changes_between_the_two_readings_is_refused(export, found, 
     assert [path.name for path in tmp_path.iterdir()] == ["in.mp4"]
 
 
+def test_without_room_for_the_output_it_is_named_and_nothing_is_left(export, found, tmp_path, capsys):
+    resource = pytest.importorskip("resource")
+    clip, limits = write_clip(tmp_path / "in.mp4", frames=60), resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))
+    try:
+        assert run_script("vgan_tf", "protect", clip, "--model", export) == 2
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
+    assert "in_protected.mp4: cannot be written (" in line
+    assert [path.name for path in tmp_path.iterdir()] == ["in.mp4"]
+
+
 @pytest.mark.parametrize("codec", ["pcm_s16le", "aac"])
 def test_the_sound_of_a_camera_is_kept(export, found, tmp_path, codec):
     clip = write_clip(tmp_path / "in.mov", codec=codec)

@@ -180,7 +180,7 @@ def _frames(path):
 def _writing(temporary, source, out):
     """Yield a function that writes a frame, given its time in the source's time base and its pixels."""
     av = _av()
-    with _opened(source) as (original, original_stream), contextlib.ExitStack() as stack:
+    with _opened(source) as (original, original_stream):
         sounds = list(original.streams.audio)
 
         def read_sound():
@@ -194,33 +194,33 @@ def _writing(temporary, source, out):
         # Playable while it loads.
         options = {} if Path(out).suffix.lower() == ".mkv" else {"movflags": "+faststart"}
         try:
-            container = stack.enter_context(av.open(str(temporary), "w", options=options))
-            video = container.add_stream("libx264", rate=original_stream.average_rate or RATE, options=QUALITY)
-            video.pix_fmt, video.codec_context.time_base = "yuv420p", original_stream.time_base
-            copies = {sound.index: container.add_stream_from_template(sound) for sound in sounds}
-            for stream in copies.values():
-                stream.metadata.clear()
+            with av.open(str(temporary), "w", options=options) as container:
+                video = container.add_stream("libx264", rate=original_stream.average_rate or RATE, options=QUALITY)
+                video.pix_fmt, video.codec_context.time_base = "yuv420p", original_stream.time_base
+                copies = {sound.index: container.add_stream_from_template(sound) for sound in sounds}
+                for stream in copies.values():
+                    stream.metadata.clear()
 
-            def write_sound(until):
-                nonlocal following
-                while following is not None and (until is None or following.dts * following.time_base <= until):
-                    following.stream = copies[following.stream.index]
-                    container.mux(following)
-                    following = next(packets, None)
+                def write_sound(until):
+                    nonlocal following
+                    while following is not None and (until is None or following.dts * following.time_base <= until):
+                        following.stream = copies[following.stream.index]
+                        container.mux(following)
+                        following = next(packets, None)
 
-            def write(pts, pixels):
-                # H.264 as all players take it has even sides.
-                pixels = np.pad(pixels, ((0, pixels.shape[0] % 2), (0, pixels.shape[1] % 2), (0, 0)), mode="edge")
-                if not video.codec_context.is_open:
-                    video.height, video.width, _ = pixels.shape
-                frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
-                frame.pts, frame.time_base = pts, original_stream.time_base
-                write_sound(pts * original_stream.time_base)
-                container.mux(video.encode(frame))
+                def write(pts, pixels):
+                    # H.264 as all players take it has even sides.
+                    pixels = np.pad(pixels, ((0, pixels.shape[0] % 2), (0, pixels.shape[1] % 2), (0, 0)), mode="edge")
+                    if not video.codec_context.is_open:
+                        video.height, video.width, _ = pixels.shape
+                    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
+                    frame.pts, frame.time_base = pts, original_stream.time_base
+                    write_sound(pts * original_stream.time_base)
+                    container.mux(video.encode(frame))
 
-            yield write
-            container.mux(video.encode())
-            write_sound(None)
+                yield write
+                container.mux(video.encode())
+                write_sound(None)
         except av.FFmpegError as error:
             raise InputError(f"{out}: cannot be written ({error.strerror})") from None
 
