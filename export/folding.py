@@ -51,16 +51,16 @@ def fold(part):
     """Flatten a functional model for inference and fold its batch norm.
 
     Batch norm right after a convolution or dense layer goes into its weights. Batch norm after an activation becomes
-    a depthwise convolution of kernel 1. A dense layer becomes a convolution, and so does a transposed convolution of
-    kernel 4 and stride 2. All compute what the model does. Dropout disappears.
+    a depthwise convolution of kernel 1, as rescaling does. A dense layer becomes a convolution, and so do ramps and a
+    transposed convolution of kernel 4 and stride 2. All compute what the model does. Dropout disappears.
 
     Args:
         part: functional `keras.Model` with named inputs and a dict of outputs, no model inside it.
 
     Returns:
-        FlatModel of Conv2D, Conv2DTranspose and DepthwiseConv2D (each with a bias, and `activation` "relu" or
-        "linear"), LeakyReLU, Activation ("relu", "tanh", "softmax"), Concatenate, Reshape, Flatten, Winner,
-        ZeroPadding2D, DepthToSpace and Cropping2D.
+        FlatModel of Conv2D, Conv2DTranspose and DepthwiseConv2D (each with a bias, and `activation` "relu", "relu6" or
+        "linear"), LeakyReLU, Activation ("relu", "relu6", "tanh", "softmax"), Concatenate, Multiply, AveragePooling2D,
+        Reshape, Flatten, Winner, ZeroPadding2D, DepthToSpace and Cropping2D.
 
     Raises:
         InputError: the model has a layer, or a setting of one, that the export does not support.
@@ -89,6 +89,8 @@ def _describe(layer, shape):
     kind = type(layer).__name__
     if kind == "Dense":
         return [(kind, {"activation": "linear"}, _kernel_and_bias(layer, layer.units)), *_activation(layer)]
+    if kind == "Ramps":
+        return [("Dense", {"activation": "linear"}, [layer.kernel, layer.bias])]
     if kind in WEIGHTED and (layer.data_format, *layer.dilation_rate, getattr(layer, "groups", 1)) == PLAIN:
         settings = {
             "filters": layer.filters,
@@ -102,16 +104,21 @@ def _describe(layer, shape):
         scale = (layer.gamma if layer.scale else 1.0) / np.sqrt(layer.moving_variance + layer.epsilon)
         offset = (layer.beta if layer.center else 0.0) - layer.moving_mean * scale
         return [(kind, {"rank": len(shape)}, [scale, offset])]
-    if kind == "ReLU" and layer.max_value is None and not layer.negative_slope and not layer.threshold:
-        return [("Activation", {"activation": "relu"}, [])]
+    if kind == "Rescaling":
+        weights = [np.full(shape[-1], number, np.float32) for number in (layer.scale, layer.offset)]
+        return [("BatchNormalization", {"rank": len(shape)}, weights)]
+    if kind == "ReLU" and layer.max_value in (None, 6.0) and not layer.negative_slope and not layer.threshold:
+        return [("Activation", {"activation": "relu6" if layer.max_value else "relu"}, [])]
     if kind == "LeakyReLU":
         return [(kind, {"negative_slope": float(layer.negative_slope)}, [])]
     if kind == "Activation":
         return _activation(layer)
     if kind == "Reshape":
         return [(kind, {"target_shape": list(layer.target_shape)}, [])]
-    if kind in ("Flatten", "Winner") or (kind == "Concatenate" and layer.axis == -1):
+    if kind in ("Flatten", "Multiply", "Winner") or (kind == "Concatenate" and layer.axis == -1):
         return [(kind, {}, [])]
+    if kind == "AveragePooling2D" and (layer.padding, layer.pool_size) == ("valid", layer.strides):
+        return [(kind, {"pool_size": list(layer.pool_size)}, [])]
     if kind == "Dropout":
         return []
     raise InputError(f"layer {layer.name} ({kind}): the export knows no such layer, or not with its settings")
@@ -145,11 +152,11 @@ def _join(flat):
         layer = layer._replace(inputs=tuple(now[name] for name in layer.inputs))
         if layer.kind == "BatchNormalization" and linear:
             layer = _rescaled(before, *layer.weights)
-        elif layer.kind == "Activation" and layer.settings["activation"] == "relu" and linear:
-            layer = before._replace(settings={**before.settings, "activation": "relu"})
+        elif layer.kind == "Activation" and layer.settings["activation"] in ("relu", "relu6") and linear:
+            layer = before._replace(settings={**before.settings, **layer.settings})
         elif layer.kind == "BatchNormalization":
             scale, offset = layer.weights
-            if before is not None:
+            if before is not None and before.settings["activation"] == "relu":
                 # A positive factor can move through ReLU into the weights before it. All channels between the two
                 # layers then have the same range, and the kernel here is 1 or -1: 8 bits hold both well.
                 joined[before.name] = _rescaled(before, np.abs(scale), 0.0)

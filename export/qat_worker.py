@@ -29,9 +29,9 @@ RANGE_SHARES = np.linspace(0.75, 1, 11)
 # The pixel p means (p - 127.5) * 2 / 255, which needs a zero point of 127.5. A file reads (p - 128) * 2 / 255 instead,
 # and LiteRT's tanh writes steps of 1 / 128. The student learns to correct this half level.
 IMAGE_RANGE = (-128 * 2 / 255, 127 * 2 / 255)
-FIXED_RANGES = {"tanh": (-1.0, 127 / 128), "softmax": (0.0, 255 / 256)}
-# Layers that only move values and keep their scale.
-MOVING = ("Reshape", "Flatten", "ZeroPadding2D", "DepthToSpace", "Cropping2D")
+FIXED_RANGES = {"tanh": (-1.0, 127 / 128), "softmax": (0.0, 255 / 256), "relu6": (0.0, 6.0)}
+# Layers that only move or average values and keep their scale.
+MOVING = ("AveragePooling2D", "Reshape", "Flatten", "ZeroPadding2D", "DepthToSpace", "Cropping2D")
 
 
 class Int8Config(tfmot.quantization.keras.QuantizeConfig):
@@ -139,6 +139,8 @@ def _connect(task, make, prepare):
 
 def _make(layer):
     settings = dict(layer["settings"])
+    if settings.get("activation") == "relu6":
+        settings["activation"] = tf.nn.relu6  # tf_keras knows no such name
     if layer["kind"] == "LeakyReLU":
         settings["alpha"] = settings.pop("negative_slope")
     if layer["weights"]:

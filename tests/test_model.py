@@ -29,14 +29,14 @@ BOTH = pytest.mark.parametrize("make_config", [tiny_config, small_paper_config])
 
 
 def counterpart_batch(count=8, seed=0):
-    """`noise_batch` of other people than the three targets, with counterparts that have alpha and two of motion."""
+    """`noise_batch` of other people than the three targets, with counterparts that have alpha and eight of motion."""
     images, labels = noise_batch(count, seed)
     random = np.random.default_rng(seed + 1)
     more = {
         "identity": np.int32(random.integers(3, 400, count)),
         "target": np.int32(np.arange(count) % 3),
         "counterpart": np.float32(random.uniform(-1, 1, (count, 64, 64, 4))),
-        "motion": np.float32(random.normal(size=(count, 2))),
+        "motion": np.float32(random.normal(size=(count, 8))),
     }
     return images, {**labels, **{name: tf.constant(values) for name, values in more.items()}}
 
@@ -144,9 +144,8 @@ def test_outputs_are_compared_with_their_counterparts_for_every_target():
 
 
 def test_with_counterparts_every_network_and_head_moves_and_people_need_be_no_targets():
-    model = make_model(counterpart_config(motion_dim=2))
-    heads = (model.latent_expression_head, model.latent_motion_head)
-    networks = (model.encoder, model.generator, model.discriminator, *heads)
+    model = make_model(counterpart_config(motion_dim=8))
+    networks = (model.encoder, model.generator, model.discriminator, model.latent_expression_head)
     kernels = [v for network in networks for v in network.trainable_variables if v.path.endswith("kernel")]
     before = values_of(kernels)
     images, labels = counterpart_batch()
@@ -162,7 +161,7 @@ def test_with_counterparts_every_network_and_head_moves_and_people_need_be_no_ta
 def test_with_counterparts_each_step_leaves_the_other_side_alone(resting):
     rates = {"generator": 0.05, "discriminator": 0.05, resting: 0.0}
     optimizers = {f"{side}_optimizer": keras.optimizers.SGD(rate) for side, rate in rates.items()}
-    model = make_model(counterpart_config(motion_dim=2), **optimizers)
+    model = make_model(counterpart_config(motion_dim=8), **optimizers)
     sides = {"discriminator": model.discriminator.trainable_variables, "generator": model.generator_variables}
     before = {side: values_of(variables) for side, variables in sides.items()}
     model.train_step(counterpart_batch())
@@ -188,7 +187,7 @@ def test_the_discriminator_takes_counterparts_for_real_and_their_targets_for_tru
 
 
 def test_rows_without_a_counterpart_add_nothing_to_what_is_compared_with_one():
-    config = counterpart_config(motion_dim=2, discriminator_fake_weight=0.0, latent_expression_weight=0.0)
+    config = counterpart_config(motion_dim=8, discriminator_fake_weight=0.0, latent_expression_weight=0.0)
     quiet = {f"{name}_weight": 0.0 for name in ("adversarial", "identity", "expression", "kl")}
     model = make_model(config.replace(**quiet))
     images, labels = counterpart_batch()
@@ -206,14 +205,12 @@ def test_rows_without_a_counterpart_add_nothing_to_what_is_compared_with_one():
 def test_gradients_and_the_motion_are_compared_with_the_truth():
     quiet = {name: 0.0 for name in vars(tiny_config()) if name.endswith("_weight")}
     weights = {**quiet, "counterpart_weight": 1.0, "gradient_weight": 10.0, "latent_motion_weight": 0.5}
-    model = make_model(counterpart_config(motion_dim=2, **weights))
+    model = make_model(counterpart_config(motion_dim=8, **weights))
     images, labels = counterpart_batch()
-    for variable in model.latent_motion_head.trainable_variables:
-        variable.assign(0 * variable)
     synthesis = model.synthesize(images, labels, seed=0, training=False)
     stripes = np.float32(0.25) * (-1) ** np.arange(64, dtype=np.float32)[None, None, :, None]
     labels["counterpart"] = synthesis.protected + stripes
-    labels["motion"] = ops.ones_like(labels["motion"])
+    labels["motion"] = synthesis.latent + 0.5
     loss = model.generator_loss(images, synthesis, labels, seed=0, training=False)
     found = {name: float(model.loss_trackers[name].result()) for name in ("counterpart", "gradient", "latent_motion")}
     assert found == pytest.approx({"counterpart": 0.25, "gradient": 0.5, "latent_motion": 2.0}, rel=0.02)
@@ -348,19 +345,20 @@ def test_the_weight_of_the_kl_term_grows_during_the_warmup():
     model.enter("warmup")
     shares = []
     for steps in (0, 1, 4, 6):
-        model.generator_optimizer.iterations.assign(steps)
+        model.encoder_optimizer.iterations.assign(steps)
         model.reset_metrics()
         logs = model.test_step(counterpart_batch())
         shares.append(float(logs["generator_loss"]) / float(logs["kl"]))
     assert shares == pytest.approx([0, 0.25, 1, 1], abs=1e-4)
 
 
-def test_each_stage_has_a_schedule_that_spans_it():
-    model = make_model(counterpart_config(epochs=8, encoder_epochs=2, warmup_epochs=1))
+@pytest.mark.parametrize("motion_dim, encoder_steps", [(0, 80), (8, 70)])
+def test_each_network_has_a_schedule_that_spans_its_steps(motion_dim, encoder_steps):
+    model = make_model(counterpart_config(epochs=8, encoder_epochs=2, warmup_epochs=1, motion_dim=motion_dim))
     model.compile(total_steps=80)
     config = model.config
     for optimizer, highest, steps in (
-        (model.encoder_optimizer, config.learning_rate, 20),
+        (model.encoder_optimizer, config.learning_rate, encoder_steps),
         (model.generator_optimizer, config.learning_rate, 60),
         (model.discriminator_optimizer, config.discriminator_learning_rate, 50),
     ):
@@ -370,6 +368,26 @@ def test_each_stage_has_a_schedule_that_spans_it():
     without.compile(total_steps=80)
     with pytest.raises(InputError, match="set encoder_epochs above 0"):
         without.enter("encoder")
+
+
+def test_apart_the_generator_draws_the_true_motion_and_the_game_trains_both():
+    model = make_model(counterpart_config(epochs=3, encoder_epochs=1, warmup_epochs=1, motion_dim=8))
+    model.compile(total_steps=3)
+    images, labels = counterpart_batch()
+    networks = {"encoder": model.encoder, "generator": model.generator, "discriminator": model.discriminator}
+    for stage, learning in (("encoder", {"encoder"}), ("warmup", {"generator"}), ("game", set(networks))):
+        model.enter(stage)
+        before = {name: values_of(network.trainable_variables) for name, network in networks.items()}
+        logs = model.train_step((images, labels))
+        changed = {name for name in networks if not all(unchanged(before[name], networks[name].trainable_variables))}
+        assert changed == learning, stage
+        if stage == "warmup":
+            drawn = model.test_step((images, labels))
+            of_others = model.test_step((images[::-1], labels))
+            assert float(drawn["counterpart"]) == float(of_others["counterpart"]) > 0, "pictures are not looked at"
+            assert float(logs["kl"]) >= 0 and float(drawn["latent_motion"]) == 0
+    steps = [int(one.iterations) for one in (model.encoder_optimizer, model.generator_optimizer)]
+    assert steps == [2, 2]
 
 
 def losses_at(model, real_logit):

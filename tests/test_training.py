@@ -181,19 +181,22 @@ def test_with_counterparts_their_targets_are_the_identities_and_validation_has_t
     counterparts, tmp_path, eagerly
 ):
     run, faces = training.plan(counterpart_config(epochs=1), tmp_path / "run", steps=2)
-    assert run.identities == STUB_IDENTITIES and run.config.motion_dim == 2 and faces is counterparts
+    assert run.identities == STUB_IDENTITIES and run.config.motion_dim == 8 and faces is counterparts
     training.train(run, faces)
     (row,) = history(run.folder)
     for name in ("counterpart", "gradient", "latent_motion", "features"):
         assert float(row[name]) > 0 and float(row[f"val_{name}"]) > 0
     loaded = load_run(run.folder)
-    assert loaded.identities == STUB_IDENTITIES and loaded.latent_motion_head.output_shape == (None, 2)
+    assert loaded.identities == STUB_IDENTITIES and loaded.config.latent_dim == 8
     assert loaded.decode_with_alpha(loaded.encode(faces.images[:2]), [0, 2]).shape == (2, 64, 64, 4)
     still = training.plan(counterpart_config(latent_motion_weight=0.0), tmp_path / "still")[0]
     assert still.config.motion_dim == 0
 
 
-@pytest.mark.parametrize("stages", [{}, {"warmup_epochs": 1}, {"encoder_epochs": 1}, {"encoder_epochs": 2}])
+@pytest.mark.parametrize(
+    "stages",
+    [{}, {"warmup_epochs": 1}, {"encoder_epochs": 1}, {"encoder_epochs": 1, "warmup_epochs": 1}, {"encoder_epochs": 2}],
+)
 def test_with_counterparts_an_interrupted_run_ends_as_one_that_was_not(
     stages, counterparts, tmp_path, eagerly, monkeypatch
 ):
@@ -290,7 +293,7 @@ def own_and_pairs(monkeypatch):
 def test_own_images_join_those_with_counterparts_and_both_teach(own_and_pairs, tmp_path, eagerly):
     config = counterpart_config(data="own", pairs="heads:", epochs=1)
     run, faces = planned(config, tmp_path / "run")
-    assert run.identities == STUB_IDENTITIES and faces is own_and_pairs["own"] and run.config.motion_dim == 2
+    assert run.identities == STUB_IDENTITIES and faces is own_and_pairs["own"] and run.config.motion_dim == 8
     learnt = len(training.partition(own_and_pairs["heads:"], config)[0])
     assert training.plan(config, tmp_path)[0].steps_per_epoch == 2 * learnt // config.batch_size
     model = training.train(run, faces)

@@ -35,6 +35,8 @@ class Config:
         encoder_depth: convolutions on each map of 16 pixels and less of the edge encoder; the first one halves the map.
         encoder_filters, generator_filters, discriminator_filters, classifier_filters: channels of each stage for
             pictures of 64 pixels; other sizes have more or fewer stages (`networks.layers.stage_filters`).
+        generator_bumps: maps of the edge generator with a bump whose place the latent decides; 0 for none; not in the
+            paper.
         discriminator_real_weight, discriminator_fake_weight: weight of each half of the real/fake term in L_D.
         discriminator_identity_weight, discriminator_expression_weight: weights of D2 and D3 in L_D.
         adversarial_weight, identity_weight, expression_weight, kl_weight: the four weights of L_G.
@@ -45,9 +47,10 @@ class Config:
         gradient_weight: mean absolute error of the differences between neighbouring pixels, between the output and its
             counterpart; in L_G, not in the paper.
         alpha: whether the generator gives, as fourth channel, where the head is; the counterparts must have it.
-        motion_dim: how many parameters of motion the data know; training sets it.
-        latent_motion_weight: squared error of a linear regression of the motion on the latent, where the data know the
-            motion; in L_G, not in the paper.
+        motion_dim: how many parameters of motion the data know; training sets it, and latent_dim with it: the latent
+            is the motion then.
+        latent_motion_weight: squared error of the latent as the motion, where the data know it; in L_G, not in the
+            paper.
         latent_expression_weight: cross-entropy of a linear expression classifier on the latent; in L_G, not in the
             paper.
         feature_weight: mean absolute error of the discriminator's feature maps where the target is the true identity;
@@ -68,8 +71,9 @@ class Config:
         generator_steps: generator steps for each discriminator step.
         encoder_epochs: epochs at the start in which only the encoder learns, from the heads on its latent and from
             mirror images, too. The learning rate falls to 0, and starts again after them. Not in the paper.
-        warmup_epochs: epochs after those in which the discriminator takes no part: encoder and generator learn from
-            counterparts and from the heads. kl_weight grows from 0 up to their end. Not in the paper.
+        warmup_epochs: epochs after those in which the discriminator takes no part. The generator learns to draw
+            counterparts: from the true motion, alone, where the encoder has learnt it, else from what the encoder finds,
+            which learns along. kl_weight grows from 0 while the encoder learns before the game. Not in the paper.
         protection_noise: scale of the posterior's noise when protecting; 1 samples the latent, 0 uses its mean.
         protection_prototypes: protection decodes the nearest of so many prototypes of each expression in place of the
             latent (`vgan_tf.protection`); 0 for the latent itself; not in the paper.
@@ -97,6 +101,7 @@ class Config:
     generator_filters: tuple = (256, 128, 128)
     discriminator_filters: tuple = (32, 64, 128, 256)
     classifier_filters: tuple = (16, 32, 64, 96)
+    generator_bumps: int = 0
     discriminator_real_weight: float = 0.25
     discriminator_fake_weight: float = 0.25
     discriminator_identity_weight: float = 0.5
@@ -149,6 +154,10 @@ class Config:
             raise InputError(f"style_dim={self.style_dim}: the paper's generator has no style; must be 0")
         if self.alpha and (self.architecture == "paper" or not self.counterpart_weight):
             raise InputError("alpha=true: for the edge architecture with a counterpart_weight; must be false")
+        if self.motion_dim not in (0, self.latent_dim):
+            raise InputError(f"motion_dim={self.motion_dim}: the latent is the motion; latent_dim must be as large")
+        if self.generator_bumps and self.architecture == "paper":
+            raise InputError(f"generator_bumps={self.generator_bumps}: the paper's generator has none; must be 0")
         stages = {"paper": 3, "edge": 4}[self.architecture]
         if len(self.generator_filters) != stages:
             raise InputError(
@@ -204,6 +213,7 @@ CHECKS = (
                 "dependence_images",
                 "batch_people",
                 "style_dim",
+                "generator_bumps",
                 "augment_shift_px",
             ),
             *("protection_noise", "protection_prototypes", "discriminator_noise"),
@@ -348,8 +358,9 @@ def edge_with_counterparts():
         latent_dim=32,
         encoder_depth=2,
         # Multiples of 16, also when halved: in bfloat16 others are normalised slowly (backends.BatchNormalization).
-        encoder_filters=(32, 64, 96, 96),
-        generator_filters=(128, 112, 96, 64),
+        encoder_filters=(32, 96, 96, 96),
+        generator_filters=(128, 96, 96, 64),
+        generator_bumps=48,
         discriminator_filters=(32, 48, 64, 96),
         classifier_filters=(32, 64, 96, 96),  # those of the encoder, from which it starts
         discriminator_real_weight=0.5,
@@ -364,18 +375,18 @@ def edge_with_counterparts():
         alpha=True,
         feature_weight=0.5,
         latent_expression_weight=0.5,
-        latent_motion_weight=0.5,
+        latent_motion_weight=1.0,
         conditional_real_fake=True,
         discriminator_noise=0.2,
         generator_steps=1,
-        encoder_epochs=16,
-        warmup_epochs=8,
+        encoder_epochs=40,
+        warmup_epochs=22,
         protection_noise=0.0,
         optimizer="adam",
-        learning_rate=2e-3,
+        learning_rate=5e-3,
         discriminator_learning_rate=6e-4,
         batch_size=32,
-        epochs=28,
+        epochs=64,
     )
 
 
@@ -394,13 +405,11 @@ def demo():
         split="subject",
         test_fraction=0.2,
         image_size=64,
-        latent_dim=16,
         encoder_depth=1,
         alpha=False,
-        encoder_epochs=0,
-        warmup_epochs=13,
-        learning_rate=5e-3,
-        epochs=16,
+        encoder_epochs=6,
+        warmup_epochs=12,
+        epochs=20,
     )
 
 

@@ -76,9 +76,6 @@ class PPRLVGAN(keras.Model, Protection):
         networks = build(config, len(identities), len(expressions))
         self.encoder, self.generator, self.discriminator, self.style_encoder, self.styled_generator = networks
         self.latent_expression_head = latent_classifier(config.latent_dim, len(expressions))
-        self.latent_motion_head = (
-            latent_classifier(config.latent_dim, config.motion_dim, "latent_motion") if config.motion_dim else None
-        )
         prototypes = config.protection_prototypes * len(expressions)
         self.prototypes = prototype_network(config.latent_dim, prototypes) if prototypes else None
 
@@ -121,11 +118,12 @@ class PPRLVGAN(keras.Model, Protection):
         self.built = True
 
     def compile(self, discriminator_optimizer=None, generator_optimizer=None, total_steps=None, **kwargs):
-        """Set the two optimizers; without them, those of the configuration.
+        """Set the optimizers; without them, those of the configuration.
 
         Args:
-            discriminator_optimizer, generator_optimizer: keras.optimizers.Optimizer. The second one also trains the
-                encoder and is `model.optimizer`, which Keras's callbacks read.
+            discriminator_optimizer, generator_optimizer: keras.optimizers.Optimizer. The second one is
+                `model.optimizer`, which Keras's callbacks read; it also trains the encoder, unless that learns by
+                itself first (`config.encoder_epochs`), with an optimizer of its own.
             total_steps: iterations that Adam's cosine schedule spans; RMSprop needs none.
             kwargs: passed to `keras.Model.compile`.
         """
@@ -138,7 +136,8 @@ class PPRLVGAN(keras.Model, Protection):
             return None if total_steps is None else share * total_steps * each
 
         each = config.generator_steps
-        self.warmup_steps = (steps(0, early) or 0) * each
+        together = early if self.learns_apart else alone
+        self.warmup_steps = (steps(0, alone if self.learns_apart else early) or 0) * each
         generator_optimizer = generator_optimizer or _optimizer(
             config, config.learning_rate, steps(alone, config.epochs, each)
         )
@@ -148,19 +147,25 @@ class PPRLVGAN(keras.Model, Protection):
             config, config.discriminator_learning_rate, steps(early, config.epochs)
         )
         if alone:
-            # One of its own: Adam's means of the generator's gradients must begin when the generator does.
-            self.encoder_optimizer = _optimizer(config, config.learning_rate, steps(0, alone, each))
+            # One of its own, as the generator begins later; its schedule is of the steps that the encoder takes.
+            length = total_steps and steps(0, alone, each) + steps(together, config.epochs, each)
+            self.encoder_optimizer = _optimizer(config, config.learning_rate, length)
             self.encoder_optimizer.build(self.encoder_variables)
         self.generator_optimizer.build(self.generator_variables)
         self.discriminator_optimizer.build(self.discriminator.trainable_variables)
 
     @property
+    def learns_apart(self):
+        """Whether the generator first learns by itself, too, from the true motion in place of the latent."""
+        return bool(self.config.encoder_epochs and self.config.motion_dim)
+
+    @property
     def generator_variables(self):
-        """What the generator step trains: encoder, heads, generator and, where there is a style, its networks."""
+        """What the generator's optimizer trains: generator, style networks, and an encoder without one of its own."""
+        variables = [] if self.encoder_optimizer else self.encoder_variables
         if not self.config.style_dim:
-            return self.encoder_variables + self.generator.trainable_variables
-        styled = self.style_encoder.trainable_variables + self.styled_generator.trainable_variables
-        return self.encoder_variables + styled
+            return variables + self.generator.trainable_variables
+        return variables + self.style_encoder.trainable_variables + self.styled_generator.trainable_variables
 
     @property
     def encoder_variables(self):
@@ -168,8 +173,6 @@ class PPRLVGAN(keras.Model, Protection):
         variables = self.encoder.trainable_variables
         if self.config.latent_expression_weight:
             variables = variables + self.latent_expression_head.trainable_variables
-        if self.latent_motion_head and self.config.latent_motion_weight:
-            variables = variables + self.latent_motion_head.trainable_variables
         return variables
 
     def enter(self, stage):
@@ -227,20 +230,31 @@ class PPRLVGAN(keras.Model, Protection):
         def loss():
             return self.discriminator_loss(images, protected, labels, self.seed_generator, training=True)
 
-        backends.descend(self, self.discriminator_optimizer, self.discriminator.trainable_variables, loss)
+        backends.descend(self, [(self.discriminator_optimizer, self.discriminator.trainable_variables)], loss)
 
     def _encoder_step(self, images, labels):
         def loss():
             return self.encoder_loss(images, labels, self.seed_generator, training=True)
 
-        backends.descend(self, self.encoder_optimizer, self.encoder_variables, loss)
+        backends.descend(self, [(self.encoder_optimizer, self.encoder_variables)], loss)
 
     def _generator_step(self, images, labels):
+        if self.stage == "warmup" and self.learns_apart:
+
+            def loss():
+                return self.drawing_loss(labels, training=True)
+
+            backends.descend(self, [(self.generator_optimizer, self.generator.trainable_variables)], loss)
+            return
+
         def loss():
             synthesis = self.synthesize(images, labels, self.seed_generator, training=True)
             return self.generator_loss(images, synthesis, labels, self.seed_generator, training=True)
 
-        backends.descend(self, self.generator_optimizer, self.generator_variables, loss)
+        learners = [(self.generator_optimizer, self.generator_variables)]
+        if self.encoder_optimizer:
+            learners.append((self.encoder_optimizer, self.encoder_variables))
+        backends.descend(self, learners, loss)
 
     @backends.step
     def test_step(self, data):
@@ -249,6 +263,8 @@ class PPRLVGAN(keras.Model, Protection):
         images, labels = self._with_targets(data, seed)
         if self.stage == "encoder":
             self.encoder_loss(images, labels, seed, training=False)
+        elif self.stage == "warmup" and self.learns_apart:
+            self.drawing_loss(labels, training=False)
         else:
             synthesis = self.synthesize(images, labels, seed, training=False, players=ops.shape(images)[0])
             if self.stage == "game":
@@ -359,12 +375,10 @@ class PPRLVGAN(keras.Model, Protection):
         loss = config.kl_weight * kl
         if self.warmup_steps:
             # From the start at full weight, it would have the posterior collapse before anything is learnt.
-            optimizers = (one for one in (self.encoder_optimizer, self.generator_optimizer) if one)
-            steps = sum(ops.cast(one.iterations, "float32") for one in optimizers)
+            steps = ops.cast((self.encoder_optimizer or self.generator_optimizer).iterations, "float32")
             loss = loss * ops.minimum(1.0, steps / self.warmup_steps)
         if config.latent_motion_weight and "motion" in labels:
-            predicted = self.latent_motion_head(latent, training=training)
-            error, paired = losses.regression(predicted, labels["motion"][:count]), _paired(labels)[:count]
+            error, paired = losses.regression(latent, labels["motion"][:count]), _paired(labels)[:count]
             self._track_loss("latent_motion", error, sample_weight=paired)
             loss = loss + config.latent_motion_weight * paired * error
         if config.latent_expression_weight:
@@ -390,14 +404,7 @@ class PPRLVGAN(keras.Model, Protection):
             self._track_loss("reconstruction", error, sample_weight=same)
             loss = loss + config.reconstruction_weight * same * error
         if config.counterpart_weight and "counterpart" in labels:
-            counterpart, paired = labels["counterpart"][:count], _paired(labels)[:count]
-            error = losses.reconstruction(counterpart, protected)
-            self._track_loss("counterpart", error, sample_weight=paired)
-            loss = loss + config.counterpart_weight * paired * error
-            if config.gradient_weight:
-                error = losses.gradient_difference(counterpart, protected)
-                self._track_loss("gradient", error, sample_weight=paired)
-                loss = loss + config.gradient_weight * paired * error
+            loss = loss + self._counterpart_loss(protected, labels)
         if config.latent_dependence_weight:
             dependence = losses.label_dependence(synthesis.z_mean, encoded["identity"], within=encoded["expression"])
             self._track_loss("latent_dependence", dependence)
@@ -414,6 +421,26 @@ class PPRLVGAN(keras.Model, Protection):
             loss = loss + config.latent_style_dependence_weight * ops.mean(dependence)
         self._track_loss("generator_loss", loss)
         return ops.mean(loss)
+
+    def drawing_loss(self, labels, training):
+        """What the generator makes of the true motion beside its counterpart, averaged over the batch."""
+        code = ops.one_hot(labels["target"], len(self.identities), dtype="float32")
+        loss = self._counterpart_loss(self.generator([labels["motion"], code], training=training), labels)
+        self._track_loss("generator_loss", loss)
+        return ops.mean(loss)
+
+    def _counterpart_loss(self, protected, labels):
+        """The terms of L_G that compare pictures with their counterparts: float `(batch,)`."""
+        config, count = self.config, ops.shape(protected)[0]
+        counterpart, paired = labels["counterpart"][:count], _paired(labels)[:count]
+        error = losses.reconstruction(counterpart, protected)
+        self._track_loss("counterpart", error, sample_weight=paired)
+        loss = config.counterpart_weight * paired * error
+        if config.gradient_weight:
+            error = losses.gradient_difference(counterpart, protected)
+            self._track_loss("gradient", error, sample_weight=paired)
+            loss = loss + config.gradient_weight * paired * error
+        return loss
 
     def _game_loss(self, images, protected, same, labels, seed, training):
         """The terms of L_G that the discriminator judges: float `(batch,)`; arguments as in `generator_loss`."""

@@ -11,7 +11,7 @@ import numpy as np
 from vgan_tf import backends
 from vgan_tf.callbacks import Progress, RunRecorder, Stages, StopOnNaN
 from vgan_tf.data import load_faces, partition
-from vgan_tf.data.pipeline import encoder_batches, evaluation_batches, joined_batches, training_batches
+from vgan_tf.data.pipeline import encoder_batches, evaluation_batches, joined_batches, motion_names, training_batches
 from vgan_tf.data.sources import load_unaligned
 from vgan_tf.data.stored import BLOCK, StoredImages, write_beside
 from vgan_tf.errors import InputError
@@ -64,7 +64,9 @@ def plan(config, out, steps=None):
     if config.counterpart_weight and paired.has_counterpart_images:
         _require_fit_for_counterparts(config)
         identities = paired.targets
-        config = config.replace(motion_dim=len(paired.motion_names) if config.latent_motion_weight else 0)
+        if config.latent_motion_weight and paired.motion_names:
+            count = len(motion_names(paired))
+            config = config.replace(motion_dim=count, latent_dim=count)
     elif config.alpha:
         raise InputError(f"{config.data}: brings no counterparts with alpha; set alpha=false, or train on heads:")
     # With pairs an epoch is a pass over the larger set, each of which has half of a batch.

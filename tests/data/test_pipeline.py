@@ -1,5 +1,6 @@
 """The way from a FaceSet to batches: order and augmentation are functions of seed and iteration."""
 
+import dataclasses
 import itertools
 
 import numpy as np
@@ -14,11 +15,13 @@ from vgan_tf.data.pipeline import (
     evaluation_batches,
     joined_batches,
     mirrored_motion,
+    motion_names,
     motion_of,
     training_batches,
     with_alpha,
 )
 from vgan_tf.images import to_float
+from vgan_tf.labels import EXPRESSIONS
 
 PLAIN = {"augment_shift_px": 0, "augment_flip": False}
 
@@ -165,8 +168,15 @@ def test_motion_is_what_the_face_does_with_angles_and_gaze_in_tens_of_degrees():
     faces = faces_with_counterparts()
     found = motion_of(faces, [5, 2])
     assert found.dtype == np.float32
+    assert motion_names(faces) == [name for name in EXPRESSIONS if name != "neutral"] + ["yaw", "gaze_x"]
     wanted = np.stack([faces.truth["yaw"] / 10, 3 * faces.truth["gaze_x"]], axis=1)[[5, 2]]
-    np.testing.assert_allclose(found, wanted, rtol=1e-6)
+    np.testing.assert_allclose(found[:, 6:], wanted, rtol=1e-6)
+    shown = np.array([name == np.array(EXPRESSIONS)[faces.expression[[5, 2]]] for name in motion_names(faces)[:6]]).T
+    np.testing.assert_array_equal(found[:, :6], shown)
+    names = ("intensity", "asymmetry", "motion_jawOpen", "motion_mouthSmile_L", "motion_browDown_R")
+    known = dataclasses.replace(faces, truth={name: np.full(len(faces), 0.5, np.float32) for name in names})
+    np.testing.assert_array_equal(motion_of(known, [5])[0, 6:], [2, 1, 0.5])
+    np.testing.assert_array_equal(motion_of(known, [5, 2])[:, :6], shown / 2)
 
 
 def rows_of(faces, images):
@@ -177,7 +187,7 @@ def rows_of(faces, images):
 
 @pytest.mark.parametrize("make", [training_batches, lambda faces, config: evaluation_batches(faces, config, 8)])
 def test_batches_bring_counterparts_drawn_beforehand_with_their_targets_and_the_motion(make):
-    faces, config = faces_with_counterparts(), counterpart_config(motion_dim=2)
+    faces, config = faces_with_counterparts(), counterpart_config(motion_dim=8)
     images, labels = make(faces, config)[1]
     rows = rows_of(faces, images)
     assert set(labels) == {"identity", "expression", "target", "counterpart", "motion"} and len(rows) == 8
@@ -195,7 +205,7 @@ def test_batches_bring_counterparts_drawn_beforehand_with_their_targets_and_the_
 
 def test_the_encoders_batches_are_mirrored_with_their_motion_or_not_at_all():
     faces = faces_with_counterparts()
-    config = counterpart_config(motion_dim=2)
+    config = counterpart_config(motion_dim=8)
     plain, mirrored = training_batches(faces, config), 0
     for number in range(8):
         (images, labels), (seen, known) = plain[number], encoder_batches(faces, config)[number]
@@ -203,7 +213,8 @@ def test_the_encoders_batches_are_mirrored_with_their_motion_or_not_at_all():
         flipped = not np.array_equal(images, seen)
         mirrored += flipped
         np.testing.assert_array_equal(seen[:, :, ::-1] if flipped else seen, images)
-        np.testing.assert_array_equal(-known["motion"] if flipped else known["motion"], labels["motion"])
+        signs = np.repeat([1, -1 if flipped else 1], [6, 2])
+        np.testing.assert_array_equal(signs * known["motion"], labels["motion"])
         np.testing.assert_array_equal(encoder_batches(faces, config, number)[0][0], seen)
     assert 0 < mirrored < 8
 
@@ -240,7 +251,7 @@ def test_parts_of_a_batch_bring_the_counterparts_of_their_own_images():
 
 def test_joined_batches_are_half_pairs_and_half_own_images():
     own, pairs = noise_faces(seed=5), faces_with_counterparts()
-    config = counterpart_config(motion_dim=2, batch_size=9)
+    config = counterpart_config(motion_dim=8, batch_size=9)
     batches, of_pairs = joined_batches(own, pairs, config), training_batches(pairs, config.replace(batch_size=5))
     for number in (0, 3):
         images, labels = batches[number]

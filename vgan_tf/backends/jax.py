@@ -27,8 +27,9 @@ def step(function):
     return stateless
 
 
-def descend(model, optimizer, variables, loss):
-    """Take one step of an optimizer; arguments as on TensorFlow."""
+def descend(model, learners, loss):
+    """Take one step down a loss; arguments as on TensorFlow."""
+    variables = [variable for _, trained in learners for variable in trained]
     trained = {id(variable) for variable in variables}
     # All else that a loss may read or change: moving statistics, metrics, random states.
     others = [*model.trainable_variables, *model.non_trainable_variables, *model.metrics_variables]
@@ -43,7 +44,9 @@ def descend(model, optimizer, variables, loss):
     gradients, after = jax.grad(stateless, has_aux=True)([variable.value for variable in variables])
     for variable, value in zip(others, after, strict=True):
         variable.assign(value)
-    optimizer.apply(gradients, variables)
+    gradients = iter(gradients)
+    for optimizer, trained in learners:
+        optimizer.apply([next(gradients) for _ in trained], trained)
 
 
 def make_deterministic():

@@ -11,20 +11,22 @@ def step(function):
     return function
 
 
-def descend(model, optimizer, variables, loss):
-    """Take one step of an optimizer.
+def descend(model, learners, loss):
+    """Take one step down a loss.
 
     Args:
         model: the PPRLVGAN whose variables `loss` reads and changes.
-        optimizer: keras.optimizers.Optimizer.
-        variables: list of the variables to train.
+        learners: pairs of a keras.optimizers.Optimizer and the list of the variables that it trains.
         loss: function without arguments -> scalar.
     """
+    variables = [variable for _, trained in learners for variable in trained]
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch([variable.value for variable in variables])
         # The optimizer adds up the gradients of the replicas, of which each has an equal share of the batch.
         value = loss() / tf.distribute.get_strategy().num_replicas_in_sync
-    optimizer.apply(tape.gradient(value, variables), variables)
+    gradients = iter(tape.gradient(value, variables))
+    for optimizer, trained in learners:
+        optimizer.apply([next(gradients) for _ in trained], trained)
 
 
 def batch_norm(inputs, scale, offset, epsilon):

@@ -12,6 +12,9 @@ import numpy as np
 from vgan_tf.data.faces import ANGLES, FARTHEST_GAZE, MIRRORED
 from vgan_tf.images import to_float
 
+# Weights of blendshapes by which a face changes about as much as by 1 of the others.
+UNITS = {"motion_jawOpen": 0.25, "motion_mouth": 0.5, "motion_eyeBlink": 0.5}
+
 
 class Batches(keras.utils.PyDataset):
     """Batches made as they are asked for.
@@ -99,7 +102,7 @@ def encoder_batches(faces, config, first_step=0):
     With a face, "motion" is mirrored, too: what its left half does, the right half of a mirrored face does.
     """
     plain = training_batches(faces, config.replace(counterpart_weight=0.0, alpha=False, warmup_epochs=0), first_step)
-    order, signs = mirrored_motion(faces.motion_names)
+    order, signs = mirrored_motion(motion_names(faces))
 
     def load(number):
         images, labels = plain[number]
@@ -215,6 +218,12 @@ def with_alpha(pictures):
     return values
 
 
+def motion_names(faces):
+    """What `motion_of` tells: the strength of each expression but "neutral", and the other parameters of motion."""
+    strengths = [name for name in faces.expressions if name != "neutral"]
+    return strengths + [name for name in faces.motion_names if name not in ("intensity", "asymmetry")]
+
+
 def mirrored_motion(names):
     """What a mirror makes of motion: (int64 order, float32 signs), so that it is `values[:, order] * signs`."""
     swapped = {"_L": "_R", "_R": "_L", "Left": "Right", "Right": "Left"}
@@ -227,12 +236,25 @@ def mirrored_motion(names):
 
 
 def motion_of(faces, rows):
-    """What faces do, all in about one range: float32 `(n, parameters)`, angles and gaze in tens of degrees."""
+    """What faces do, all in about one range, as `motion_names` names it.
+
+    Returns:
+        float32 `(n, parameters)`: strengths, 1 where the truth does not tell the intensity; angles and gaze in tens of
+        degrees; weights of blendshapes in UNITS.
+    """
 
     def unit(name):
-        return 10 if name in ANGLES else 10 / FARTHEST_GAZE if name.startswith("gaze") else 1
+        if name in ANGLES or name.startswith("gaze"):
+            return 10 if name in ANGLES else 10 / FARTHEST_GAZE
+        return next((value for start, value in UNITS.items() if name.startswith(start)), 1)
 
-    return np.stack([faces.truth[name][rows] / unit(name) for name in faces.motion_names], axis=1).astype(np.float32)
+    shown = np.asarray(faces.expressions)[faces.expression[rows]]
+    intensity = faces.truth["intensity"][rows] if "intensity" in faces.truth else 1.0
+    columns = [
+        intensity * (shown == name) if name in faces.expressions else faces.truth[name][rows] / unit(name)
+        for name in motion_names(faces)
+    ]
+    return np.stack(columns, axis=1).astype(np.float32)
 
 
 def _prepared(faces, config):

@@ -5,11 +5,13 @@ the steps of upsampling and convolution: docs/results/history.md), batch norm be
 """
 
 import keras
+import numpy as np
 from keras import layers
 
 from vgan_tf.backends import BatchNormalization
 from vgan_tf.networks.layers import (
     SMALLEST_MAP,
+    Ramps,
     discriminator_heads,
     generator_filters,
     image_input,
@@ -22,6 +24,9 @@ BATCH_NORM_MOMENTUM = 0.9
 DISCRIMINATOR_DROPOUT = 0.3
 LARGEST_DEEP_MAP = 16  # side of the largest map on which an encoder may have several convolutions
 STYLE_CELLS = 8  # side of the copy of the image that the style is read from
+BUMP_FEATURES = (128, 64)  # units of the dense layers that bumps are read off
+BUMP_HALF_WIDTH = 0.3  # of bumps at first, in halves of the picture's side
+BUMP_MIDDLES = ((-0.6, 0.4), (-0.5, 0.5))  # rows and columns between which they lie at first: the face of a counterpart
 
 
 def encoder(config):
@@ -58,7 +63,7 @@ def style_encoder(config):
 
 
 def generators(config, identity_count):
-    """Two generators of the same layers: a dense layer, then transposed convolutions.
+    """Two generators of the same layers: a dense layer, then transposed convolutions, with bumps beside their maps.
 
     Returns:
         (generator, styled generator): latent, target code -> image; and, with a style as third input, the same image
@@ -66,23 +71,60 @@ def generators(config, identity_count):
     """
     latent = keras.Input((config.latent_dim,), name="latent")
     target = keras.Input((identity_count,), name="target")
+    code = layers.Concatenate()([latent, target])
     first, *others = generator_filters(config)
-    stages = [
-        BatchNormalization(momentum=BATCH_NORM_MOMENTUM),
-        layers.LeakyReLU(0.2),
-        layers.Reshape((SMALLEST_MAP, SMALLEST_MAP, first)),
+    dense = layers.Dense(SMALLEST_MAP**2 * first, use_bias=False)
+    reshape = layers.Reshape((SMALLEST_MAP, SMALLEST_MAP, first))
+    beginning = [BatchNormalization(momentum=BATCH_NORM_MOMENTUM), layers.LeakyReLU(0.2), reshape]
+    stages = [  # 4 -> 8 -> 16 -> 32
+        _normalised(layers.Conv2DTranspose(filters, 4, strides=2, padding="same", use_bias=False)) for filters in others
     ]
-    for filters in others:  # 4 -> 8 -> 16 -> 32
-        stages += _normalised(layers.Conv2DTranspose(filters, 4, strides=2, padding="same", use_bias=False))
-    stages += [layers.Conv2DTranspose(output_channels(config), 4, strides=2, padding="same")]  # 32 -> 64
-    stages += [layers.Activation("tanh", name="protected", dtype="float32")]
-    x = layers.Dense(SMALLEST_MAP**2 * first, use_bias=False)(layers.Concatenate()([latent, target]))
-    plain = keras.Model([latent, target], _through(stages, x), name="generator")
+    ending = [layers.Conv2DTranspose(output_channels(config), 4, strides=2, padding="same")]  # 32 -> 64
+    ending += [layers.Activation("tanh", name="protected", dtype="float32")]
+    maps = bump_maps(code, config) if config.generator_bumps else {}
+
+    def image(x):
+        x = _through(beginning, x)
+        for stage in stages:
+            x = _through(stage, x)
+            if x.shape[1] in maps:
+                x = layers.Concatenate()([x, maps[x.shape[1]]])
+        return _through(ending, x)
+
+    x = dense(code)
+    plain = keras.Model([latent, target], image(x), name="generator")
     if not config.style_dim:
         return plain, None
     style = keras.Input((config.style_dim,), name="style")
     x = layers.Add()([x, layers.Dense(SMALLEST_MAP**2 * first, use_bias=False, name="style_in")(style)])
-    return plain, keras.Model([latent, target, style], _through(stages, x), name="styled_generator")
+    return plain, keras.Model([latent, target, style], image(x), name="styled_generator")
+
+
+def bump_maps(code, config):
+    """Maps with one bump each, whose place, widths and height are read off the code: {side: maps}.
+
+    So convolutions need not carry places from map to map. Along each axis a bump is a parabola, u (6 - u) / 9, over the
+    stretch on which a ramp u is between 0 and 6: of layers that 8 bits hold well, unlike a Gaussian's exponents.
+
+    Args:
+        code: latent and target code, `(batch, n)`.
+        config: Config.
+
+    Returns:
+        dict of a quarter and an eighth of the picture's side to `(batch, side, side, generator_bumps)`.
+    """
+    count, side = config.generator_bumps, config.image_size // 4
+    x = code
+    for units in BUMP_FEATURES:
+        x = _through(_normalised(layers.Dense(units, use_bias=False)), x)
+    maps = layers.Reshape((1, 1, count))(layers.Dense(count, bias_initializer="ones")(x))
+    random = np.random.default_rng(config.seed)
+    for shape, (low, high) in zip(((1, side, count), (side, 1, count)), BUMP_MIDDLES[::-1], strict=True):
+        slope = 3 / BUMP_HALF_WIDTH
+        ramps = Ramps(side, count, random.uniform(low, high, count) - BUMP_HALF_WIDTH, slope)(x)
+        ramps = layers.Reshape(shape)(layers.ReLU(max_value=6.0)(ramps))
+        maps = layers.Multiply()([maps, layers.Multiply()([ramps, layers.Rescaling(-1 / 9, 6 / 9)(ramps)])])
+    return {side: maps, side // 2: layers.AveragePooling2D(2)(maps)}
 
 
 def discriminator(config, identity_count, expression_count):

@@ -3,9 +3,11 @@
 import math
 
 import keras
+import numpy as np
 from keras import layers, ops
 
 SMALLEST_MAP = 4  # side of the feature maps where encoders end and generators begin
+RAMPS_STD = 0.03  # of what Ramps read off their input at first
 FILTERS_LISTED_FOR = 64  # side of the pictures that the configuration's lists of filters are for
 
 
@@ -80,6 +82,58 @@ def discriminator_heads(features, identity_count, expression_count, conditional=
         layers.Dense(identity_count, name="identity_logits", dtype="float32")(features),
         layers.Dense(expression_count, name="expression_logits", dtype="float32")(features),
     ]
+
+
+class Ramps(layers.Layer):
+    """Ramps along one axis of a map, p x + q with p and q read linearly off the input: `(batch, n)` -> `(batch, side * count)`.
+
+    x is the place along the axis, from -1 to 1. As a whole that is a dense layer whose kernel is of few numbers.
+
+    Args:
+        side: places along the axis.
+        count: ramps, side by side at each place.
+        zeros: float `(count,)`, where the ramps cross 0 at first.
+        slope: of the ramps at first.
+    """
+
+    def __init__(self, side, count, zeros, slope, **kwargs):
+        super().__init__(dtype="float32", **kwargs)
+        self.side, self.count = side, count
+        self.zeros, self.slope = np.asarray(zeros, np.float32), float(slope)
+        self.places = ((np.arange(side) + 0.5) / side * 2 - 1).astype(np.float32)[:, None]
+
+    def build(self, input_shape):
+        small = keras.initializers.RandomNormal(stddev=RAMPS_STD)
+        self.steepness = self.add_weight((input_shape[-1], self.count), small, name="steepness")
+        self.shift = self.add_weight((input_shape[-1], self.count), small, name="shift")
+        self.first_steepness = self.add_weight(
+            (self.count,), keras.initializers.Constant(self.slope), name="first_steepness"
+        )
+        self.first_shift = self.add_weight(
+            (self.count,), lambda shape, dtype: ops.cast(-self.slope * self.zeros, dtype), name="first_shift"
+        )
+
+    def call(self, inputs):
+        return ops.matmul(inputs, self.kernel) + self.bias
+
+    @property
+    def units(self):
+        """Length of the output."""
+        return self.side * self.count
+
+    @property
+    def kernel(self):
+        """Of the dense layer that this is: float `(n, side * count)`."""
+        kernel = self.steepness[:, None] * self.places + self.shift[:, None]
+        return ops.reshape(kernel, (-1, self.side * self.count))
+
+    @property
+    def bias(self):
+        """Of the dense layer that this is: float `(side * count,)`."""
+        return ops.reshape(self.first_steepness * self.places + self.first_shift, (-1,))
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[:-1], self.side * self.count)
 
 
 def latent_classifier(latent_dim, classes, name="latent_classifier"):
