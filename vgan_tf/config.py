@@ -72,8 +72,9 @@ class Config:
         encoder_epochs: epochs at the start in which only the encoder learns, from the heads on its latent and from
             mirror images, too. The learning rate falls to 0, and starts again after them. Not in the paper.
         warmup_epochs: epochs after those in which the discriminator takes no part. The generator learns to draw
-            counterparts: from the true motion, alone, where the encoder has learnt it, else from what the encoder finds,
-            which learns along. kl_weight grows from 0 while the encoder learns before the game. Not in the paper.
+            counterparts: alone, from the true motion, where the encoder has learnt that; else from what the encoder
+            finds, which learns along. kl_weight grows from 0 while the encoder learns before the game. Not in the
+            paper.
         protection_noise: scale of the posterior's noise when protecting; 1 samples the latent, 0 uses its mean.
         protection_prototypes: protection decodes the nearest of so many prototypes of each expression in place of the
             latent (`vgan_tf.protection`); 0 for the latent itself; not in the paper.
@@ -362,7 +363,7 @@ def edge_with_counterparts():
         generator_filters=(128, 96, 96, 64),
         generator_bumps=48,
         discriminator_filters=(32, 48, 64, 96),
-        classifier_filters=(32, 64, 96, 96),  # those of the encoder, from which it starts
+        classifier_filters=(32, 96, 96, 96),  # those of the encoder, from which it starts
         discriminator_real_weight=0.5,
         discriminator_fake_weight=0.5,
         discriminator_expression_weight=0.5,

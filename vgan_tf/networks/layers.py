@@ -85,9 +85,10 @@ def discriminator_heads(features, identity_count, expression_count, conditional=
 
 
 class Ramps(layers.Layer):
-    """Ramps along one axis of a map, p x + q with p and q read linearly off the input: `(batch, n)` -> `(batch, side * count)`.
+    """Ramps along one axis of a map: `(batch, n)` -> `(batch, side * count)`.
 
-    x is the place along the axis, from -1 to 1. As a whole that is a dense layer whose kernel is of few numbers.
+    Each is p x + q, x the place along the axis from -1 to 1, p and q read linearly off the input. As a whole that is a
+    dense layer whose kernel is of few numbers.
 
     Args:
         side: places along the axis.
