@@ -81,7 +81,9 @@ def rebuild(flat):
     return keras.Model(inputs, {name: tensors[made_by] for name, made_by in flat.outputs.items()})
 
 
-@pytest.mark.parametrize("config", [tiny_config(), small_paper_config()], ids=["edge", "paper"])
+@pytest.mark.parametrize(
+    "config", [tiny_config(), small_paper_config(), counterpart_config()], ids=["edge", "paper", "bumps"]
+)
 def test_folding_changes_nothing_but_the_layers(config):
     for part in parts_of(config).values():
         examples = examples_for(part, 3)

@@ -4,13 +4,15 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from helpers import small_paper_config, tiny_config
+from helpers import counterpart_config, small_paper_config, tiny_config
 from keras import ops
 
 from vgan_tf.backends import BatchNormalization
 from vgan_tf.config import PRESETS, preset
 from vgan_tf.networks import build, expression_classifier, latent_classifier, sample_latent
+from vgan_tf.networks.edge import bump_maps
 from vgan_tf.networks.expression import start_from_encoder
+from vgan_tf.networks.layers import Ramps
 
 
 def convolution(side, channels_in, channels_out):
@@ -94,6 +96,32 @@ def test_bfloat16_computes_inside_and_leaves_weights_outputs_and_other_models_al
         assert keras.backend.standardize_dtype(short.dtype) == "float32"
         full, short = ops.convert_to_numpy(full), ops.convert_to_numpy(short)
         assert 0 < abs(full - short).max() < 0.05 * max(1, abs(full).max())
+
+
+def test_ramps_are_a_dense_layer_of_few_numbers():
+    ramps = Ramps(side=4, count=2, zeros=[-0.25, 0.75], slope=8.0)
+    first = ops.convert_to_numpy(ramps(np.zeros((1, 3), np.float32))).reshape(4, 2)
+    np.testing.assert_allclose(first, [[-4, -12], [0, -8], [4, -4], [8, 0]], atol=1e-5)
+    inputs = np.random.default_rng(0).normal(size=(5, 3)).astype(np.float32)
+    found = ops.convert_to_numpy(ramps(inputs)).reshape(5, 4, 2)
+    assert ramps.count_params() == 2 * (3 * 2) + 2 * 2 and found.std() > 0.01
+    np.testing.assert_allclose(np.diff(found, n=2, axis=1), 0, atol=1e-4)  # straight along the axis
+    kernel, bias = ops.convert_to_numpy(ramps.kernel), ops.convert_to_numpy(ramps.bias)
+    np.testing.assert_allclose(inputs @ kernel + bias, found.reshape(5, 8), rtol=1e-4, atol=1e-4)
+
+
+def test_bumps_lie_within_the_face_at_first_and_in_both_maps():
+    code = keras.Input((6,))
+    model = keras.Model(code, bump_maps(code, counterpart_config()))
+    maps = {side: ops.convert_to_numpy(found) for side, found in model(np.zeros((1, 6), np.float32)).items()}
+    assert {side: found.shape for side, found in maps.items()} == {16: (1, 16, 16, 4), 8: (1, 8, 8, 4)}
+    for number in range(4):
+        bump = maps[16][0, :, :, number]
+        row, column = np.unravel_index(bump.argmax(), bump.shape)
+        assert bump.min() == 0 and 0.5 < bump.max() <= 1 and 2 <= row <= 12 and 3 <= column <= 12
+        assert 9 <= (bump > 0).sum() <= 49, "a small part of the map"
+    pooled = maps[16].reshape(1, 8, 2, 8, 2, 4).mean(axis=(2, 4))
+    np.testing.assert_allclose(maps[8], pooled, atol=1e-5)
 
 
 def test_a_style_of_zero_is_the_generator_itself():
