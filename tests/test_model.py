@@ -378,14 +378,16 @@ def test_apart_the_generator_draws_the_true_motion_and_the_game_trains_both():
     for stage, learning in (("encoder", {"encoder"}), ("warmup", {"generator"}), ("game", set(networks))):
         model.enter(stage)
         before = {name: values_of(network.trainable_variables) for name, network in networks.items()}
-        logs = model.train_step((images, labels))
+        model.train_step((images, labels))
         changed = {name for name in networks if not all(unchanged(before[name], networks[name].trainable_variables))}
         assert changed == learning, stage
         if stage == "warmup":
+            model.reset_metrics()
             drawn = model.test_step((images, labels))
+            model.reset_metrics()
             of_others = model.test_step((images[::-1], labels))
             assert float(drawn["counterpart"]) == float(of_others["counterpart"]) > 0, "pictures are not looked at"
-            assert float(logs["kl"]) >= 0 and float(drawn["latent_motion"]) == 0
+            assert float(drawn["latent_motion"]) == 0
     steps = [int(one.iterations) for one in (model.encoder_optimizer, model.generator_optimizer)]
     assert steps == [2, 2]
 
