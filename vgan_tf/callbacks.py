@@ -16,7 +16,7 @@ ROUGH_PROTOTYPE_IMAGES = 400  # in which prototypes are found while training goe
 
 
 class Stages(keras.callbacks.Callback):
-    """Has the encoder learn by itself, then the generator with it, and the discriminator take part at last."""
+    """Has the encoder learn by itself, then the generator by itself, and then all play the game."""
 
     def on_epoch_begin(self, epoch, logs=None):
         config = self.model.config

@@ -69,12 +69,10 @@ class Config:
             real alone; not in the paper.
         discriminator_noise: std of the noise added to every image that the discriminator sees; not in the paper.
         generator_steps: generator steps for each discriminator step.
-        encoder_epochs: epochs at the start in which only the encoder learns, from the heads on its latent and from
-            mirror images, too. The learning rate falls to 0, and starts again after them. Not in the paper.
-        warmup_epochs: epochs after those in which the discriminator takes no part. The generator learns to draw
-            counterparts: alone, from the true motion, where the encoder has learnt that; else from what the encoder
-            finds, which learns along. kl_weight grows from 0 while the encoder learns before the game. Not in the
-            paper.
+        encoder_epochs: epochs at the start in which only the encoder learns, from the truth about its latent and from
+            mirror images, too, while kl_weight grows from 0. It has an optimizer of its own then. Not in the paper.
+        warmup_epochs: epochs after those in which only the generator learns, to draw counterparts from the true motion.
+            Not in the paper.
         protection_noise: scale of the posterior's noise when protecting; 1 samples the latent, 0 uses its mean.
         protection_prototypes: protection decodes the nearest of so many prototypes of each expression in place of the
             latent (`vgan_tf.protection`); 0 for the latent itself; not in the paper.
@@ -157,6 +155,8 @@ class Config:
             raise InputError("alpha=true: for the edge architecture with a counterpart_weight; must be false")
         if self.motion_dim not in (0, self.latent_dim):
             raise InputError(f"motion_dim={self.motion_dim}: the latent is the motion; latent_dim must be as large")
+        if self.warmup_epochs and not self.encoder_epochs:
+            raise InputError(f"warmup_epochs={self.warmup_epochs}: the encoder learns before; set encoder_epochs, too")
         if self.generator_bumps and self.architecture == "paper":
             raise InputError(f"generator_bumps={self.generator_bumps}: the paper's generator has none; must be 0")
         stages = {"paper": 3, "edge": 4}[self.architecture]

@@ -85,7 +85,7 @@ class PPRLVGAN(keras.Model, Protection):
         self.expressions = tuple(expressions)
         self.discriminator_optimizer = self.encoder_optimizer = None
         self.seed_generator = keras.random.SeedGenerator(config.seed)
-        self.warmup_steps = 0
+        self.kl_ramp_steps = 0
         self.stage = "game"  # see `enter`
 
         # Metric trackers
@@ -136,8 +136,7 @@ class PPRLVGAN(keras.Model, Protection):
             return None if total_steps is None else share * total_steps * each
 
         each = config.generator_steps
-        together = early if self.learns_apart else alone
-        self.warmup_steps = (steps(0, alone if self.learns_apart else early) or 0) * each
+        self.kl_ramp_steps = (steps(0, alone) or 0) * each
         generator_optimizer = generator_optimizer or _optimizer(
             config, config.learning_rate, steps(alone, config.epochs, each)
         )
@@ -147,17 +146,12 @@ class PPRLVGAN(keras.Model, Protection):
             config, config.discriminator_learning_rate, steps(early, config.epochs)
         )
         if alone:
-            # One of its own, as the generator begins later; its schedule is of the steps that the encoder takes.
-            length = total_steps and steps(0, alone, each) + steps(together, config.epochs, each)
+            # One of its own, as the generator begins later; its schedule spans the steps that the encoder takes.
+            length = total_steps and steps(0, alone, each) + steps(early, config.epochs, each)
             self.encoder_optimizer = _optimizer(config, config.learning_rate, length)
             self.encoder_optimizer.build(self.encoder_variables)
         self.generator_optimizer.build(self.generator_variables)
         self.discriminator_optimizer.build(self.discriminator.trainable_variables)
-
-    @property
-    def learns_apart(self):
-        """Whether the generator first learns by itself, too, from the true motion in place of the latent."""
-        return bool(self.config.encoder_epochs and self.config.motion_dim)
 
     @property
     def generator_variables(self):
@@ -176,13 +170,16 @@ class PPRLVGAN(keras.Model, Protection):
         return variables
 
     def enter(self, stage):
-        """Settle who learns in the steps to come: "encoder", "warmup" (and the generator) or "game" (all).
+        """Settle who learns in the steps to come: "encoder", "warmup" (the generator, from the true motion) or "game".
 
         Raises:
-            InputError: "encoder" without `config.encoder_epochs`, for which `compile` makes an optimizer.
+            InputError: "encoder" without `config.encoder_epochs`, for which `compile` makes an optimizer; "warmup"
+                without `config.motion_dim`.
         """
         if stage == "encoder" and not self.encoder_optimizer:
             raise InputError("stage 'encoder': set encoder_epochs above 0, then compile")
+        if stage == "warmup" and not self.config.motion_dim:
+            raise InputError("stage 'warmup': the generator draws the true motion; set motion_dim")
         if stage != self.stage:
             self.stage = stage
             self.make_train_function(force=True)
@@ -216,11 +213,9 @@ class PPRLVGAN(keras.Model, Protection):
         images, labels = self._with_targets(data, self.seed_generator)
         if self.stage == "game":
             self._discriminator_step(images, labels)
+        step = {"encoder": self._encoder_step, "warmup": self._drawing_step, "game": self._generator_step}[self.stage]
         for _ in range(self.config.generator_steps):
-            if self.stage == "encoder":
-                self._encoder_step(images, labels)
-            else:
-                self._generator_step(images, labels)
+            step(images, labels)
         return {metric.name: metric.result() for metric in self.metrics}
 
     def _discriminator_step(self, images, labels):
@@ -238,15 +233,13 @@ class PPRLVGAN(keras.Model, Protection):
 
         backends.descend(self, [(self.encoder_optimizer, self.encoder_variables)], loss)
 
+    def _drawing_step(self, images, labels):
+        def loss():
+            return self.drawing_loss(labels, training=True)
+
+        backends.descend(self, [(self.generator_optimizer, self.generator.trainable_variables)], loss)
+
     def _generator_step(self, images, labels):
-        if self.stage == "warmup" and self.learns_apart:
-
-            def loss():
-                return self.drawing_loss(labels, training=True)
-
-            backends.descend(self, [(self.generator_optimizer, self.generator.trainable_variables)], loss)
-            return
-
         def loss():
             synthesis = self.synthesize(images, labels, self.seed_generator, training=True)
             return self.generator_loss(images, synthesis, labels, self.seed_generator, training=True)
@@ -263,12 +256,11 @@ class PPRLVGAN(keras.Model, Protection):
         images, labels = self._with_targets(data, seed)
         if self.stage == "encoder":
             self.encoder_loss(images, labels, seed, training=False)
-        elif self.stage == "warmup" and self.learns_apart:
+        elif self.stage == "warmup":
             self.drawing_loss(labels, training=False)
         else:
             synthesis = self.synthesize(images, labels, seed, training=False, players=ops.shape(images)[0])
-            if self.stage == "game":
-                self.discriminator_loss(images, synthesis.protected, labels, seed, training=False)
+            self.discriminator_loss(images, synthesis.protected, labels, seed, training=False)
             self.generator_loss(images, synthesis, labels, seed, training=False)
         return {metric.name: metric.result() for metric in self.metrics}
 
@@ -373,10 +365,10 @@ class PPRLVGAN(keras.Model, Protection):
         kl = losses.kl_divergence(z_mean[:count], z_log_var[:count])
         self._track_loss("kl", kl)
         loss = config.kl_weight * kl
-        if self.warmup_steps:
+        if self.kl_ramp_steps:
             # From the start at full weight, it would have the posterior collapse before anything is learnt.
-            steps = ops.cast((self.encoder_optimizer or self.generator_optimizer).iterations, "float32")
-            loss = loss * ops.minimum(1.0, steps / self.warmup_steps)
+            steps = ops.cast(self.encoder_optimizer.iterations, "float32")
+            loss = loss * ops.minimum(1.0, steps / self.kl_ramp_steps)
         if config.latent_motion_weight and "motion" in labels:
             error, paired = losses.regression(latent, labels["motion"][:count]), _paired(labels)[:count]
             self._track_loss("latent_motion", error, sample_weight=paired)
@@ -397,8 +389,7 @@ class PPRLVGAN(keras.Model, Protection):
         targets = labels["target"][:count]
         same = _same(targets, identity)
         loss = self._latent_loss(synthesis.z_mean, synthesis.z_log_var, synthesis.latent, labels, training)
-        if self.stage == "game":
-            loss = loss + self._game_loss(images, protected, same, labels, seed, training)
+        loss = loss + self._game_loss(images, protected, same, labels, seed, training)
         if config.reconstruction_weight:
             error = losses.reconstruction(images, protected)
             self._track_loss("reconstruction", error, sample_weight=same)
@@ -423,7 +414,15 @@ class PPRLVGAN(keras.Model, Protection):
         return ops.mean(loss)
 
     def drawing_loss(self, labels, training):
-        """What the generator makes of the true motion beside its counterpart, averaged over the batch."""
+        """How far what the generator draws of the true motion is from the counterpart, averaged over the batch.
+
+        Raises:
+            InputError: the batch has no motion or no counterparts.
+        """
+        if missing := {"motion", "counterpart"} - set(labels):
+            raise InputError(
+                f"stage 'warmup': the batch has no {' and no '.join(sorted(missing))}; add it, or enter 'game'"
+            )
         code = ops.one_hot(labels["target"], len(self.identities), dtype="float32")
         loss = self._counterpart_loss(self.generator([labels["motion"], code], training=training), labels)
         self._track_loss("generator_loss", loss)

@@ -11,7 +11,7 @@ import numpy as np
 from vgan_tf import backends
 from vgan_tf.callbacks import Progress, RunRecorder, Stages, StopOnNaN
 from vgan_tf.data import load_faces, partition
-from vgan_tf.data.pipeline import encoder_batches, evaluation_batches, joined_batches, motion_names, training_batches
+from vgan_tf.data.pipeline import encoder_batches, evaluation_batches, joined_batches, latent_names, training_batches
 from vgan_tf.data.sources import load_unaligned
 from vgan_tf.data.stored import BLOCK, StoredImages, write_beside
 from vgan_tf.errors import InputError
@@ -51,11 +51,6 @@ def plan(config, out, steps=None):
     identities, paired = train.identities, faces
     if config.pairs:
         paired = _load_pairs(config, faces)
-    brings_counterparts = faces.has_counterparts or paired.has_counterpart_images
-    if config.warmup_epochs and not (config.counterpart_weight and brings_counterparts):
-        raise InputError(
-            f"warmup_epochs={config.warmup_epochs}: {config.data} brings no counterparts to learn from; set it to 0"
-        )
     if config.encoder_epochs and not (config.latent_expression_weight or config.latent_motion_weight):
         raise InputError(
             f"encoder_epochs={config.encoder_epochs}: the encoder would learn nothing by itself; give "
@@ -65,10 +60,15 @@ def plan(config, out, steps=None):
         _require_fit_for_counterparts(config)
         identities = paired.targets
         if config.latent_motion_weight and paired.motion_names:
-            count = len(motion_names(paired))
+            count = len(latent_names(paired))
             config = config.replace(motion_dim=count, latent_dim=count)
     elif config.alpha:
         raise InputError(f"{config.data}: brings no counterparts with alpha; set alpha=false, or train on heads:")
+    if config.warmup_epochs and not config.motion_dim:
+        raise InputError(
+            f"warmup_epochs={config.warmup_epochs}: {config.pairs or config.data} brings no counterparts of a known "
+            "motion to learn from, or a weight of theirs is 0; set it to 0"
+        )
     # With pairs an epoch is a pass over the larger set, each of which has half of a batch.
     images = 2 * max(len(train), len(partition(paired, config)[0])) if config.pairs else len(train)
     steps_per_epoch = max(1, images // config.batch_size)
@@ -131,23 +131,26 @@ def train(run, faces):
     model.compile(total_steps=run.config.epochs * run.steps_per_epoch)
     run.save_config()
     first_epoch = run.restore_checkpoint(model)
-    compared, make_batches, early = validation, training_batches, run.config.encoder_epochs
-    if run.config.pairs:
-        paired, compared, _ = partition(_load_pairs(run.config, faces), run.config)
-        make_batches, early = functools.partial(joined_batches, pairs=paired), 0
+    config, compared = run.config, validation
+    alone, drawn, played = (
+        functools.partial(make, training) for make in (encoder_batches, training_batches, training_batches)
+    )
+    if config.pairs:
+        paired, compared, _ = partition(_load_pairs(config, faces), config)
+        alone = played = functools.partial(joined_batches, training, paired)
+        drawn = functools.partial(training_batches, paired)  # own images have no true motion to draw
+    early = config.encoder_epochs + config.warmup_epochs
     recorder = RunRecorder(run, training, validation, first_epoch)
-    validation_batches = evaluation_batches(compared, run.config, EVALUATION_BATCH_SIZE)
-    for start, end, make in (
-        (first_epoch, early, encoder_batches),
-        (max(first_epoch, early), run.config.epochs, make_batches),
-    ):
-        end = min(end, run.config.epochs)
-        if start < end:
-            batches = make(training, config=run.config, first_step=start * run.steps_per_epoch)
-            watching = [recorder, StopOnNaN(), Progress(run, start)]
-            fit(run, model, (start, end), batches, validation_batches, None, watching)
+    validation_batches = evaluation_batches(compared, config, EVALUATION_BATCH_SIZE)
+    for end, make in ((config.encoder_epochs, alone), (early, drawn), (config.epochs, played)):
+        end = min(end, config.epochs)
+        if first_epoch < end:
+            batches = make(config=config, first_step=first_epoch * run.steps_per_epoch)
+            watching = [recorder, StopOnNaN(), Progress(run, first_epoch)]
+            fit(run, model, (first_epoch, end), batches, validation_batches, None, watching)
+            first_epoch = end
     if not run.classifier_path.exists():
-        if run.config.pairs:
+        if config.pairs:
             training, validation = training.joined(paired), validation.joined(compared)
         run.save_classifier(train_expression_classifier(run, model, training, validation))
     train_aligner(run)

@@ -14,8 +14,8 @@ from vgan_tf.data.pipeline import (
     encoder_batches,
     evaluation_batches,
     joined_batches,
+    latent_names,
     mirrored_motion,
-    motion_names,
     motion_of,
     training_batches,
     with_alpha,
@@ -168,10 +168,10 @@ def test_motion_is_what_the_face_does_with_angles_and_gaze_in_tens_of_degrees():
     faces = faces_with_counterparts()
     found = motion_of(faces, [5, 2])
     assert found.dtype == np.float32
-    assert motion_names(faces) == [name for name in EXPRESSIONS if name != "neutral"] + ["yaw", "gaze_x"]
+    assert latent_names(faces) == [name for name in EXPRESSIONS if name != "neutral"] + ["yaw", "gaze_x"]
     wanted = np.stack([faces.truth["yaw"] / 10, 3 * faces.truth["gaze_x"]], axis=1)[[5, 2]]
     np.testing.assert_allclose(found[:, 6:], wanted, rtol=1e-6)
-    shown = np.array([name == np.array(EXPRESSIONS)[faces.expression[[5, 2]]] for name in motion_names(faces)[:6]]).T
+    shown = np.array([name == np.array(EXPRESSIONS)[faces.expression[[5, 2]]] for name in latent_names(faces)[:6]]).T
     np.testing.assert_array_equal(found[:, :6], shown)
     names = ("intensity", "asymmetry", "motion_jawOpen", "motion_mouthSmile_L", "motion_browDown_R")
     known = dataclasses.replace(faces, truth={name: np.full(len(faces), 0.5, np.float32) for name in names})

@@ -120,6 +120,13 @@ def test_bumps_lie_within_the_face_at_first_and_in_both_maps():
         row, column = np.unravel_index(bump.argmax(), bump.shape)
         assert bump.min() == 0 and 0.5 < bump.max() <= 1 and 2 <= row <= 12 and 3 <= column <= 12
         assert 9 <= (bump > 0).sum() <= 49, "a small part of the map"
+    moved = ops.convert_to_numpy(model(np.full((1, 6), 30, np.float32))[16])
+    middles = [
+        np.stack([m[0, :, :, n].sum(axis=1 - axis) @ np.arange(16) / m[0, :, :, n].sum() for n in range(4)])
+        for m in (maps[16], moved)
+        for axis in (0, 1)
+    ]
+    assert np.abs(middles[0] - middles[2]).max() > 0.1 < np.abs(middles[1] - middles[3]).max(), "the code moves them"
     pooled = maps[16].reshape(1, 8, 2, 8, 2, 4).mean(axis=(2, 4))
     np.testing.assert_allclose(maps[8], pooled, atol=1e-5)
 

@@ -12,8 +12,16 @@ import numpy as np
 from vgan_tf.data.faces import ANGLES, FARTHEST_GAZE, MIRRORED
 from vgan_tf.images import to_float
 
-# Weights of blendshapes by which a face changes about as much as by 1 of the others.
-UNITS = {"motion_jawOpen": 0.25, "motion_mouth": 0.5, "motion_eyeBlink": 0.5}
+# What counts as 1 of a parameter of motion, by how its name begins: tens of degrees, and weights of blendshapes. Those
+# that move a face most have the smallest units, chosen by eye. All others have 1.
+DEGREES = 10
+UNITS = {
+    **dict.fromkeys(ANGLES, DEGREES),
+    "gaze": DEGREES / FARTHEST_GAZE,
+    "motion_jawOpen": 0.25,
+    "motion_mouth": 0.5,
+    "motion_eyeBlink": 0.5,
+}
 
 
 class Batches(keras.utils.PyDataset):
@@ -101,8 +109,8 @@ def encoder_batches(faces, config, first_step=0):
 
     With a face, "motion" is mirrored, too: what its left half does, the right half of a mirrored face does.
     """
-    plain = training_batches(faces, config.replace(counterpart_weight=0.0, alpha=False, warmup_epochs=0), first_step)
-    order, signs = mirrored_motion(motion_names(faces))
+    plain = training_batches(faces, config.replace(counterpart_weight=0.0, alpha=False), first_step)
+    order, signs = mirrored_motion(latent_names(faces))
 
     def load(number):
         images, labels = plain[number]
@@ -128,7 +136,7 @@ def joined_batches(faces, pairs, config, first_step=0):
         counterpart and motion are 0. Identities are counted in each half by itself.
     """
     count = config.batch_size // 2
-    own_config = config.replace(batch_size=count, counterpart_weight=0.0, alpha=False, warmup_epochs=0, motion_dim=0)
+    own_config = config.replace(batch_size=count, counterpart_weight=0.0, alpha=False, motion_dim=0)
     own_batches = training_batches(faces, own_config, first_step)
     paired_batches = training_batches(pairs, config.replace(batch_size=config.batch_size - count), first_step)
 
@@ -218,8 +226,8 @@ def with_alpha(pictures):
     return values
 
 
-def motion_names(faces):
-    """What `motion_of` tells: the strength of each expression but "neutral", and the other parameters of motion."""
+def latent_names(faces):
+    """The columns of `motion_of`: strengths of all expressions but "neutral", then the other parameters of motion."""
     strengths = [name for name in faces.expressions if name != "neutral"]
     return strengths + [name for name in faces.motion_names if name not in ("intensity", "asymmetry")]
 
@@ -236,23 +244,21 @@ def mirrored_motion(names):
 
 
 def motion_of(faces, rows):
-    """What faces do, all in about one range, as `motion_names` names it.
+    """What faces do, all in about one range: what the latent becomes.
 
     Returns:
-        float32 `(n, parameters)`: strengths, 1 where the truth does not tell the intensity; angles and gaze in tens of
-        degrees; weights of blendshapes in UNITS.
+        float32 `(n, parameters)`, columns as of `latent_names`: strengths, 1 where the truth does not tell the
+        intensity, and the rest in UNITS.
     """
 
     def unit(name):
-        if name in ANGLES or name.startswith("gaze"):
-            return 10 if name in ANGLES else 10 / FARTHEST_GAZE
         return next((value for start, value in UNITS.items() if name.startswith(start)), 1)
 
     shown = np.asarray(faces.expressions)[faces.expression[rows]]
     intensity = faces.truth["intensity"][rows] if "intensity" in faces.truth else 1.0
     columns = [
         intensity * (shown == name) if name in faces.expressions else faces.truth[name][rows] / unit(name)
-        for name in motion_names(faces)
+        for name in latent_names(faces)
     ]
     return np.stack(columns, axis=1).astype(np.float32)
 

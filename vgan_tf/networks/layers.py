@@ -107,20 +107,12 @@ class Ramps(layers.Layer):
         small = keras.initializers.RandomNormal(stddev=RAMPS_STD)
         self.steepness = self.add_weight((input_shape[-1], self.count), small, name="steepness")
         self.shift = self.add_weight((input_shape[-1], self.count), small, name="shift")
-        self.first_steepness = self.add_weight(
-            (self.count,), keras.initializers.Constant(self.slope), name="first_steepness"
-        )
-        self.first_shift = self.add_weight(
-            (self.count,), lambda shape, dtype: ops.cast(-self.slope * self.zeros, dtype), name="first_shift"
-        )
+        first = keras.initializers.Constant
+        self.steepness_bias = self.add_weight((self.count,), first(self.slope), name="steepness_bias")
+        self.shift_bias = self.add_weight((self.count,), first(-self.slope * self.zeros), name="shift_bias")
 
     def call(self, inputs):
         return ops.matmul(inputs, self.kernel) + self.bias
-
-    @property
-    def units(self):
-        """Length of the output."""
-        return self.side * self.count
 
     @property
     def kernel(self):
@@ -131,13 +123,13 @@ class Ramps(layers.Layer):
     @property
     def bias(self):
         """Of the dense layer that this is: float `(side * count,)`."""
-        return ops.reshape(self.first_steepness * self.places + self.first_shift, (-1,))
+        return ops.reshape(self.steepness_bias * self.places + self.shift_bias, (-1,))
 
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], self.side * self.count)
 
 
-def latent_classifier(latent_dim, classes, name="latent_classifier"):
-    """A linear classifier on the latent, or a regression: `(batch, latent_dim)` -> logits `(batch, classes)`."""
+def latent_classifier(latent_dim, classes):
+    """A linear classifier on the latent: `(batch, latent_dim)` -> logits `(batch, classes)`."""
     latent = keras.Input((latent_dim,), name="latent")
-    return keras.Model(latent, layers.Dense(classes, name="logits")(latent), name=name)
+    return keras.Model(latent, layers.Dense(classes, name="logits")(latent), name="latent_classifier")
