@@ -124,7 +124,7 @@ def train(images, labels, truth, epochs, seed):
     from vgan_tf import PPRLVGAN, backends
     from vgan_tf.config import edge_with_counterparts
     from vgan_tf.data.faces import FaceSet
-    from vgan_tf.data.pipeline import encoder_batches
+    from vgan_tf.data.pipeline import encoder_batches, latent_names
 
     backends.make_deterministic()
     count, blank = len(images), np.full(len(images), "", dtype=str)
@@ -134,7 +134,8 @@ def train(images, labels, truth, epochs, seed):
         epochs=epochs,
         encoder_epochs=epochs,
         warmup_epochs=0,
-        motion_dim=len(faces.motion_names),
+        motion_dim=len(latent_names(faces)),
+        latent_dim=len(latent_names(faces)),
         augment_shift_px=SHIFT,
         precision="bfloat16",
         seed=seed,

@@ -25,6 +25,19 @@ def test_edge_alone_is_another_one_where_the_data_bring_counterparts():
         assert preset(name, counterparts=True) == preset(name)
 
 
+@pytest.mark.parametrize(
+    "config, changes, why",
+    [
+        (preset("tiny"), {"motion_dim": 5}, "motion_dim=5: the latent is the motion"),
+        (preset("tiny"), {"warmup_epochs": 2}, "warmup_epochs=2: .*set encoder_epochs"),
+        (preset("paper"), {"generator_bumps": 4}, "generator_bumps=4: .*must be 0"),
+    ],
+)
+def test_settings_that_need_one_another(config, changes, why):
+    with pytest.raises(InputError, match=why):
+        config.replace(**changes)
+
+
 def test_alpha_is_learnt_from_counterparts_by_the_edge_architecture():
     assert preset("tiny").replace(alpha=True, counterpart_weight=1.0).alpha
     for config, changes in (

@@ -213,7 +213,7 @@ def test_both_the_difference_and_its_interval_count():
 
 def test_where_the_targets_are_a_cast_their_faces_are_learnt_from_counterparts(monkeypatch):
     faces = faces_with_counterparts()
-    model = PPRLVGAN(counterpart_config(motion_dim=2), STUB_IDENTITIES, faces.expressions)
+    model = PPRLVGAN(counterpart_config(motion_dim=8), STUB_IDENTITIES, faces.expressions)
     one, learnt = Trial.__new__(Trial), {}
     one.seed, one.dump = 0, make_dump(DeviceModel.of_keras(model), faces, people_held_out=True)
     one.tested = one.dump.tested
