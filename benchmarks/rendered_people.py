@@ -137,6 +137,7 @@ def train(images, labels, truth, epochs, seed):
         motion_dim=len(latent_names(faces)),
         latent_dim=len(latent_names(faces)),
         augment_shift_px=SHIFT,
+        batch_size=BATCH_SIZE,
         precision="bfloat16",
         seed=seed,
     )

@@ -12,6 +12,7 @@ from vgan_tf.protection import PROTOTYPE_IMAGES, find_prototypes
 
 SAMPLE_COLUMNS = 10
 SAMPLE_TARGETS = 8
+BATCHES_BETWEEN_LOOKS = 20
 ROUGH_PROTOTYPE_IMAGES = 400  # in which prototypes are found while training goes on
 
 
@@ -99,13 +100,20 @@ class Progress(keras.callbacks.Callback):
 
 
 class StopOnNaN(keras.callbacks.Callback):
-    """Raise as soon as a loss is not finite; the last checkpoint stays as it was."""
+    """Raise soon after a loss is not finite; the last checkpoint stays as it was."""
 
     def on_train_batch_end(self, batch, logs=None):
+        if batch % BATCHES_BETWEEN_LOOKS == 0:  # each has a GPU wait for the step to end
+            self._look(logs, f"batch {batch + 1} of this epoch")
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._look(logs, f"epoch {epoch + 1}")
+
+    def _look(self, logs, when):
         for name, value in logs.items():
             if not np.isfinite(value):
                 raise FloatingPointError(
-                    f"{name} is {float(value)} after batch {batch + 1} of this epoch; lower the learning rates, "
+                    f"{name} is {float(value)} after {when}; lower the learning rates, "
                     "then train again (the last checkpoint is whole)"
                 )
 

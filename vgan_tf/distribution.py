@@ -82,7 +82,7 @@ class Replicas:
         with tempfile.TemporaryDirectory() as nowhere:
             own = run if self.is_chief else dataclasses.replace(run, folder=Path(nowhere))
             # Every process records: reading a metric adds it up over all of them, so all must take part.
-            recorders = [callbacks.RunRecorder(own, learnt, watched, first_epoch), callbacks.StopOnNaN()]
+            recorders = [callbacks.StopOnNaN(), callbacks.RunRecorder(own, learnt, watched, first_epoch)]
             if self.is_chief:
                 recorders.append(callbacks.Progress(run, first_epoch))
             first_step = first_epoch * run.steps_per_epoch

@@ -68,8 +68,10 @@ def to_eight_bits(picture):
 
 
 def to_float(images):
-    """uint8 [0, 255] -> float32 [-1, 1], same shape."""
-    return np.asarray(images, dtype=np.float32) / 127.5 - 1.0
+    """uint8 [0, 255] -> float32 [-1, 1], same shape; an array that lies on an accelerator stays there."""
+    if not hasattr(images, "__array_namespace__"):
+        images = np.asarray(images)
+    return images.astype(np.float32) / np.float32(127.5) - np.float32(1)
 
 
 def to_uint8(images):

@@ -131,22 +131,23 @@ def train(run, faces):
     model.compile(total_steps=run.config.epochs * run.steps_per_epoch)
     run.save_config()
     first_epoch = run.restore_checkpoint(model)
-    config, compared = run.config, validation
+    config, compared, own = run.config, validation, _near(training)
     alone, drawn, played = (
-        functools.partial(make, training) for make in (encoder_batches, training_batches, training_batches)
+        functools.partial(make, own) for make in (encoder_batches, training_batches, training_batches)
     )
     if config.pairs:
         paired, compared, _ = partition(_load_pairs(config, faces), config)
-        alone = played = functools.partial(joined_batches, training, paired)
-        drawn = functools.partial(training_batches, paired)  # own images have no true motion to draw
+        near = _near(paired)
+        alone = played = functools.partial(joined_batches, own, near)
+        drawn = functools.partial(training_batches, near)  # own images have no true motion to draw
     early = config.encoder_epochs + config.warmup_epochs
     recorder = RunRecorder(run, training, validation, first_epoch)
-    validation_batches = evaluation_batches(compared, config, EVALUATION_BATCH_SIZE)
+    validation_batches = evaluation_batches(_near(compared), config, EVALUATION_BATCH_SIZE)
     for end, make in ((config.encoder_epochs, alone), (early, drawn), (config.epochs, played)):
         end = min(end, config.epochs)
         if first_epoch < end:
             batches = make(config=config, first_step=first_epoch * run.steps_per_epoch)
-            watching = [recorder, StopOnNaN(), Progress(run, first_epoch)]
+            watching = [StopOnNaN(), recorder, Progress(run, first_epoch)]
             fit(run, model, (first_epoch, end), batches, validation_batches, None, watching)
             first_epoch = end
     if not run.classifier_path.exists():
@@ -209,8 +210,8 @@ def train_expression_classifier(run, model, training, validation):
         jit_compile=backends.JIT_COMPILE,
     )
     history = classifier.fit(
-        _with_expressions(training_batches(learnt, config)),
-        validation_data=_with_expressions(evaluation_batches(watched, config, EVALUATION_BATCH_SIZE)),
+        _with_expressions(training_batches(_near(learnt), config)),
+        validation_data=_with_expressions(evaluation_batches(_near(watched), config, EVALUATION_BATCH_SIZE)),
         steps_per_epoch=steps,
         epochs=CLASSIFIER_EPOCHS,
         verbose=0,
@@ -243,6 +244,12 @@ def train_aligner(run):
         f"{np.expm1(np.abs(found - places[:watched])[:, 2]).mean():.1%}, on {watched} validation pictures"
     )
     run.save_aligner(aligner)
+
+
+def _near(faces):
+    """The same set with its images where batches of them are made."""
+    pictures = ("images", "counterpart_images") if faces.has_counterpart_images else ("images",)
+    return dataclasses.replace(faces, **{name: backends.near(getattr(faces, name)) for name in pictures})
 
 
 def _protected(model, images, seed):

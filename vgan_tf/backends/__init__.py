@@ -1,4 +1,4 @@
-"""What differs between the backends of Keras: gradients, where variables live during a step, fast batch norm.
+"""What differs between the backends of Keras: gradients, where variables live during a step, where images do, fast batch norm.
 
 `vgan_tf.model` is written once, as though variables were assigned in place. TensorFlow stays the default, and the one
 that audits and exports.
@@ -9,9 +9,9 @@ import keras
 from vgan_tf.errors import InputError
 
 if keras.backend.backend() == "tensorflow":
-    from vgan_tf.backends.tensorflow import JIT_COMPILE, VERSION, batch_norm, descend, make_deterministic, step
+    from vgan_tf.backends.tensorflow import JIT_COMPILE, VERSION, batch_norm, descend, make_deterministic, near, step
 elif keras.backend.backend() == "jax":
-    from vgan_tf.backends.jax import JIT_COMPILE, VERSION, batch_norm, descend, make_deterministic, step
+    from vgan_tf.backends.jax import JIT_COMPILE, VERSION, batch_norm, descend, make_deterministic, near, step
 else:
     raise InputError(f"KERAS_BACKEND={keras.backend.backend()}: must be tensorflow or jax")
 
@@ -22,6 +22,7 @@ __all__ = [
     "batch_norm",
     "descend",
     "make_deterministic",
+    "near",
     "require_tensorflow",
     "step",
 ]

@@ -4,6 +4,7 @@ import functools
 
 import jax
 import keras
+import numpy as np
 
 JIT_COMPILE = "auto"
 VERSION = jax.__version__
@@ -47,6 +48,14 @@ def descend(model, learners, loss):
     gradients = iter(gradients)
     for optimizer, trained in learners:
         optimizer.apply([next(gradients) for _ in trained], trained)
+
+
+def near(images):
+    """Images in the memory of a GPU, where batches of them are then made; on a CPU as they are.
+
+    Made in NumPy and copied, batches would take several times as long as the steps.
+    """
+    return images if jax.default_backend() == "cpu" else jax.numpy.asarray(np.asarray(images))
 
 
 def make_deterministic():

@@ -148,8 +148,8 @@ def joined_batches(faces, pairs, config, first_step=0):
         for name, values in labels.items():
             rest = own_labels.get(name)
             rest = np.zeros((len(own), *values.shape[1:]), values.dtype) if rest is None else rest
-            joined[name] = np.concatenate([values, rest])
-        return np.concatenate([images, own]), joined
+            joined[name] = _namespace(values).concatenate([values, rest])
+        return _namespace(images).concatenate([images, own]), joined
 
     return Batches(load)
 
@@ -205,9 +205,10 @@ def augmentation(config, batch_size, random):
 
     def augment(images, rows):
         size = images.shape[1]
-        padded = np.pad(images, [(0, 0), (shift, shift), (shift, shift), (0, 0)], "symmetric")
+        own = _namespace(images)
+        padded = own.pad(images, [(0, 0), (shift, shift), (shift, shift), (0, 0)], "symmetric")
         images = padded[:, top : top + size, left : left + size]
-        return np.where(mirrored[rows], images[:, :, ::-1], images)
+        return own.where(mirrored[rows], images[:, :, ::-1], images) if config.augment_flip else images
 
     return augment
 
@@ -222,8 +223,8 @@ def with_alpha(pictures):
         float32 of that shape in [-1, 1]: the head before middle grey, and alpha.
     """
     values = to_float(pictures)
-    values[..., :3] *= (values[..., 3:] + 1) / 2
-    return values
+    colours, alpha = values[..., :3], values[..., 3:]
+    return _namespace(values).concatenate([colours * ((alpha + 1) / 2), alpha], axis=-1)
 
 
 def latent_names(faces):
@@ -270,11 +271,16 @@ def _prepared(faces, config):
 
 def _beforehand(faces, rows, config):
     """Labels of rows that counterparts drawn beforehand give."""
-    counterparts = with_alpha(np.asarray(faces.counterpart_images[rows]))
+    counterparts = with_alpha(faces.counterpart_images[rows])
     return {
         "target": faces.counterpart_target[rows].astype(np.int32),
         "counterpart": counterparts if config.alpha else counterparts[..., :3],
     }
+
+
+def _namespace(images):
+    """NumPy, or what takes its place for an array on an accelerator."""
+    return images.__array_namespace__()
 
 
 def _share(first, end, share):

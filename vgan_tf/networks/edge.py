@@ -75,9 +75,14 @@ def generators(config, identity_count):
     first, *others = generator_filters(config)
     dense = layers.Dense(SMALLEST_MAP**2 * first, use_bias=False)
     reshape = layers.Reshape((SMALLEST_MAP, SMALLEST_MAP, first))
-    beginning = [BatchNormalization(momentum=BATCH_NORM_MOMENTUM), layers.LeakyReLU(0.2), reshape]
+    beginning = [BatchNormalization(momentum=BATCH_NORM_MOMENTUM), layers.ReLU(), reshape]
     stages = [  # 4 -> 8 -> 16 -> 32
-        _normalised(layers.Conv2DTranspose(filters, 4, strides=2, padding="same", use_bias=False)) for filters in others
+        [
+            layers.Conv2DTranspose(filters, 4, strides=2, padding="same", use_bias=False),
+            BatchNormalization(momentum=BATCH_NORM_MOMENTUM),
+            layers.ReLU(),  # a part of the convolution once exported: 8 bits need not hold what it takes away
+        ]
+        for filters in others
     ]
     ending = [layers.Conv2DTranspose(output_channels(config), 4, strides=2, padding="same")]  # 32 -> 64
     ending += [layers.Activation("tanh", name="protected", dtype="float32")]
