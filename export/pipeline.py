@@ -100,6 +100,7 @@ def export_run(folder, out, recipes=RECIPES, data=None, progress=print, score=Tr
         "expressions": list(run.expressions),
         "image_size": run.config.image_size,
         "latent_dim": run.config.latent_dim,
+        "latent_names": list(run.latent_names),
         "alpha": run.config.alpha,
         "prototypes": run.config.protection_prototypes,
         "noise": run.config.protection_noise,

@@ -33,6 +33,8 @@ class Run:
         identities, expressions: label lists of the model.
         fingerprint: `FaceSet.fingerprint` of the whole data.
         steps_per_epoch: batches in an epoch.
+        latent_names: what each number of the latent says, as of `data.pipeline.latent_names`; empty where training has
+            given them no meaning.
     """
 
     folder: Path
@@ -41,6 +43,7 @@ class Run:
     expressions: tuple
     fingerprint: str
     steps_per_epoch: int
+    latent_names: tuple = ()
 
     @property
     def weights_path(self):
@@ -66,6 +69,7 @@ class Run:
                 "config": self.config.to_dict(),
                 "identities": list(self.identities),
                 "expressions": list(self.expressions),
+                "latent_names": list(self.latent_names),
                 "image_size": self.config.image_size,
                 "seed": self.config.seed,
                 "data_fingerprint": self.fingerprint,
@@ -195,6 +199,7 @@ def open_run(folder):
             expressions=tuple(values["expressions"]),
             fingerprint=values["data_fingerprint"],
             steps_per_epoch=values["steps_per_epoch"],
+            latent_names=tuple(values.get("latent_names", ())),
         )
     except FileNotFoundError:
         raise InputError(f"{folder}: not a run folder (no config.json); train.py makes one") from None

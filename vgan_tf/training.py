@@ -48,7 +48,7 @@ def plan(config, out, steps=None):
     faces = load_faces(config.data, config.image_size)
     train, _, _ = partition(faces, config)
     require_prototypes(train.expression, train.expressions, config.protection_prototypes)
-    identities, paired = train.identities, faces
+    identities, paired, names = train.identities, faces, ()
     if config.pairs:
         paired = _load_pairs(config, faces)
     if config.encoder_epochs and not (config.latent_expression_weight or config.latent_motion_weight):
@@ -60,8 +60,8 @@ def plan(config, out, steps=None):
         _require_fit_for_counterparts(config)
         identities = paired.targets
         if config.latent_motion_weight and paired.motion_names:
-            count = len(latent_names(paired))
-            config = config.replace(motion_dim=count, latent_dim=count)
+            names = tuple(latent_names(paired))
+            config = config.replace(motion_dim=len(names), latent_dim=len(names))
     elif config.alpha:
         raise InputError(f"{config.data}: brings no counterparts with alpha; set alpha=false, or train on heads:")
     if config.warmup_epochs and not config.motion_dim:
@@ -75,7 +75,7 @@ def plan(config, out, steps=None):
     if steps is not None:
         config = config.replace(epochs=math.ceil(steps / steps_per_epoch))
         steps_per_epoch = math.ceil(steps / config.epochs)
-    run = Run(Path(out), config, identities, train.expressions, faces.fingerprint(), steps_per_epoch)
+    run = Run(Path(out), config, identities, train.expressions, faces.fingerprint(), steps_per_epoch, names)
     return run, faces
 
 
@@ -290,4 +290,4 @@ def plan_resumption(out, epochs=None):
     faces = load_faces(config.data, config.image_size)
     if faces.fingerprint() != run.fingerprint:
         raise InputError(f"{config.data}: not the data that {out} was trained on (another fingerprint)")
-    return Run(run.folder, config, run.identities, run.expressions, run.fingerprint, run.steps_per_epoch), faces
+    return dataclasses.replace(run, config=config), faces

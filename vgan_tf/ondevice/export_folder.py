@@ -27,6 +27,8 @@ class Export:
         files: {file name: its record}, with "part", "recipe" and "sha256" in each.
         alpha: whether protected pictures have alpha as fourth channel.
         weights_sha256: digest of the weights that the files were made from; "" where the record lacks it.
+        latent_names: what each number of the latent says: strengths of expressions, angles of the head and of gaze in
+            tens of degrees, and weights of blendshapes ("motion_..."); empty where training has given them no meaning.
     """
 
     folder: Path
@@ -37,6 +39,7 @@ class Export:
     files: dict
     alpha: bool = False
     weights_sha256: str = ""
+    latent_names: tuple = ()
 
     def model(self, part, recipe=None):
         """Load one file and check its checksum and its shapes.
@@ -102,6 +105,7 @@ def open_export(folder=None):
             files={name: _checked(name, entry) for name, entry in record["files"].items()},
             alpha=bool(record.get("alpha", False)),
             weights_sha256=str(record.get("weights_sha256", "")),
+            latent_names=_labels(record, "latent_names") if record.get("latent_names") else (),
         )
     except (FileNotFoundError, NotADirectoryError):
         raise InputError(f"{folder}: not an export folder (no export.json); python -m export makes one") from None
