@@ -31,6 +31,7 @@ from vgan_tf.files import replacing
 from vgan_tf.labels import EXPRESSIONS
 
 SIZE, SHIFT = 128, 4  # pixels
+BATCH_SIZE = 32
 NAMES = ("images", "labels", "truth")
 DRAWS = 2000  # of the bootstrap over people
 # Of a photograph: the middle and the side of the square that shows a face as rendered pictures do, from the distance of

@@ -28,6 +28,7 @@ from helpers import (
 )
 
 from vgan_tf import callbacks, load_run, training
+from vgan_tf.data.pipeline import latent_names
 from vgan_tf.errors import InputError
 from vgan_tf.run import Run, load_expression_classifier, open_run
 
@@ -150,6 +151,13 @@ def test_nan_in_the_data_stops_fit():
         )
 
 
+def test_nan_is_told_at_the_end_of_an_epoch_if_not_before():
+    watch, logs = callbacks.StopOnNaN(), {"kl": np.float32(np.nan)}
+    watch.on_train_batch_end(1, logs)
+    with pytest.raises(FloatingPointError, match="kl is nan after epoch 4;"):
+        watch.on_epoch_end(3, logs)
+
+
 def test_a_number_of_steps_overrides_the_epochs(tmp_path):
     config = tiny_config(batch_size=16, data="avatars:identities=3,images=210,seed=1")
     run, faces = training.plan(config, tmp_path / "run")
@@ -190,7 +198,9 @@ def test_with_counterparts_their_targets_are_the_identities_and_validation_has_t
     assert loaded.identities == STUB_IDENTITIES and loaded.config.latent_dim == 8
     assert loaded.decode_with_alpha(loaded.encode(faces.images[:2]), [0, 2]).shape == (2, 64, 64, 4)
     still = training.plan(counterpart_config(latent_motion_weight=0.0), tmp_path / "still")[0]
-    assert still.config.motion_dim == 0
+    assert still.config.motion_dim == 0 and still.latent_names == ()
+    names = tuple(latent_names(faces))
+    assert open_run(run.folder).latent_names == run.latent_names == names and len(names) == 8
 
 
 @pytest.mark.parametrize(

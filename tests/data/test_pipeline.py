@@ -203,6 +203,24 @@ def test_batches_bring_counterparts_drawn_beforehand_with_their_targets_and_the_
     assert set(labels) == {"identity", "expression", "target"}
 
 
+@pytest.mark.parametrize("make", [training_batches, encoder_batches, evaluation_batches])
+def test_images_on_an_accelerator_make_the_same_batches_there(make):
+    jax = pytest.importorskip("jax")
+    faces = faces_with_counterparts()
+    names = ("images", "counterpart_images")
+    near = dataclasses.replace(faces, **{name: jax.numpy.asarray(getattr(faces, name)) for name in names})
+    more = {"batch_size": 5} if make is evaluation_batches else {}
+    config = counterpart_config(motion_dim=8, augment_shift_px=3)
+    for number in range(3):
+        (images, labels), (same, others) = (make(one, config=config, **more)[number] for one in (faces, near))
+        assert isinstance(same, jax.Array) and isinstance(images, np.ndarray)
+        np.testing.assert_allclose(images, same, atol=1e-6)
+        assert set(labels) == set(others)
+        for name, values in labels.items():
+            np.testing.assert_allclose(values, others[name], atol=1e-6)
+            assert isinstance(others[name], jax.Array) == (name == "counterpart")
+
+
 def test_the_encoders_batches_are_mirrored_with_their_motion_or_not_at_all():
     faces = faces_with_counterparts()
     config = counterpart_config(motion_dim=8)

@@ -1,4 +1,4 @@
-"""What differs between the backends of Keras: gradients, where variables live during a step, where images do, fast batch norm.
+"""What differs between the backends of Keras: gradients, where variables and images live, fast batch norm.
 
 `vgan_tf.model` is written once, as though variables were assigned in place. TensorFlow stays the default, and the one
 that audits and exports.
