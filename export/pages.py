@@ -177,7 +177,8 @@ face still shows. Test the files on people like your own users before you ship t
 - **Faces of people who do not exist.** A protected face shows one of a closed set of people, listed below. Use drawn
   people, or people who agreed to it.
 - **Hiding the expression.** It is kept on purpose.\
-{{ "" if prototypes else " Head pose and light are partly kept, too." }}
+{{ "" if prototypes else " Head pose, gaze and mouth are kept, too: on purpose." if latent_names else \
+" Head pose and light are partly kept, too." }}
 - **Whole photographs.** The files take one centred, upright face of {{ image_size }} x {{ image_size }} pixels. A face
   that is not found and cut out is not protected.
 - **Judging people.** An expression is what a face shows, not what a person feels. Base no decision about anyone on it.
@@ -192,6 +193,9 @@ face still shows. Test the files on people like your own users before you ship t
 | {{ identities | length }} target identities | {{ identities | join(", ") }} |
 | {{ expressions | length }} expressions | {{ expressions | join(", ") }} |
 | length of a latent | {{ latent_dim }} |
+{% if latent_names %}
+| what its numbers say (angles in tens of degrees) | {{ latent_names | join(", ") }} |
+{% endif %}
 {% if prototypes %}
 | different latents that can be decoded | {{ codes }}, {{ prototypes }} of each expression: \
 a picture holds at most {{ "%.1f" % bits }} bits about the face |

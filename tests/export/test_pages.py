@@ -25,6 +25,7 @@ def record():
         "expressions": ["anger", "joy"],
         "image_size": 128,
         "latent_dim": 17,
+        "latent_names": [],
         "alpha": False,
         "prototypes": 0,
         "noise": 0.0,
@@ -117,6 +118,13 @@ def test_the_number_of_possible_latents_is_given_where_it_is_limited(record):
     begin = f"| different latents that can be decoded | {count}, 4 of each"
     assert row(card, "different latents that can be decoded").startswith(begin)
     assert f"at most {count.bit_length() - 1:.1f} bits" in card and "Head pose" not in card
+
+
+def test_what_a_latent_says_is_on_the_card_where_it_is_known(record):
+    assert "what its numbers say" not in model_card(record)
+    card = model_card({**record, "latent_names": ["joy", "yaw"]})
+    assert row(card, "what its numbers say (angles in tens of degrees)").endswith("| joy, yaw |")
+    assert "gaze and mouth are kept, too: on purpose" in card and "partly kept" not in card
 
 
 def test_what_is_missing_is_said_to_be_missing(record):
