@@ -20,6 +20,7 @@ from .parts import build_parts
 from .quantization_aware import QuantizationError, convert_qat
 from .records import audit_of, describe, versions, write_export
 from .scoring import Trial, failures
+from .sheet import identity_sheet
 from .verification import verify
 
 CALIBRATION_IMAGES = 300
@@ -111,7 +112,7 @@ def export_run(folder, out, recipes=RECIPES, data=None, progress=print, score=Tr
         "chance": trial.chance if trial else None,
         "refused": refused,
     }
-    write_export(out, record, contents)
+    write_export(out, record, contents, identity_sheet(model, examples["latent"]))
     if refused:
         lines = [f"{Path(out) / name}: refused: {line}" for name in refused for line in refused[name].splitlines()]
         raise VerificationError("\n".join(lines))

@@ -13,6 +13,7 @@ import tensorflow as tf
 import vgan_tf
 from vgan_tf.errors import InputError
 from vgan_tf.files import replacing, write_json, write_text
+from vgan_tf.images import write_image
 from vgan_tf.ondevice.lite import LiteModel
 
 from .convert import RECIPES
@@ -80,7 +81,7 @@ def describe(content, part_name, recipe, difference, figures):
     }
 
 
-def write_export(out, record, contents):
+def write_export(out, record, contents, sheet):
     """Write an export folder. `export.json` is removed first and written last, so that no mixture looks complete.
 
     Model files of an earlier export that this one lacks are removed; anything else in the folder stays.
@@ -89,6 +90,7 @@ def write_export(out, record, contents):
         out: folder.
         record: dict for `export.json`.
         contents: {file name: bytes} of the files in `record`.
+        sheet: uint8 `(height, width, 3)`, picture of the target identities.
     """
     out = Path(out)
     (out / "export.json").unlink(missing_ok=True)
@@ -100,6 +102,7 @@ def write_export(out, record, contents):
             temporary.write_bytes(content)
     write_text(out / "labels.txt", "".join(f"{name}\n" for name in record["expressions"]))
     write_text(out / "identities.txt", "".join(f"{name}\n" for name in record["identities"]))
+    write_image(out / "identities.jpg", sheet)
     write_text(out / "EXPORT.md", export_page(record))
     write_text(out / "MODEL_CARD.md", model_card(record))
     write_json(out / "export.json", record)

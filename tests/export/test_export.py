@@ -279,7 +279,7 @@ def test_inspection_names_what_does_not_belong():
 def test_an_export_folder_holds_what_its_record_says(exported, trained_model):
     out, record, lines = exported
     files = {f"{part}_int8.tflite" for part in PARTS if part != "alignment"}  # avatars are drawn aligned
-    pages = {"export.json", "EXPORT.md", "MODEL_CARD.md", "labels.txt", "identities.txt"}
+    pages = {"export.json", "EXPORT.md", "MODEL_CARD.md", "labels.txt", "identities.txt", "identities.jpg"}
     assert {path.name for path in out.iterdir()} == files | pages | {"notes.txt"}
     assert json.loads((out / "export.json").read_text()) == record and set(record["files"]) == files
     assert (out / "identities.txt").read_text().split() == list(trained_model.identities)
@@ -290,6 +290,8 @@ def test_an_export_folder_holds_what_its_record_says(exported, trained_model):
         assert open_export(out).model(file["part"], file["recipe"]).inputs.keys() == file["inputs"].keys()
         assert file["operators"] == operators((out / name).read_bytes()) and file["figures"] is None
     assert record["alpha"] is open_export(out).alpha is False
+    with Image.open(out / "identities.jpg") as sheet:
+        assert sheet.size == (3 * 128 + 2 * 4, 128 + 20) and not sheet.getexif()
 
 
 def test_a_run_with_counterparts_is_exported_with_alpha_and_used_in_rgb(tmp_path, eagerly, monkeypatch):
