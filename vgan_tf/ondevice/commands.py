@@ -1,8 +1,11 @@
 """The verbs `protect` and `recognize`. A file that fails gets one line on stderr, and the others go on."""
 
+import glob
+import hashlib
 import json
 import os
 import sys
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +14,10 @@ from PIL import Image
 from vgan_tf.errors import InputError
 from vgan_tf.images import write_image
 from vgan_tf.labels import PROGRAMS
+from vgan_tf.ondevice.export_folder import open_export
 from vgan_tf.ondevice.expression_reader import ExpressionReader
+from vgan_tf.ondevice.jobs import Journal, Outcome, table
+from vgan_tf.ondevice.people.fitness import UnfitFace, named
 from vgan_tf.ondevice.people.video import is_video, output_suffix, protect_video, read_video
 from vgan_tf.ondevice.pictures import as_box, open_picture, to_rgb
 from vgan_tf.ondevice.protector import Protector
@@ -30,7 +36,7 @@ def add_verbs(verbs):
     faces.add_argument("--crops", action="store_true", help="the central square of each picture is a face")
     faces_help = 'boxes of the faces in whole pictures: {"photo.jpg": [[x, y, width, height], ...]}'
     faces.add_argument("--faces", metavar="FILE.json", help=faces_help)
-    missed_help = "a file without a face is not written (default), or written all black"
+    missed_help = "a picture without a face, or with one that cannot be protected well: not written (default), or black"
     verb.add_argument("--on-missed-face", choices=("refuse", "black"), help=missed_help)
     verb.set_defaults(command=protect)
 
@@ -59,7 +65,8 @@ def protect(arguments):
 
     Raises:
         InputError: something that concerns all files is wrong: model, target, names of files, boxes.
-        SystemExit: status 2 where a file could not be protected, else 1 where one without a face was not written.
+        SystemExit: status 2 where a file could not be read or written, else 1 where one was refused: it has no face, or
+            one that cannot be protected well.
     """
     if arguments.on_missed_face and arguments.crops:
         raise InputError("--on-missed-face: with --crops each picture is a face; leave one of them out")
@@ -67,48 +74,83 @@ def protect(arguments):
     protector.choose(target)  # A wrong target ends the command before anything is written.
     destinations = name_outputs(arguments.inputs, arguments.out)
     boxes = None if arguments.faces is None else match_boxes(read_boxes(arguments.faces), destinations)
+    several = len(destinations) > 1
+    journal = Journal(_settings(protector, arguments), destinations) if several else None
 
-    bad, missed, faces, black = 0, 0, 0, arguments.on_missed_face == "black"
+    outcomes = {}
     for path, destination in destinations.items():
-        try:
-            if is_video(path):
-                if arguments.crops or boxes is not None:
-                    raise InputError("a video; --crops and --faces are for pictures")
-                count = protect_video(protector, path, destination, target, black)
-            else:
-                count = _protect_picture(
-                    protector, path, destination, arguments, None if boxes is None else boxes[path]
-                )
-        except InputError as error:
-            bad += 1
-            _complain(path, str(error))
+        outcome = journal.before(path, destination) if several else None
+        if outcome is not None:
+            outcomes[path] = outcome._replace(why=outcome.why or "whole before this job")
             continue
-        faces += count
-        if count or black:
-            print(f"wrote {destination}")
-        else:
-            missed += 1
-            where = "no face found" if boxes is None else f"no face in {arguments.faces}"
-            _complain(path, f"{where}; not written (--on-missed-face black writes it black)")
-    if len(destinations) > 1:
-        written = len(destinations) - bad - missed
-        print(f"{len(destinations)} files: {written} written, {faces} faces; {missed} without a face, {bad} failed")
-    if bad or missed:
-        sys.exit(2 if bad else 1)
+        try:
+            outcome = _protect_file(protector, path, destination, arguments, None if boxes is None else boxes[path])
+        except InputError as error:
+            outcome = Outcome("failed", why=str(error))
+        outcomes[path] = outcome
+        if outcome.state != "written":
+            advice = "" if outcome.state == "failed" else "; not written (--on-missed-face black writes black)"
+            _complain(path, f"{outcome.why}{advice}")
+            continue
+        print(f"wrote {destination}{f': {outcome.why}' if outcome.why else ''}")
+        if several:
+            journal.add(path, destination, outcome)
+    if several:
+        journal.end()
+        print(table(outcomes))
+    states = {outcome.state for outcome in outcomes.values()}
+    if states != {"written"}:
+        sys.exit(2 if "failed" in states else 1)
+
+
+def _settings(protector, arguments):
+    """What outputs depend on, without the secret of a target: dict."""
+    target = arguments.target if arguments.target == "random" else protector.choose(arguments.target)
+    faces = arguments.faces and hashlib.sha256(Path(arguments.faces).read_bytes()).hexdigest()
+    files = {name: record["sha256"] for name, record in open_export(arguments.model).files.items()}
+    chosen = {name: getattr(arguments, name) for name in ("crops", "on_missed_face")}
+    return {"files": files, "target": target, "faces": faces, **chosen}
+
+
+def _protect_file(protector, path, destination, arguments, boxes):
+    """Protect one file and write it, unless it is to be refused: Outcome."""
+    black = arguments.on_missed_face == "black"
+    if not is_video(path):
+        return _protect_picture(protector, path, destination, arguments, boxes)
+    if arguments.crops or boxes is not None:
+        raise InputError("a video; --crops and --faces are for pictures")
+    counts = protect_video(protector, path, destination, arguments.target, black)
+    if not counts and not black:
+        return Outcome("refused", why="no face found")
+    total = sum(counts, Counter())
+    protected = total.pop("", 0)
+    why = [
+        f"a face is black {number} times in {protected + sum(total.values())}, {reason}"
+        for reason, number in total.items()
+    ]
+    return Outcome("written", len(counts), sum(bool(count[""]) for count in counts), "; ".join(why))
 
 
 def _protect_picture(protector, path, destination, arguments, boxes):
-    """Protect one picture and write it, unless it has no face and is not to be black: number of faces."""
-    image, count = (
-        (protector.protect(path, arguments.target), 1)
-        if arguments.crops
-        else protector.protect_people(path, arguments.target, boxes)
-    )
-    if count:
-        write_image(destination, np.asarray(image))
-    elif arguments.on_missed_face == "black":
-        write_image(destination, np.zeros_like(image))
-    return count
+    """Protect one picture and write it, unless it is to be refused: Outcome."""
+    if arguments.crops:
+        write_image(destination, np.asarray(protector.protect(path, arguments.target)))
+        return Outcome("written", 1, 1)
+    picture, black = to_rgb(open_picture(path)), arguments.on_missed_face == "black"
+    faces = protector.find(picture, boxes)
+    if not faces:
+        why = "no face found" if boxes is None else f"no face in {arguments.faces}"
+        if not black:
+            return Outcome("refused", why=why)
+        write_image(destination, np.zeros_like(picture))
+        return Outcome("written", why=f"{why}, all black")
+    try:
+        result, reasons = protector.replace_faces(picture, faces, [arguments.target] * len(faces), black)
+    except UnfitFace as error:
+        return Outcome("refused", len(faces), why=str(error))
+    write_image(destination, result)
+    why = [f"{named(face)} is black: {reason}" for face, reason in zip(faces, reasons, strict=True) if reason]
+    return Outcome("written", len(faces), len(faces) - len(why), "; ".join(why))
 
 
 def recognize(arguments):
@@ -126,7 +168,7 @@ def recognize(arguments):
         check_labels(reader.expressions, arguments.labels)
     overlays = name_outputs(arguments.inputs, arguments.overlay) if arguments.overlay else {}
     found, bad, missed = [], 0, 0
-    for path in dict.fromkeys(path for given in arguments.inputs for path in list_files(Path(given))):
+    for path in dict.fromkeys(path for given in expand(arguments.inputs) for path in list_files(given)):
         try:
             readings = _read(reader, path, arguments)
         except InputError as error:
@@ -160,6 +202,14 @@ def _read(reader, path, arguments):
     return renamed(readings, arguments.labels) if arguments.labels else readings
 
 
+def expand(inputs):
+    """Paths of inputs: list of Path. A name that no file has may be a pattern, as "photos/*.jpg"."""
+    paths = []
+    for given in inputs:
+        paths += [given] if os.path.lexists(given) else sorted(glob.glob(str(given), recursive=True)) or [given]
+    return [Path(path) for path in paths]
+
+
 def list_files(path):
     """The pictures and videos that a path means: a file itself, or those directly in a folder.
 
@@ -184,7 +234,7 @@ def name_outputs(inputs, out=None):
         InputError: two inputs would get one name, an output would overwrite an input, or one file is named for
             several inputs.
     """
-    inputs = [Path(given) for given in inputs]
+    inputs = expand(inputs)
     several = len(inputs) > 1 or inputs[0].is_dir()
     if out is not None and several and (_is_picture(Path(out)) or is_video(out)) and not Path(out).is_dir():
         raise InputError(f"{out}: names one file, but there may be several; name a folder")

@@ -11,6 +11,7 @@ from vgan_tf.ondevice.alignment import aligner_of, face_of
 from vgan_tf.ondevice.export_folder import open_export
 from vgan_tf.ondevice.people.compositing import head_square, lay_over
 from vgan_tf.ondevice.people.finding import Face, find_faces
+from vgan_tf.ondevice.people.fitness import UnfitFace, named, reason_against
 from vgan_tf.ondevice.pictures import cut, open_picture, paste, scaled, square_around, square_with, to_rgb
 from vgan_tf.targets import target_codes
 
@@ -74,18 +75,32 @@ class Protector:
             hair and all, else squares that hold the boxes.
 
         Raises:
-            InputError: as for `protect`, for any of the faces, or as for `find_faces`. No picture is returned then.
+            UnfitFace: a face cannot be protected well.
+            InputError: as for `protect`, for any of the faces, or as for `find`. No picture is returned then.
         """
         picture = to_rgb(open_picture(image))
-        height, width, _ = picture.shape
-        if faces is None:
-            faces = find_faces(picture)
-        else:
-            squares = [square_around(box, width, height) for box in faces]
-            if self._aligner is not None:
-                squares = [self._aligner.align(picture, square) for square in squares]
-            faces = [Face(square, box, 1.0) for square, box in zip(squares, faces, strict=True)]
-        return Image.fromarray(self.replace_faces(picture, faces, [target] * len(faces))), len(faces)
+        faces = self.find(picture, faces)
+        return Image.fromarray(self.replace_faces(picture, faces, [target] * len(faces))[0]), len(faces)
+
+    def find(self, picture, boxes=None):
+        """The faces of a picture.
+
+        Args:
+            picture: uint8 `(height, width, 3)`, RGB.
+            boxes: [x, y, w, h] of each head, in pixels; None finds them.
+
+        Returns:
+            list of Face.
+
+        Raises:
+            InputError: a box is none, or lies outside the picture; or as for `find_faces`.
+        """
+        if boxes is None:
+            return find_faces(picture)
+        squares = [square_around(box, picture.shape[1], picture.shape[0]) for box in boxes]
+        if self._aligner is not None:
+            squares = [self._aligner.align(picture, square) for square in squares]
+        return [Face(square, box, 1.0) for square, box in zip(squares, boxes, strict=True)]
 
     def replace_faces(self, picture, faces, targets, black=False):
         """Replace faces that were found.
@@ -94,32 +109,40 @@ class Protector:
             picture: uint8 `(height, width, 3)`, RGB.
             faces: list of Face.
             targets: of each face, as for `protect`.
-            black: whether a face that cannot be protected is covered by black, and no error.
+            black: whether a face that cannot be protected well is covered by black, and no error.
 
         Returns:
-            uint8 `(height, width, 3)`.
+            (uint8 `(height, width, 3)`; for each face "", or why it is black).
 
         Raises:
+            UnfitFace: a face is too small, or turned or tilted too far (`fitness.reason_against`).
             InputError: as for `protect`, for any of the faces.
         """
-        heads, squares = [], []
-        for (square, box, _), target in zip(faces, targets, strict=True):
-            try:  # all are cut out of the original picture
-                head = self._protected(scaled(cut(picture, square), self._image_size), target, self._alpha)
-            except InputError:
-                if not black:
-                    raise
-                head = Image.new("RGBA" if self._alpha else "RGB", (1, 1), "black")
+        heads, squares, reasons = [], [], []
+        for face, target in zip(faces, targets, strict=True):
+            reason = reason_against(face)
+            if reason and not black:
+                raise UnfitFace(f"{named(face)} cannot be protected well: {reason}")
+            head = Image.new("RGBA" if self._alpha else "RGB", (1, 1), "black")
+            if not reason:
+                try:  # all are cut out of the original picture
+                    seen = scaled(cut(picture, face.square), self._image_size)
+                    head = self._protected(seen, target, self._alpha)
+                except InputError as error:
+                    if not black:
+                        raise
+                    reason = str(error)
             heads.append(head)
+            reasons.append(reason)
             # The square that the encoder sees need not hold the whole face; what is covered does.
-            squares.append(head_square(square) if self._alpha else square_with(square, box))
+            squares.append(head_square(face.square) if self._alpha else square_with(face.square, face.box))
         boxes = [face.box for face in faces]
         if self._alpha:
-            return lay_over(picture, list(zip(heads, squares, boxes, strict=True)))
+            return lay_over(picture, list(zip(heads, squares, boxes, strict=True))), reasons
         picture = picture.copy()
         for head, square in zip(heads, squares, strict=True):
             paste(picture, head, square)
-        return picture
+        return picture, reasons
 
     def _protected(self, face, target, alpha):
         """`protect` for a face as the model takes it: uint8 `(size, size, 3)`."""

@@ -11,7 +11,7 @@ from vgan_tf.errors import InputError
 from vgan_tf.ondevice import Protector, protector
 from vgan_tf.ondevice.people import finding
 from vgan_tf.ondevice.people.compositing import gap_of, head_square, lay_over
-from vgan_tf.ondevice.people.finding import Face, find_faces, square_of
+from vgan_tf.ondevice.people.finding import Face, find_faces, square_of, tilt_of, turn_of
 from vgan_tf.ondevice.pictures import Square
 
 
@@ -147,12 +147,55 @@ def test_from_python_a_whole_picture_comes_back_with_its_number_of_faces(export,
 def test_what_alignment_moves_away_from_a_box_leaves_nothing_of_it(export, noise):
     class Astray:
         def align(self, picture, square):
-            return Square(square.left + 30, square.top, 10)
+            return Square(square.left + 30, square.top, 32)
 
     faces = Protector(export)
     faces._aligner = Astray()
     picture, _ = faces.protect_people(noise, "bob", [[30, 30, 30, 40]])
     assert (np.ptp(np.asarray(picture)[30:70, 30:60].astype(int), axis=2) <= 1).all()
+
+
+UNFIT = {
+    "smaller than 32 pixels": Face(Square(30, 20, 31), [35, 25, 30, 30], 0.9),
+    "turned away by more than about 45 degrees": Face(Square(30, 20, 40), [35, 25, 30, 30], 0.9, turned=1.1),
+    "tilted by more than 20 degrees": Face(Square(30, 20, 40), [35, 25, 30, 30], 0.9, tilted=-21.0),
+}
+
+
+@pytest.mark.parametrize("reason", UNFIT)
+@pytest.mark.parametrize("alpha", [False, True])
+def test_a_face_that_cannot_be_protected_well_is_refused_or_black(noise, tmp_path, monkeypatch, capsys, reason, alpha):
+    folder = write_export(tmp_path / "export", stub_files(alpha=alpha), alpha=alpha)
+    faces = [Face(Square(100, 30, 40), [100, 30, 40, 40], 0.5), UNFIT[reason]]
+    monkeypatch.setattr(protector, "find_faces", lambda picture: faces)
+    assert run_script("vgan_tf", "protect", tmp_path / "in.png", "--model", folder) == 1
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
+    assert f"the face at x=35, y=25 of 30x30 pixels cannot be protected well: {reason}; not written (" in line
+    assert not (tmp_path / "in_protected.png").exists()
+    assert run_script("vgan_tf", "protect", tmp_path / "in.png", "--model", folder, "--on-missed-face", "black") == 0
+    assert f"the face at x=35, y=25 of 30x30 pixels is black: {reason}" in capsys.readouterr().out
+    with Image.open(tmp_path / "in_protected.png") as picture:
+        after = np.asarray(picture)
+    assert not after[25:50, 35:58].any() and after[32:68, 120:138].any(axis=2).all()
+    with pytest.raises(InputError, match=reason):
+        Protector(folder).protect_people(noise)
+
+
+def test_a_face_at_the_limits_is_protected(export, noise, monkeypatch):
+    limit = Face(Square(30, 20, 32), [35, 25, 30, 30], 0.9, turned=1.0, tilted=20.0)
+    monkeypatch.setattr(protector, "find_faces", lambda picture: [limit])
+    assert Protector(export).protect_people(noise)[1] == 1
+
+
+def test_how_far_a_face_is_turned_and_tilted_is_seen_by_its_landmarks():
+    points = np.array([[40.0, 50], [60, 50], [50, 62], [42, 70], [58, 70]])
+    assert turn_of(points) == tilt_of(points) == 0
+    for side in (-1, 1):
+        away = points + np.array([[0, 0], [0, 0], [side * 10, 0], [0, 0], [0, 0]])
+        assert turn_of(away) == pytest.approx(1) and tilt_of(away) == 0  # the nose lies below an eye
+        angle = np.radians(25 * side)
+        turned = away @ np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+        assert turn_of(turned) == pytest.approx(1) and tilt_of(turned) == pytest.approx(25 * side)
 
 
 def test_the_real_detector_finds_a_rendered_face():

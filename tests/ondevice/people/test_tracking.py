@@ -86,6 +86,13 @@ def test_two_faces_stay_apart():
     assert abs(ends[0] - 40) <= 3 and abs(ends[1] - 100) <= 3
 
 
+def test_between_searched_frames_the_pose_is_taken_to_change_evenly():
+    tracks, searched = follow(11, lambda number: [face(50)._replace(turned=number / 10, tilted=-2.0 * number)])
+    assert searched == [0, 5, 10]
+    np.testing.assert_allclose([one.turned for one in tracks[0].faces[4:7]], [0.4, 0.5, 0.6], atol=0.02)
+    np.testing.assert_allclose([one.tilted for one in tracks[0].faces[4:7]], [-8, -10, -12], atol=0.4)
+
+
 def test_of_nothing_there_is_nothing():
     assert find_tracks(iter([]), 5, None) == ([], 0)
     assert follow(7, lambda number: [])[0] == []

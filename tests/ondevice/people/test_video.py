@@ -83,7 +83,7 @@ def is_red(pixels):
 def test_faces_are_covered_in_every_frame_and_sound_and_times_are_kept(export, found, tmp_path):
     times = [0, 1, 2, 5, 6, 9, 10, 11, 12, 20, 21, 22]  # frames of uneven length
     clip = write_clip(tmp_path / "in.mp4", times=times)
-    assert protect_video(Protector(export), clip, tmp_path / "out.mp4") == 1
+    assert protect_video(Protector(export), clip, tmp_path / "out.mp4") == [{"": 12}]
     before, after = frames_of(clip), frames_of(tmp_path / "out.mp4")
     assert [time for time, _ in after] == [time for time, _ in before]
     for _, frame in after:
@@ -122,6 +122,15 @@ def test_a_face_that_cannot_be_protected_is_black(export, found, tmp_path, monke
     monkeypatch.setattr(protector, "_protected", fail)
     protect_video(protector, write_clip(tmp_path / "in.mp4"), tmp_path / "out.mp4")
     assert all(frame[30:70, 60:100].max() < 40 for _, frame in frames_of(tmp_path / "out.mp4"))
+
+
+def test_frames_in_which_a_face_cannot_be_protected_well_show_it_black(export, found, tmp_path, capsys):
+    found[0] = FACE._replace(turned=1.5)
+    clip = write_clip(tmp_path / "in.mp4")
+    assert run_script("vgan_tf", "protect", clip, "--model", export) == 0
+    assert "a face is black 12 times in 12, turned away by more than about 45 degrees" in capsys.readouterr().out
+    for _, frame in frames_of(tmp_path / "in_protected.mp4"):
+        assert frame[32:68, 62:98].max() < 40 and is_red(frame[10:, :40]) == 1
 
 
 def test_a_video_without_a_face_is_refused_or_black(export, found, tmp_path, capsys):
@@ -208,7 +217,14 @@ def test_a_folder_of_pictures_and_videos(export, found, tmp_path, monkeypatch, c
     (folder / "c.mp4").write_bytes(b"no video")
     assert run_script("vgan_tf", "protect", folder, "--model", export) == 2
     shown = capsys.readouterr()
-    assert "3 files: 2 written, 2 faces; 0 without a face, 1 failed" in shown.out and "c.mp4" in shown.err
+    *_, first, second, third, last = shown.out.splitlines()
+    assert first.split() == [str(folder / "a.webm.mkv"), "1", "1"] and second.split() == [
+        str(folder / "b.png"),
+        "1",
+        "1",
+    ]
+    assert third.split()[:4] == [str(folder / "c.mp4"), "0", "0", "failed:"] and "not a readable video" in third
+    assert last == "3 files: 2 written, 0 refused, 1 failed; 2 of 2 faces protected" and "c.mp4" in shown.err
     assert sorted(path.name for path in (tmp_path / "holiday_protected").iterdir()) == ["a.webm.mkv", "b.png"]
     assert run_script("vgan_tf", "protect", folder / "a.webm.mkv", "--crops", "--model", export) == 2
     assert "--crops and --faces are for pictures" in capsys.readouterr().err

@@ -23,12 +23,15 @@ class Face(NamedTuple):
     """A face that was found.
 
     square: Square that shows it as the encoder is used to; it may reach over the picture's edges. box: [x, y, w, h] in
-    pixels, what must not be left of it, whatever the square is. score: in [0, 1].
+    pixels, what must not be left of it, whatever the square is. score: in [0, 1]. turned, tilted: as of `turn_of` and
+    `tilt_of`; 0 where nobody knows.
     """
 
     square: Square
     box: list
     score: float
+    turned: float = 0.0
+    tilted: float = 0.0
 
 
 def find_faces(picture, longest_sides=LONGEST_SIDES):
@@ -65,7 +68,8 @@ def find_faces(picture, longest_sides=LONGEST_SIDES):
     faces = []
     for number in kept:
         *box, score = map(float, boxes[number])
-        faces.append(Face(square_of(landmarks[number]), box, score))
+        points = landmarks[number]
+        faces.append(Face(square_of(points), box, score, turn_of(points), tilt_of(points)))
     return faces
 
 
@@ -84,6 +88,28 @@ def square_of(landmarks):
     side = max(between / EYES, down / EYES_TO_MOUTH) / LARGER_OF_BOTH
     x, y = (eyes + mouth) / 2 - (0, MIDDLE_DOWN * side)
     return Square(round(x - side / 2), round(y - side / 2), max(1, round(side)))
+
+
+def turn_of(landmarks):
+    """How far a face is turned to a side, seen by its nose.
+
+    Args:
+        landmarks: as for `square_of`.
+
+    Returns:
+        distance of the nose's tip from the middle line of the face, in halves of the distance between the eyes: float,
+        0 where it looks straight ahead, 0.5 at about 25 degrees, 1 at 45, where the tip lies before an eye, 2 at 65.
+    """
+    eyes, mouth = landmarks[:2].mean(axis=0), landmarks[3:].mean(axis=0)
+    (right, down), (x, y) = mouth - eyes, landmarks[2] - eyes
+    across = abs(x * down - y * right) / max(np.hypot(right, down), 1e-9)
+    return float(across / max(np.linalg.norm(landmarks[1] - landmarks[0]) / 2, 1e-9))
+
+
+def tilt_of(landmarks):
+    """How far a face leans to a side: degrees in [-180, 180], 0 where it is upright, of `square_of`'s landmarks."""
+    right, down = landmarks[3:].mean(axis=0) - landmarks[:2].mean(axis=0)
+    return float(np.degrees(np.arctan2(-right, down)))
 
 
 def overlap(one, other):

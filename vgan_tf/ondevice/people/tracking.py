@@ -14,7 +14,7 @@ COPIES = 320, 640  # longest sides of the frames when they are searched
 CUT = 30  # of 255 levels, mean difference between two frames of different shots
 STRIDE = 16  # every so many pixels are compared for that
 MARGIN = 0.1  # by which a box grows on each side in frames that were not searched, as a share of its side
-SMOOTHED = 1.5  # deviation in frames of the weights with which squares are averaged over time
+SMOOTHED = 1.5  # deviation in frames of the weights with which squares and poses are averaged over time
 
 
 class Track(NamedTuple):
@@ -102,18 +102,26 @@ def _filled(line, first, end):
     """A Track of the frames from `first` up to `end` from (frame, Face) pairs of some of them."""
     found, frames = [number for number, _ in line], np.arange(first, end)
     values = [
-        (face.square.left + face.square.side / 2, face.square.top + face.square.side / 2, face.square.side, *face.box)
+        (
+            face.square.left + face.square.side / 2,
+            face.square.top + face.square.side / 2,
+            face.square.side,
+            face.turned,
+            face.tilted,
+            *face.box,
+        )
         for _, face in line
     ]
     between = np.stack([np.interp(frames, found, column) for column in np.transpose(values)], axis=1)
     reach = np.arange(-round(3 * SMOOTHED), round(3 * SMOOTHED) + 1)
     weights = np.exp(-((reach / SMOOTHED) ** 2) / 2)
-    padded = np.pad(between[:, :3], ((len(reach) // 2,) * 2, (0, 0)), mode="edge")
-    squares = np.stack([np.convolve(one, weights / weights.sum(), "valid") for one in padded.T], axis=1)
+    padded = np.pad(between[:, :5], ((len(reach) // 2,) * 2, (0, 0)), mode="edge")
+    places = np.stack([np.convolve(one, weights / weights.sum(), "valid") for one in padded.T], axis=1)
     scores, faces = {number: face.score for number, face in line}, []
-    for number, (x, y, side), (left, top, width, height) in zip(frames, squares, between[:, 3:], strict=True):
+    for number, place, (left, top, width, height) in zip(frames, places, between[:, 5:], strict=True):
+        x, y, side, turned, tilted = place.tolist()
         grown = 0.0 if number in scores else MARGIN
         box = [left - grown * width, top - grown * height, (1 + 2 * grown) * width, (1 + 2 * grown) * height]
         square = Square(round(x - side / 2), round(y - side / 2), max(1, round(side)))
-        faces.append(Face(square, [float(value) for value in box], scores.get(number, 0.0)))
+        faces.append(Face(square, [float(value) for value in box], scores.get(number, 0.0), turned, tilted))
     return Track(first, faces)

@@ -2,6 +2,7 @@
 
 import contextlib
 import sys
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +35,7 @@ def protect_video(protector, path, out, target="random", black=False):
     """Protect all faces of a video.
 
     The file is read twice: first faces are followed through it, so that one is covered also where it was missed; then
-    they are replaced. Each followed face gets one target. A face that cannot be protected is covered by black.
+    they are replaced. Each followed face gets one target. Where one cannot be protected well it is covered by black.
 
     Args:
         protector: Protector.
@@ -44,7 +45,8 @@ def protect_video(protector, path, out, target="random", black=False):
         black: where not one face is found, whether to write black frames, or no file.
 
     Returns:
-        number of faces followed, int; 0 where nothing was written or all is black.
+        for each face followed a Counter of its frames: how many are protected, under "", and how many are black, under
+        the reason. Empty where nothing was written or all is black.
 
     Raises:
         InputError: the file is missing, damaged or has no video, or the output cannot be written. Nothing is written.
@@ -55,17 +57,19 @@ def protect_video(protector, path, out, target="random", black=False):
         )
     tracks, count = follow(path)
     if not tracks and not black:
-        return 0
-    targets = [protector.choose(target) for _ in tracks]
+        return []
+    targets, outcomes = [protector.choose(target) for _ in tracks], [Counter() for _ in tracks]
     with replacing(out) as temporary, _writing(temporary, path, out) as write:
         for pts, frame, shown in followed(path, tracks, count, "protecting"):
             if not tracks:
                 frame = np.zeros_like(frame)
             elif shown:
-                faces = [face for _, face in shown]
-                frame = protector.replace_faces(frame, faces, [targets[number] for number, _ in shown], black=True)
+                numbers, faces = zip(*shown, strict=True)
+                frame, reasons = protector.replace_faces(frame, faces, [targets[n] for n in numbers], black=True)
+                for number, reason in zip(numbers, reasons, strict=True):
+                    outcomes[number][reason] += 1
             write(pts, frame)
-    return len(tracks)
+    return outcomes
 
 
 def read_video(reader, path):
