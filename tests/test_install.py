@@ -68,9 +68,11 @@ def test_requirements_are_those_of_the_extras():
     assert sorted(declared) == sorted(line for line in lines if line and not line.startswith("#"))
 
 
-def test_wheel_holds_every_module_the_weights_and_the_shaders(wheel):
+def test_wheel_holds_every_module_the_weights_the_page_and_the_shaders(wheel):
     wanted = {path.relative_to(ROOT).as_posix() for path in (ROOT / "vgan_tf").rglob("*.py")}
     wanted |= {f"vgan_tf/{path.relative_to(ROOT).as_posix()}" for path in (ROOT / "export").rglob("*.py")}
+    page = [path for path in (ROOT / "export" / "web").rglob("*") if path.is_file()]
+    wanted |= {f"vgan_tf/{path.relative_to(ROOT).as_posix()}" for path in page}
     for pattern in ("ondevice/weights/*", "data/heads/shaders/*", "data/heads/*.json"):
         wanted |= {path.relative_to(ROOT).as_posix() for path in (ROOT / "vgan_tf").glob(pattern)}
     assert wanted - set(zipfile.ZipFile(wheel).namelist()) == set()
