@@ -205,14 +205,16 @@ async function startCamera() {
   const video = element("video");
   video.srcObject = stream;
   await video.play();
+  let face = null;
   while (camera === stream) {
     await new Promise(requestAnimationFrame); // stands still while the page is not seen
     const frame = await createImageBitmap(video);
-    if (camera !== stream) return;
+    if (camera !== stream) break;
     source?.close();
     source = frame;
-    await (working = working.then(update));
+    face = await (working = working.then(update));
   }
+  if (face !== null) working = working.then(() => showTargets(face));
 }
 
 function stopCamera() {
