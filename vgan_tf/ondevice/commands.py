@@ -18,6 +18,7 @@ from vgan_tf.ondevice.export_folder import open_export
 from vgan_tf.ondevice.expression_reader import ExpressionReader
 from vgan_tf.ondevice.jobs import Journal, Outcome, table
 from vgan_tf.ondevice.people.fitness import UnfitFace, named
+from vgan_tf.ondevice.people.review import Review
 from vgan_tf.ondevice.people.video import is_video, output_suffix, protect_video, read_video
 from vgan_tf.ondevice.pictures import as_box, open_picture, to_rgb
 from vgan_tf.ondevice.protector import Protector
@@ -38,6 +39,13 @@ def add_verbs(verbs):
     faces.add_argument("--faces", metavar="FILE.json", help=faces_help)
     missed_help = "a picture without a face, or with one that cannot be protected well: not written (default), or black"
     verb.add_argument("--on-missed-face", choices=("refuse", "black"), help=missed_help)
+    style_help = (
+        "head: all of it is replaced, hair too (default); face: its oval, while hair and outline stay, which still "
+        "tell who it is; crop: each protected head alone, as a square picture"
+    )
+    verb.add_argument("--style", choices=("head", "face", "crop"), help=style_help)
+    review_help = "write a sheet of protected pictures and frames, to be looked through for faces that were missed"
+    verb.add_argument("--review", metavar="FILE", help=review_help)
     verb.set_defaults(command=protect)
 
     verb = verbs.add_parser("recognize", help="print the expressions of faces, on this device")
@@ -70,21 +78,25 @@ def protect(arguments):
     """
     if arguments.on_missed_face and arguments.crops:
         raise InputError("--on-missed-face: with --crops each picture is a face; leave one of them out")
+    if arguments.style and arguments.crops:
+        raise InputError("--style: with --crops each picture is a face; leave one of them out")
     protector, target = Protector(arguments.model), arguments.target
     protector.choose(target)  # A wrong target ends the command before anything is written.
     destinations = name_outputs(arguments.inputs, arguments.out)
     boxes = None if arguments.faces is None else match_boxes(read_boxes(arguments.faces), destinations)
+    review = _review(arguments.review, destinations)
     several = len(destinations) > 1
-    journal = Journal(_settings(protector, arguments), destinations) if several else None
+    # What is whole already could not be shown for review.
+    journal = Journal(_settings(protector, arguments), destinations) if several and review is None else None
 
     outcomes = {}
     for path, destination in destinations.items():
-        outcome = journal.before(path, destination) if several else None
+        outcome = journal and journal.before(path, destination)
         if outcome is not None:
             outcomes[path] = outcome._replace(why=outcome.why or "whole before this job")
             continue
         try:
-            outcome = _protect_file(protector, path, destination, arguments, None if boxes is None else boxes[path])
+            files, outcome = _protect_file(protector, path, destinations, arguments, boxes, review)
         except InputError as error:
             outcome = Outcome("failed", why=str(error))
         outcomes[path] = outcome
@@ -92,12 +104,16 @@ def protect(arguments):
             advice = "" if outcome.state == "failed" else "; not written (--on-missed-face black writes black)"
             _complain(path, f"{outcome.why}{advice}")
             continue
-        print(f"wrote {destination}{f': {outcome.why}' if outcome.why else ''}")
-        if several:
+        print(f"wrote {', '.join(map(str, files))}{f': {outcome.why}' if outcome.why else ''}")
+        if journal and files == [destination]:
             journal.add(path, destination, outcome)
-    if several:
+    if journal:
         journal.end()
+    if several:
         print(table(outcomes))
+    if review is not None:
+        review.write(arguments.review)
+        print(f"wrote {arguments.review}{f', without {review.left_out} for want of room' if review.left_out else ''}")
     states = {outcome.state for outcome in outcomes.values()}
     if states != {"written"}:
         sys.exit(2 if "failed" in states else 1)
@@ -108,49 +124,85 @@ def _settings(protector, arguments):
     target = arguments.target if arguments.target == "random" else protector.choose(arguments.target)
     faces = arguments.faces and hashlib.sha256(Path(arguments.faces).read_bytes()).hexdigest()
     files = {name: record["sha256"] for name, record in open_export(arguments.model).files.items()}
-    chosen = {name: getattr(arguments, name) for name in ("crops", "on_missed_face")}
+    chosen = {name: getattr(arguments, name) for name in ("crops", "on_missed_face", "style")}
     return {"files": files, "target": target, "faces": faces, **chosen}
 
 
-def _protect_file(protector, path, destination, arguments, boxes):
-    """Protect one file and write it, unless it is to be refused: Outcome."""
-    black = arguments.on_missed_face == "black"
+def _review(path, destinations):
+    """An empty Review, or None where none is asked for."""
+    if path is None:
+        return None
+    path = Path(path)
+    if Image.registered_extensions().get(path.suffix.lower()) not in Image.SAVE:
+        raise InputError(f"{path}: --review needs the name of a picture; give one that ends in .jpg or .png")
+    others = [*destinations, *destinations.values()]
+    if path in others or path.exists() and any(one.exists() and path.samefile(one) for one in others):
+        raise InputError(f"{path}: --review would overwrite an input or an output; give another name")
+    return Review()
+
+
+def _protect_file(protector, path, destinations, arguments, boxes, review):
+    """Protect one file and write it, unless it is to be refused: (list of Path that were written, Outcome)."""
     if not is_video(path):
-        return _protect_picture(protector, path, destination, arguments, boxes)
-    if arguments.crops or boxes is not None:
-        raise InputError("a video; --crops and --faces are for pictures")
-    counts = protect_video(protector, path, destination, arguments.target, black)
+        return _protect_picture(protector, path, destinations, arguments, boxes, review)
+    if arguments.crops or boxes is not None or arguments.style == "crop":
+        raise InputError("a video; --crops, --faces and --style crop are for pictures")
+    black, style = arguments.on_missed_face == "black", arguments.style or "head"
+    counts = protect_video(protector, path, destinations[path], arguments.target, black, style, review)
     if not counts and not black:
-        return Outcome("refused", why="no face found")
+        return [], Outcome("refused", why="no face found")
     total = sum(counts, Counter())
-    protected = total.pop("", 0)
-    why = [
-        f"a face is black {number} times in {protected + sum(total.values())}, {reason}"
-        for reason, number in total.items()
-    ]
-    return Outcome("written", len(counts), sum(bool(count[""]) for count in counts), "; ".join(why))
+    shown = sum(total.values())
+    why = [f"a face is black {number} times in {shown}, {reason}" for reason, number in total.items() if reason]
+    protected = sum(bool(count[""]) for count in counts)
+    return [destinations[path]], Outcome("written", len(counts), protected, "; ".join(why))
 
 
-def _protect_picture(protector, path, destination, arguments, boxes):
-    """Protect one picture and write it, unless it is to be refused: Outcome."""
+def _protect_picture(protector, path, destinations, arguments, boxes, review):
+    """Protect one picture and write it, unless it is to be refused: (list of Path that were written, Outcome)."""
     if arguments.crops:
-        write_image(destination, np.asarray(protector.protect(path, arguments.target)))
-        return Outcome("written", 1, 1)
-    picture, black = to_rgb(open_picture(path)), arguments.on_missed_face == "black"
-    faces = protector.find(picture, boxes)
+        results, outcome = [protector.protect(path, arguments.target)], Outcome("written", 1, 1)
+    else:
+        picture = to_rgb(open_picture(path))
+        results, outcome = _replaced(protector, picture, arguments, None if boxes is None else boxes[path])
+    files = _files(path, destinations, len(results))
+    for file, result in zip(files, results, strict=True):
+        write_image(file, np.asarray(result))
+        if review is not None:
+            review.add(np.asarray(result), f"{file.name}\n{outcome.protected} of {outcome.faces} faces protected")
+    return files, outcome
+
+
+def _files(path, destinations, count):
+    """Names of the pictures that one picture becomes: its own, numbered where there are several."""
+    name = destinations[path]
+    files = [name] if count == 1 else [name.with_stem(f"{name.stem}_{number}") for number in range(1, count + 1)]
+    others = {str(other).casefold() for pair in destinations.items() for other in pair} - {str(name).casefold()}
+    for file in files:
+        if str(file).casefold() in others:
+            raise InputError(f"{path}: one of its faces would become {file}, as another file does; protect it apart")
+    return files
+
+
+def _replaced(protector, picture, arguments, boxes):
+    """The picture with its faces replaced, or each head by itself, or nothing: (list of pictures, Outcome)."""
+    faces, black = protector.find(picture, boxes), arguments.on_missed_face == "black"
+    targets = [arguments.target] * len(faces)
     if not faces:
         why = "no face found" if boxes is None else f"no face in {arguments.faces}"
         if not black:
-            return Outcome("refused", why=why)
-        write_image(destination, np.zeros_like(picture))
-        return Outcome("written", why=f"{why}, all black")
+            return [], Outcome("refused", why=why)
+        return [np.zeros_like(picture)], Outcome("written", why=f"{why}, all black")
     try:
-        result, reasons = protector.replace_faces(picture, faces, [arguments.target] * len(faces), black)
+        if arguments.style == "crop":
+            results, reasons = protector.heads(picture, faces, targets, black)
+        else:
+            result, reasons = protector.replace_faces(picture, faces, targets, black, style=arguments.style or "head")
+            results = [result]
     except UnfitFace as error:
-        return Outcome("refused", len(faces), why=str(error))
-    write_image(destination, result)
+        return [], Outcome("refused", len(faces), why=str(error))
     why = [f"{named(face)} is black: {reason}" for face, reason in zip(faces, reasons, strict=True) if reason]
-    return Outcome("written", len(faces), len(faces) - len(why), "; ".join(why))
+    return results, Outcome("written", len(faces), len(faces) - len(why), "; ".join(why))
 
 
 def recognize(arguments):

@@ -1,5 +1,6 @@
 """A face in, the face of another identity with the same expression out."""
 
+import functools
 import hmac
 import secrets
 
@@ -9,7 +10,7 @@ from PIL import Image
 from vgan_tf.errors import InputError
 from vgan_tf.ondevice.alignment import aligner_of, face_of
 from vgan_tf.ondevice.export_folder import open_export
-from vgan_tf.ondevice.people.compositing import head_square, lay_over
+from vgan_tf.ondevice.people.compositing import faces_only, gap_of, head_square, lay_over
 from vgan_tf.ondevice.people.finding import Face, find_faces
 from vgan_tf.ondevice.people.fitness import UnfitFace, named, reason_against
 from vgan_tf.ondevice.pictures import cut, open_picture, paste, scaled, square_around, square_with, to_rgb
@@ -31,14 +32,15 @@ class Protector:
 
     Attributes:
         identities: names of the target identities.
+        latent_names: what each number of a latent says, as of `Export`; empty where it has no meaning of its own.
 
     Raises:
         InputError: see `open_export` and `Export.model`.
     """
 
     def __init__(self, folder=None):
-        export = open_export(folder)
-        self.identities = export.identities
+        self._export = export = open_export(folder)
+        self.identities, self.latent_names = export.identities, export.latent_names
         self._image_size, self._alpha = export.image_size, export.alpha
         self._model, self._aligner = export.model("anonymizer"), aligner_of(export)
 
@@ -102,57 +104,106 @@ class Protector:
             squares = [self._aligner.align(picture, square) for square in squares]
         return [Face(square, box, 1.0) for square, box in zip(squares, boxes, strict=True)]
 
-    def replace_faces(self, picture, faces, targets, black=False):
-        """Replace faces that were found.
+    @functools.cached_property
+    def _encoder(self):
+        return self._export.model("encoder")
+
+    @functools.cached_property
+    def _generator(self):
+        return self._export.model("generator")
+
+    def encode(self, picture, faces):
+        """The latents of faces that were found: what each does.
 
         Args:
             picture: uint8 `(height, width, 3)`, RGB.
             faces: list of Face.
-            targets: of each face, as for `protect`.
-            black: whether a face that cannot be protected well is covered by black, and no error.
+
+        Returns:
+            float32 `(n, d)`, of `latent_names` where the export has such.
+
+        Raises:
+            InputError: the export has no encoder, or its output is not finite.
+        """
+        seen = [scaled(cut(picture, face.square), self._image_size) for face in faces]
+        return _run(self._encoder, image=np.stack(seen))["latent"]
+
+    def replace_faces(self, picture, faces, targets, black=False, latents=None, style="head"):
+        """Replace faces that were found.
+
+        Args:
+            picture, faces, targets, black, latents: as for `heads`.
+            style: "head" or "face": the whole head, or the oval of the face alone, so that hair and outline stay.
 
         Returns:
             (uint8 `(height, width, 3)`; for each face "", or why it is black).
 
         Raises:
+            UnfitFace, InputError: as for `heads`.
+        """
+        heads, reasons = self.heads(picture, faces, targets, black, latents, self._alpha)
+        # The square that the encoder sees need not hold the whole face; what is covered does.
+        squares = [head_square(one.square) if self._alpha else square_with(one.square, one.box) for one in faces]
+        replaced = self._laid_over(picture, heads, squares, faces)
+        if style == "head":
+            return replaced, reasons
+        whole = [gap_of(square, face.box) for square, face, why in zip(squares, faces, reasons, strict=True) if why]
+        return faces_only(picture, replaced, faces, whole), reasons
+
+    def heads(self, picture, faces, targets, black=False, latents=None, alpha=False):
+        """The protected heads of faces that were found, each by itself.
+
+        Args:
+            picture: uint8 `(height, width, 3)`, RGB.
+            faces: list of Face.
+            targets: of each face, as for `protect`.
+            black: whether a face that cannot be protected well becomes black, and no error.
+            latents: float32 `(n, d)`, what the protected faces do; None: what these do.
+            alpha: as for `protect`.
+
+        Returns:
+            (list of PIL pictures as of `protect`; for each face "", or why it is black).
+
+        Raises:
             UnfitFace: a face is too small, or turned or tilted too far (`fitness.reason_against`).
             InputError: as for `protect`, for any of the faces.
         """
-        heads, squares, reasons = [], [], []
-        for face, target in zip(faces, targets, strict=True):
+        heads, reasons = [], []
+        for number, (face, target) in enumerate(zip(faces, targets, strict=True)):
             reason = reason_against(face)
             if reason and not black:
                 raise UnfitFace(f"{named(face)} cannot be protected well: {reason}")
-            head = Image.new("RGBA" if self._alpha else "RGB", (1, 1), "black")
+            head = Image.new("RGBA" if alpha else "RGB", (self._image_size,) * 2, "black")
             if not reason:
                 try:  # all are cut out of the original picture
                     seen = scaled(cut(picture, face.square), self._image_size)
-                    head = self._protected(seen, target, self._alpha)
+                    head = self._protected(seen, target, alpha, None if latents is None else latents[number])
                 except InputError as error:
                     if not black:
                         raise
                     reason = str(error)
             heads.append(head)
             reasons.append(reason)
-            # The square that the encoder sees need not hold the whole face; what is covered does.
-            squares.append(head_square(face.square) if self._alpha else square_with(face.square, face.box))
-        boxes = [face.box for face in faces]
+        return heads, reasons
+
+    def _laid_over(self, picture, heads, squares, faces):
+        """The picture with each head in its Square and nothing of the faces left."""
         if self._alpha:
-            return lay_over(picture, list(zip(heads, squares, boxes, strict=True))), reasons
+            return lay_over(picture, list(zip(heads, squares, [face.box for face in faces], strict=True)))
         picture = picture.copy()
         for head, square in zip(heads, squares, strict=True):
             paste(picture, head, square)
-        return picture, reasons
+        return picture
 
-    def _protected(self, face, target, alpha):
-        """`protect` for a face as the model takes it: uint8 `(size, size, 3)`."""
+    def _protected(self, face, target, alpha, latent=None):
+        """`protect` for a face as the model takes it: uint8 `(size, size, 3)`; or for a latent in its place."""
         if alpha and not self._alpha:
             raise InputError("alpha=True: the pictures of this export have no alpha; leave it out")
         code = target_codes([self.identities.index(self.choose(target))], len(self.identities))
-        try:
-            protected = self._model.run(image=face[None], target=code)["protected"][0]
-        except FloatingPointError as error:
-            raise InputError(str(error)) from None
+        if latent is None:
+            protected = _run(self._model, image=face[None], target=code)["protected"][0]
+        else:
+            protected = _run(self._generator, latent=latent[None], target=code)["protected"][0]
         colours = np.ascontiguousarray(protected[..., :3])
         if (colours == colours[0, 0]).all():
             raise InputError("the model gave a picture of one colour: no face; export it again")
@@ -173,6 +224,13 @@ class Protector:
         if target not in self.identities:
             raise InputError(f"target {target!r}: must be random, fixed:SECRET or one of {', '.join(self.identities)}")
         return target
+
+
+def _run(model, **arrays):
+    try:
+        return model.run(**arrays)
+    except FloatingPointError as error:
+        raise InputError(str(error)) from None
 
 
 def cut_out(picture):

@@ -181,6 +181,54 @@ def test_a_face_that_cannot_be_protected_well_is_refused_or_black(noise, tmp_pat
         Protector(folder).protect_people(noise)
 
 
+@pytest.mark.parametrize("alpha", [False, True])
+def test_the_style_face_keeps_all_but_the_oval(noise, tmp_path, monkeypatch, alpha):
+    faces = [Face(Square(45, 25, 50), [50, 30, 40, 40], 0.9), Face(Square(100, 30, 40), [104, 34, 32, 32], 0.9, 1.5)]
+    monkeypatch.setattr(protector, "find_faces", lambda picture: faces)
+    folder = write_export(tmp_path / "export", stub_files(alpha=alpha), alpha=alpha)
+    command = ("vgan_tf", "protect", tmp_path / "in.png", "--style", "face", "--model", folder)
+    assert run_script(*command) == 1
+    assert run_script(*command, "--on-missed-face", "black") == 0
+    with Image.open(tmp_path / "in_protected.png") as picture:
+        after = np.asarray(picture).astype(int)
+    rows, columns = np.mgrid[:100, :160] + 0.5
+    distance = np.hypot(rows - 50, columns - 70) / 20
+    far = (columns < 80) & (distance > 1.3)
+    np.testing.assert_array_equal(after[far], noise[far])
+    if not alpha:  # with alpha the stub's head is half seen through, and behind it is what fills the gap
+        assert (np.ptp(after[distance < 1.1], axis=-1) <= 1).all()
+    replaced, _ = Protector(folder).replace_faces(noise, faces, ["bob", "bob"], True)
+    faces_alone, _ = Protector(folder).replace_faces(noise, faces, ["bob", "bob"], True, style="face")
+    np.testing.assert_array_equal(faces_alone[distance < 1.1], replaced[distance < 1.1])
+    assert not after[36:60, 112:134].any()  # what is black stays so as a whole
+
+
+def test_the_style_crop_gives_each_head_by_itself(export, noise, tmp_path, monkeypatch, capsys):
+    faces = [Face(Square(30, 20, 40), [35, 25, 30, 30], 0.9), Face(Square(90, 30, 40), [96, 30, 40, 40], 0.9)]
+    monkeypatch.setattr(protector, "find_faces", lambda picture: faces)
+    command = ("vgan_tf", "protect", tmp_path / "in.png", "--style", "crop", "--target", "bob", "--model", export)
+    assert run_script(*command) == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.png", "in_protected_1.png", "in_protected_2.png"]
+    for number, (square, *_) in enumerate(faces):
+        seen = noise[square.top : square.top + 40, square.left : square.left + 40]
+        with Image.open(tmp_path / f"in_protected_{number + 1}.png") as picture:
+            np.testing.assert_array_equal(np.asarray(picture), np.asarray(Protector(export).protect(seen, "bob")))
+    del faces[1]
+    assert run_script(*command) == 0 and (tmp_path / "in_protected.png").exists()
+    faces *= 2
+    capsys.readouterr()
+    (tmp_path / "in_protected_1.png").write_bytes(b"another input")
+    inputs = tmp_path / "in.png", tmp_path / "in_protected_1.png"
+    assert run_script("vgan_tf", "protect", *inputs, "--style", "crop", "--model", export) == 2
+    assert "one of its faces would become" in capsys.readouterr().err
+    assert (tmp_path / "in_protected_1.png").read_bytes() == b"another input"
+
+
+def test_styles_are_for_whole_pictures(export, noise, tmp_path, capsys):
+    command = ("vgan_tf", "protect", tmp_path / "in.png", "--crops", "--style", "face", "--model", export)
+    assert run_script(*command) == 2 and "--style: with --crops" in capsys.readouterr().err
+
+
 def test_a_face_at_the_limits_is_protected(export, noise, monkeypatch):
     limit = Face(Square(30, 20, 32), [35, 25, 30, 30], 0.9, turned=1.0, tilted=20.0)
     monkeypatch.setattr(protector, "find_faces", lambda picture: [limit])

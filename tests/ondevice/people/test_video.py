@@ -10,7 +10,7 @@ from PIL import Image
 
 from vgan_tf.errors import InputError
 from vgan_tf.ondevice import Protector
-from vgan_tf.ondevice.people import tracking, video
+from vgan_tf.ondevice.people import review, tracking, video
 from vgan_tf.ondevice.people.finding import Face
 from vgan_tf.ondevice.people.video import protect_video
 from vgan_tf.ondevice.pictures import Square
@@ -227,7 +227,72 @@ def test_a_folder_of_pictures_and_videos(export, found, tmp_path, monkeypatch, c
     assert last == "3 files: 2 written, 0 refused, 1 failed; 2 of 2 faces protected" and "c.mp4" in shown.err
     assert sorted(path.name for path in (tmp_path / "holiday_protected").iterdir()) == ["a.webm.mkv", "b.png"]
     assert run_script("vgan_tf", "protect", folder / "a.webm.mkv", "--crops", "--model", export) == 2
-    assert "--crops and --faces are for pictures" in capsys.readouterr().err
+    assert "--crops, --faces and --style crop are for pictures" in capsys.readouterr().err
+
+
+def test_where_the_latent_tells_motion_it_is_smoothed_over_time(found, tmp_path, monkeypatch):
+    """The stub shows the latent as brightness: a frame that is read wrongly does not flash, nor lags what stays."""
+    names = ["joy", "yaw", "gaze_x", "motion_jawOpen"]
+    export = write_export(tmp_path / "export", stub_files(), latent_names=names)
+    encode = Protector.encode
+    seen = []
+
+    def trembling(self, picture, faces):
+        seen.append(encode(self, picture, faces))
+        return np.full((len(faces), 4), 0.9 if len(seen) == 6 else 0.0, np.float32)
+
+    monkeypatch.setattr(Protector, "encode", trembling)
+    protect_video(Protector(export), write_clip(tmp_path / "in.mp4"), tmp_path / "out.mp4", "bob")
+    levels = [frame[40:60, 70:90].mean() for _, frame in frames_of(tmp_path / "out.mp4")]
+    assert len(seen) == 12 and seen[0].shape == (1, 4)
+    assert 2 < np.argmax(levels) < 9 and np.ptp(levels) < 0.8 * 0.3 * 0.9 * 127.5
+
+
+def test_a_sheet_shows_protected_frames_where_faces_come_go_or_are_weak(export, monkeypatch, tmp_path, capsys):
+    weak = FACE._replace(score=0.3)
+    numbers = iter(range(100))
+
+    def find(picture, sides=None):
+        number = next(numbers)
+        return [] if not 4 <= number < 10 else [weak if number == 6 else FACE]
+
+    monkeypatch.setattr(tracking, "find_faces", find)
+    monkeypatch.setattr(tracking, "EVERY", 1)
+    monkeypatch.setattr(video, "HELD_SECONDS", 0.04)
+    clip, sheet = write_clip(tmp_path / "in.mp4"), tmp_path / "sheet.png"
+    assert run_script("vgan_tf", "protect", clip, "--review", sheet, "--model", export) == 0
+    assert f"wrote {sheet}" in capsys.readouterr().out
+    with Image.open(sheet) as picture:
+        assert picture.size == (4 * review.WIDTH, 2 * (review.HEIGHT + review.CAPTION))
+        cells = np.asarray(picture).astype(int)
+    # Frames 0, 2 (before), 3 (begins), 6 (weak), 10 (ends), 11 (after); protected ones are grey where the face was.
+    faces = [cells[y + 100 : y + 120, x + 150 : x + 170] for y in (0, 272) for x in (0, 320, 640, 960)]
+    assert [is_red(face) > 0.9 for face in faces] == [True, True, False, False, False, True, False, False]
+    for name in (clip, tmp_path / "in_protected.mp4", tmp_path / "sheet.txt"):
+        assert run_script("vgan_tf", "protect", clip, "--review", name, "--model", export) == 2
+        assert "--review" in capsys.readouterr().err
+
+
+def test_frames_to_see():
+    faces = [FACE] + [FACE._replace(score=0.0)] * 20 + [FACE] * 5
+    assert review.frames_to_see([tracking.Track(3, faces)], 300, 25) == {
+        0: [],
+        2: ["before face 0"],
+        3: ["face 0 begins"],
+        13: ["face 0 not found for 21 frames"],
+        28: ["face 0 ends"],
+        29: ["after face 0"],
+        250: [],
+    }
+    assert review.frames_to_see([], 10, 25) == {0: []}
+
+
+def test_a_full_sheet_says_how_many_are_left_out(monkeypatch):
+    monkeypatch.setattr(review, "MOST", 2)
+    sheet = review.Review()
+    for _ in range(5):
+        sheet.add(np.zeros((10, 10, 3), np.uint8), "frame")
+    assert sheet.left_out == 3
 
 
 def test_without_pyav_one_line_says_what_to_do(export, tmp_path, monkeypatch, capsys):

@@ -12,6 +12,7 @@ from vgan_tf.ondevice.pictures import Square
 NEAR = 0.05  # how far a gap shows the very pixels beside it, as a share of its width; farther in, their means
 SMOOTHED = 0.2  # half the length over which these are taken, likewise
 GREY = np.float32(127.5)  # of a gap with nothing beside it
+OVAL, RIM = 1.15, 0.12  # of a face that is replaced alone: its size and its soft edge, in shares of its box
 HAIR = 0.3  # how far a gap reaches above the square of a head, for hair put up and hats, in shares of its side
 NECK = 0.15  # the lowest share of a head's picture, in which it fades into what is below
 
@@ -71,6 +72,30 @@ def lay_over(picture, heads):
         share = pixels[..., 3:] / 255 * np.minimum(1, below)[:, None, None]
         filled[rows, columns] = share * pixels[..., :3] + (1 - share) * filled[rows, columns]
     return np.rint(filled).clip(0, 255).astype(np.uint8)
+
+
+def faces_only(picture, replaced, faces, whole):
+    """Keep of replaced heads the oval of the face, and around it hair and outline of the original.
+
+    Args:
+        picture, replaced: uint8 `(height, width, 3)`: the original, and the same with its heads replaced.
+        faces: list of Face.
+        whole: list of Gap, of what stays replaced as a whole.
+
+    Returns:
+        uint8 `(height, width, 3)`. Within the ovals no pixel of the original has a part.
+    """
+    height, width, _ = picture.shape
+    share = np.zeros((height, width, 1), np.float32)
+    for face in faces:
+        x, y, w, h = face.box
+        rows, columns = (np.arange(length, dtype=np.float32)[:, None] + 0.5 for length in (height, width))
+        down, right = (rows - y - h / 2) / (OVAL * h / 2), (columns.T - x - w / 2) / (OVAL * w / 2)
+        distance = np.sqrt(down**2 + right**2)  # 1 on the oval
+        share = np.maximum(share, np.clip(1 + (1 - distance) / RIM, 0, 1)[..., None])
+    for gap in whole:
+        share[_inside(gap, picture)] = 1
+    return np.rint(share * replaced + (1 - share) * picture).astype(np.uint8)
 
 
 def _inside(gap, picture):

@@ -10,6 +10,8 @@ from PIL import Image
 
 from vgan_tf.errors import InputError
 from vgan_tf.files import replacing
+from vgan_tf.ondevice.people.review import frames_to_see
+from vgan_tf.ondevice.people.smoothing import smoothed
 from vgan_tf.ondevice.people.tracking import find_tracks
 
 SUFFIXES = ".avi", ".m4v", ".mkv", ".mov", ".mp4", ".webm"
@@ -31,11 +33,12 @@ def output_suffix(path):
     return OUTPUTS.get(Path(path).suffix.lower(), ".mkv")
 
 
-def protect_video(protector, path, out, target="random", black=False):
+def protect_video(protector, path, out, target="random", black=False, style="head", review=None):
     """Protect all faces of a video.
 
-    The file is read twice: first faces are followed through it, so that one is covered also where it was missed; then
-    they are replaced. Each followed face gets one target. Where one cannot be protected well it is covered by black.
+    The file is read several times: first faces are followed through it, so that one is covered where it was missed;
+    then, where the latent tells what a face does, that is read and smoothed over time; then they are replaced. Each
+    followed face gets one target. Where one cannot be protected well it is covered by black.
 
     Args:
         protector: Protector.
@@ -43,6 +46,8 @@ def protect_video(protector, path, out, target="random", black=False):
         out: of the file to write, which ends in .mp4, .mov or .mkv: H.264 pictures, the input's sound, no metadata.
         target: as for `Protector.protect`.
         black: where not one face is found, whether to write black frames, or no file.
+        style: as for `Protector.replace_faces`.
+        review: Review, to which protected frames are added that may show a face that was missed; or None.
 
     Returns:
         for each face followed a Counter of its frames: how many are protected, under "", and how many are black, under
@@ -59,17 +64,36 @@ def protect_video(protector, path, out, target="random", black=False):
     if not tracks and not black:
         return []
     targets, outcomes = [protector.choose(target) for _ in tracks], [Counter() for _ in tracks]
+    with _opened(path) as (_, stream):
+        unit, rate = stream.time_base, float(stream.average_rate or RATE)
+    latents = _latents(protector, path, tracks, count, rate) if tracks and protector.latent_names else None
+    see = {} if review is None else frames_to_see(tracks, count, rate)
     with replacing(out) as temporary, _writing(temporary, path, out) as write:
-        for pts, frame, shown in followed(path, tracks, count, "protecting"):
+        for number, (pts, frame, shown) in enumerate(followed(path, tracks, count, "protecting")):
             if not tracks:
                 frame = np.zeros_like(frame)
             elif shown:
-                numbers, faces = zip(*shown, strict=True)
-                frame, reasons = protector.replace_faces(frame, faces, [targets[n] for n in numbers], black=True)
-                for number, reason in zip(numbers, reasons, strict=True):
-                    outcomes[number][reason] += 1
+                which, faces = zip(*shown, strict=True)
+                does = latents and np.stack([latents[one][number - tracks[one].first] for one in which])
+                chosen = [targets[one] for one in which]
+                frame, reasons = protector.replace_faces(frame, faces, chosen, True, does, style)
+                for one, reason in zip(which, reasons, strict=True):
+                    outcomes[one][reason] += 1
             write(pts, frame)
+            if number in see:
+                review.add(frame, f"{Path(path).name} {float(pts * unit):.2f} s\n{'; '.join(see[number])}")
     return outcomes
+
+
+def _latents(protector, path, tracks, count, rate):
+    """What each followed face does in its frames, smoothed over time: list of float32 `(frames, d)`."""
+    latents = [[] for _ in tracks]
+    for _, frame, shown in followed(path, tracks, count, "reading"):
+        if shown:
+            which, faces = zip(*shown, strict=True)
+            for one, latent in zip(which, protector.encode(frame, faces), strict=True):
+                latents[one].append(latent)
+    return [smoothed(np.stack(one), rate) for one in latents]
 
 
 def read_video(reader, path):
