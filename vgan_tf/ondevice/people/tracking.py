@@ -14,7 +14,7 @@ COPIES = 320, 640  # longest sides of the frames when they are searched
 CUT = 30  # of 255 levels, mean difference between two frames of different shots
 STRIDE = 16  # every so many pixels are compared for that
 MARGIN = 0.1  # by which a box grows on each side in frames that were not searched, as a share of its side
-SMOOTHED = 1.5  # deviation in frames of the weights with which squares and poses are averaged over time
+SMOOTHED = 4.0  # deviation in frames of the weights with which squares and poses are averaged over time
 
 
 class Track(NamedTuple):
@@ -115,7 +115,8 @@ def _filled(line, first, end):
     between = np.stack([np.interp(frames, found, column) for column in np.transpose(values)], axis=1)
     reach = np.arange(-round(3 * SMOOTHED), round(3 * SMOOTHED) + 1)
     weights = np.exp(-((reach / SMOOTHED) ** 2) / 2)
-    padded = np.pad(between[:, :5], ((len(reach) // 2,) * 2, (0, 0)), mode="edge")
+    # Beyond its ends what moves moves on.
+    padded = np.pad(between[:, :5], ((len(reach) // 2,) * 2, (0, 0)), mode="reflect", reflect_type="odd")
     places = np.stack([np.convolve(one, weights / weights.sum(), "valid") for one in padded.T], axis=1)
     scores, faces = {number: face.score for number, face in line}, []
     for number, place, (left, top, width, height) in zip(frames, places, between[:, 5:], strict=True):
