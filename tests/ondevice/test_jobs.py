@@ -7,7 +7,6 @@ import pytest
 from helpers import run_script, stub_files, write_export
 from PIL import Image
 
-from vgan_tf import files
 from vgan_tf.errors import InputError
 from vgan_tf.files import replacing
 from vgan_tf.ondevice import commands, protector
@@ -149,9 +148,7 @@ def test_names_may_be_patterns(export, photos, tmp_path):
     assert commands.expand([tmp_path / "none*"]) == [tmp_path / "none*"]
 
 
-def test_what_a_killed_process_left_is_removed_when_the_same_file_is_written(tmp_path, monkeypatch):
-    pytest.importorskip("fcntl")
-    monkeypatch.setattr(files, "LEFT_SECONDS", 0)
+def test_what_a_killed_process_left_is_removed_when_the_same_file_is_written(tmp_path):
     left, other = tmp_path / ".partial-x-out.png", tmp_path / ".partial-x-more.png"
     for path in (left, other):
         path.write_bytes(b"half")

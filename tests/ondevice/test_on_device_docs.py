@@ -24,6 +24,8 @@ from PIL import Image
 from vgan_tf.labels import EXPRESSIONS
 from vgan_tf.ondevice import open_export
 from vgan_tf.ondevice.export_folder import SHIPPED
+from vgan_tf.ondevice.people.finding import Face
+from vgan_tf.ondevice.pictures import Square
 
 DOCUMENT = ROOT / "docs" / "on-device.md"
 EXAMPLES = ROOT / "docs" / "examples"
@@ -120,10 +122,25 @@ def blocks(language):
     return re.findall(rf"^```{language}\n(.*?)^```$", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
 
 
-@pytest.mark.parametrize("number", range(2))
+def test_each_stage_alone(workplace, tmp_path, monkeypatch):
+    picture = np.random.default_rng(0).integers(0, 256, (100, 160, 3), dtype=np.uint8)
+    Image.fromarray(picture).save(tmp_path / "photo.jpg")
+    faces = [Face(Square(30, 20, 40), [30, 20, 40, 40], 0.9), Face(Square(90, 20, 20), [90, 20, 20, 20], 0.9)]
+    monkeypatch.setattr("vgan_tf.ondevice.protector.find_faces", lambda picture: faces)
+    monkeypatch.setattr("vgan_tf.ondevice.export_folder.SHIPPED", workplace / "export")
+    monkeypatch.chdir(tmp_path)
+    done = {}
+    exec(compile(blocks("python")[0], str(DOCUMENT), "exec"), done)
+    assert done["faces"] == faces and [bool(reason) for reason in done["reasons"]] == [False, True]
+    assert done["result"].shape == picture.shape and not done["result"][22:36, 92:108].any()
+    assert not np.asarray(done["heads"][1]).any() and np.asarray(done["heads"][0]).any()
+    assert [reading["box"] for reading in done["readings"]] == [face.box for face in faces]
+
+
+@pytest.mark.parametrize("number", [1, 2])
 def test_python_examples_protect(number, workplace, expected, monkeypatch):
     monkeypatch.chdir(workplace)
-    assert len(blocks("python")) == 2
+    assert len(blocks("python")) == 3
     exec(compile(blocks("python")[number], str(DOCUMENT), "exec"), {})
     given = np.asarray(Image.open("protected.png"))
     assert (given == expected).all(axis=(1, 2, 3)).sum() == 1

@@ -21,6 +21,9 @@ READING = {"path": "a, b.png", "box": [20, 30.5, 40, 40], "expression": SHARES, 
 FRAME = {"path": "c.mp4", "frame": 12, "time": 0.48, "face": 1, **{k: READING[k] for k in READING if k != "path"}}
 
 
+MOTION = {"strengths": {"anger": 0.1, "joy": 0.8}, "pose": [-12.0, 3.14, 0.0], "gaze": [5.0, -2.0]}
+
+
 @pytest.fixture(scope="module")
 def export(tmp_path_factory):
     return write_export(tmp_path_factory.mktemp("exports") / "stubs", stub_files())
@@ -64,6 +67,44 @@ def test_a_table_holds_all_that_was_read(readings):
         assert {name: float(row[name]) for name in EXPRESSIONS} == SHARES
     assert json.loads(as_json(readings)) == readings
     assert as_csv([]) == "path,x,y,width,height,dominant"
+
+
+def test_where_the_latent_is_the_motion_it_is_told(photo, tmp_path, capsys):
+    """The stub's latent is the brightness of the rows of a picture, here 1 for all of them."""
+    names = ["joy", "yaw", "gaze_x", "gaze_y"]
+    export = write_export(tmp_path / "export", stub_files(), latent_names=names)
+    command = ("vgan_tf", "recognize", tmp_path / "photo.jpg", "--model", export)
+    assert run_script(*command, "--json") == 0
+    (found,) = json.loads(capsys.readouterr().out)
+    assert found["strengths"] == pytest.approx({"joy": 1}, abs=0.02)
+    assert found["gaze"] == pytest.approx([10, 10], abs=0.2) and "pose" not in found  # pitch and roll are not told
+    assert run_script(*command, "--csv", "--labels", "deepface") == 0
+    (row,) = csv.DictReader(io.StringIO(capsys.readouterr().out))
+    assert float(row["strength_happy"]) == found["strengths"]["joy"] and float(row["gaze_y"]) == found["gaze"][1]
+    without = {name: content for name, content in stub_files().items() if not name.startswith("encoder")}
+    export = write_export(tmp_path / "without", without, latent_names=names)
+    assert run_script(*command[:4], export, "--json") == 0
+    assert "gaze" not in json.loads(capsys.readouterr().out)[0]
+
+
+def test_what_a_latent_says_in_degrees():
+    names = ["anger", "joy", "yaw", "pitch", "roll", "gaze_x", "gaze_y", "motion_jawOpen"]
+    latent = np.float32([-0.2, 0.8, -1.2, 0.31, 0, 0.5, -0.2, 9])
+    assert expression_reader.motion_of(latent, names, ("anger", "joy", "neutral")) == {
+        "strengths": {"anger": 0.0, "joy": 0.8},
+        "pose": [-12.0, 3.1, 0.0],
+        "gaze": [5.0, -2.0],
+    }
+    assert expression_reader.motion_of(latent[:2], ["a", "b"], ("joy",)) == {"strengths": {}}
+
+
+def test_lines_tables_and_labels_of_motion():
+    reading = {**READING, **MOTION}
+    assert as_line(reading) == "a, b.png joy 0.600 strength 0.80 yaw -12.0 pitch 3.1 roll 0.0 gaze 5.0 -2.0"
+    (row,) = csv.DictReader(io.StringIO(as_csv([reading])))
+    assert list(row)[-7:] == ["strength_anger", "strength_joy", "yaw", "pitch", "roll", "gaze_x", "gaze_y"]
+    assert [float(row[name]) for name in list(row)[-7:]] == [0.1, 0.8, -12, 3.1, 0, 5, -2]
+    assert renamed([reading], "deepface")[0]["strengths"] == {"angry": 0.1, "happy": 0.8}
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
