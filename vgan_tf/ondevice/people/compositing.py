@@ -12,7 +12,7 @@ from vgan_tf.ondevice.pictures import Square
 NEAR = 0.05  # how far a gap shows the very pixels beside it, as a share of its width; farther in, their means
 SMOOTHED = 0.2  # half the length over which these are taken, likewise
 GREY = np.float32(127.5)  # of a gap with nothing beside it
-OVAL, RIM = 1.15, 0.12  # of a face that is replaced alone: its size and its soft edge, in shares of its box
+OVAL, RIM = 1.0, 0.12  # of a face that is replaced alone: its size and its soft edge, in shares of its box
 HAIR = 0.3  # how far a gap reaches above the square of a head, for hair put up and hats, in shares of its side
 NECK = 0.15  # the lowest share of a head's picture, in which it fades into what is below
 
