@@ -3,7 +3,9 @@
 import glob
 import hashlib
 import json
+import math
 import os
+import re
 import sys
 from collections import Counter
 from pathlib import Path
@@ -18,6 +20,7 @@ from vgan_tf.ondevice.export_folder import open_export
 from vgan_tf.ondevice.expression_reader import ExpressionReader
 from vgan_tf.ondevice.jobs import Journal, Outcome, table
 from vgan_tf.ondevice.people.fitness import UnfitFace, named
+from vgan_tf.ondevice.people.live import Live, protect_raw
 from vgan_tf.ondevice.people.review import Review
 from vgan_tf.ondevice.people.video import is_video, output_suffix, protect_video, read_video
 from vgan_tf.ondevice.pictures import as_box, open_picture, to_rgb
@@ -28,7 +31,8 @@ from vgan_tf.ondevice.readings import as_csv, as_json, as_line, check_labels, dr
 def add_verbs(verbs):
     """Add the verbs to the argparse subparsers of `python -m vgan_tf`."""
     verb = verbs.add_parser("protect", help="give faces in pictures and videos another identity, on this device")
-    _add_shared_options(verb, "pictures or videos, or folders of them")
+    _add_shared_options(verb, "pictures or videos, folders of them, or - for raw frames from stdin to stdout")
+    verb.add_argument("--size", metavar="WxH", help="of raw frames, RGB of 24 bits, as ffmpeg writes and reads them")
     out_help = "a file for one input, else a folder; without it, NAME_protected beside the input"
     verb.add_argument("-o", dest="out", metavar="OUT", help=out_help)
     target_help = "the identity shown: a name, one drawn for each face (default), or one chosen by a secret"
@@ -76,6 +80,9 @@ def protect(arguments):
         SystemExit: status 2 where a file could not be read or written, else 1 where one was refused: it has no face, or
             one that cannot be protected well.
     """
+    if "-" in arguments.inputs or arguments.size:
+        _protect_pipe(arguments)
+        return
     if arguments.on_missed_face and arguments.crops:
         raise InputError("--on-missed-face: with --crops each picture is a face; leave one of them out")
     if arguments.style and arguments.crops:
@@ -117,6 +124,26 @@ def protect(arguments):
     states = {outcome.state for outcome in outcomes.values()}
     if states != {"written"}:
         sys.exit(2 if "failed" in states else 1)
+
+
+def _protect_pipe(arguments):
+    """Protect raw frames from stdin, and write them to stdout."""
+    if arguments.inputs != ["-"]:
+        raise InputError("-: raw frames from stdin are the one input, with --size WxH; leave the others out")
+    unused = {"out": "-o", "crops": "--crops", "faces": "--faces"}
+    unused |= {"on_missed_face": "--on-missed-face", "review": "--review"}
+    for name, option in unused.items():
+        if getattr(arguments, name):
+            raise InputError(f"{option}: not with raw frames, which go to stdout; leave it out")
+    if arguments.style == "crop":
+        raise InputError("--style crop: for pictures; with raw frames take head or face")
+    match = re.fullmatch("([1-9][0-9]*)x([1-9][0-9]*)", arguments.size or "", re.ASCII)
+    if not match or math.prod(map(int, match.groups())) > Image.MAX_IMAGE_PIXELS:
+        raise InputError(f"--size {arguments.size}: raw frames need WIDTHxHEIGHT in pixels, as 1280x720")
+    protector = Protector(arguments.model)
+    protector.choose(arguments.target)
+    live = Live(protector, arguments.target, arguments.style or "head")
+    protect_raw(live, sys.stdin.buffer, sys.stdout.buffer, *map(int, match.groups()))
 
 
 def _settings(protector, arguments):

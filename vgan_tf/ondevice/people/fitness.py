@@ -5,7 +5,7 @@ The limits were measured on rendered people, whose truth is known (docs/on-devic
 
 from vgan_tf.errors import InputError
 
-LEAST_SIDE = 32  # pixels of the square that the encoder sees; below, expressions are mostly misread
+LEAST_SIDE = 32  # pixels of the square that the encoder sees; at 24, 57 % of expressions are read rightly, of 85 %
 MOST_TURNED = 1.0  # as of `finding.turn_of`, a turn of about 45 degrees; pictures for training end at 35
 MOST_TILTED = 20  # degrees, as of `finding.tilt_of`; pictures for training end at 15
 

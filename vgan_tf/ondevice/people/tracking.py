@@ -67,14 +67,14 @@ def _search(waiting, last, searched, find):
     """Search the last of the waiting frames, and the others where its faces are not those found before: its faces."""
     number, frame = waiting[-1]
     faces = searched[number] = find(frame)
-    pairs = _paired([face.box for face in last], [face.box for face in faces], STEADY)
+    pairs = paired([face.box for face in last], [face.box for face in faces], STEADY)
     if not len(pairs) == len(last) == len(faces):
         for number, frame in waiting[:-1]:
             searched[number] = find(frame)
     return faces
 
 
-def _paired(old, new, least):
+def paired(old, new, least):
     """Pair boxes that overlap, the most overlapping first: dict, place in `new` -> place in `old`."""
     overlaps = sorted(((overlap(a, b), i, j) for i, a in enumerate(old) for j, b in enumerate(new)), reverse=True)
     pairs = {}
@@ -89,7 +89,7 @@ def _tracks(searched, start, end, held):
     lines = []  # lists of (frame, Face)
     for number, faces in searched.items():
         current = [line for line in lines if number - line[-1][0] <= 2 * held + EVERY]
-        pairs = _paired([line[-1][1].box for line in current], [face.box for face in faces], SAME)
+        pairs = paired([line[-1][1].box for line in current], [face.box for face in faces], SAME)
         for place, face in enumerate(faces):
             if place in pairs:
                 current[pairs[place]].append((number, face))
