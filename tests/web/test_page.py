@@ -32,6 +32,13 @@ NOTHING_SHOWN = """(() => {
   return document.getElementById("download").disabled && pixels.every((value) => value === 0);
 })()"""
 
+# How many of the targets' pictures are the protected one.
+CHOSEN_AS_SHOWN = """working.then(() => {
+  const read = (canvas) => canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data.join();
+  const shown = read(document.getElementById("protected"));
+  return [...document.querySelectorAll("#targets canvas")].filter((canvas) => read(canvas) === shown).length;
+})"""
+
 
 @pytest.fixture(scope="module")
 def program():
@@ -186,6 +193,7 @@ def test_a_photograph_is_protected_as_python_does(way, export, photograph, brows
         assert browser.text("status").startswith(f"Shown as {Protector(export).identities[TARGET]}.")
         content = browser.download()
         assert difference(pixels_of(content), expected(export, photograph, TARGET)) <= 2
+        assert browser.evaluate(CHOSEN_AS_SHOWN) == 1
 
         reader = ExpressionReader(export)
         protected = Protector(export).protect(photograph, Protector(export).identities[TARGET])
