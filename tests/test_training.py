@@ -30,7 +30,8 @@ from helpers import (
 from vgan_tf import callbacks, load_run, training
 from vgan_tf.data.pipeline import latent_names
 from vgan_tf.errors import InputError
-from vgan_tf.run import Run, load_expression_classifier, open_run
+from vgan_tf.images import to_float
+from vgan_tf.run import Run, load_aligner, load_expression_classifier, open_run
 
 
 def new_run(folder, **changes):
@@ -289,6 +290,21 @@ def test_at_first_the_encoder_learns_alone(counterparts, tmp_path):
         assert float(alone[name]) == float(alone[f"val_{name}"]) == 0 < float(game[name]), name
     for name in ("kl", "latent_motion", "latent_expression"):
         assert float(alone[name]) > 0 < float(alone[f"val_{name}"]), name
+
+
+def test_the_aligner_finds_where_a_head_is_and_how_large(counterparts, tmp_path, monkeypatch):
+    random = np.random.default_rng(0)
+    places = np.stack([*random.uniform(-0.2, 0.2, (2, 600)), np.log(random.uniform(0.3, 1, 600))], axis=1)
+    y, x = np.mgrid[:64, :64] / 63 - 0.5
+    discs = np.hypot(x - places[:, :1, None], y - places[:, 1:2, None]) < np.exp(places[:, 2:, None]) / 2
+    noise = random.integers(0, 60, (600, 64, 64, 3))
+    pictures = (noise + 120 * discs[..., None]).astype(np.uint8), places.astype(np.float32)
+    monkeypatch.setattr(training, "load_unaligned", lambda source, size: pictures)
+    run, _ = training.plan(counterpart_config(), tmp_path / "run")
+    run.save_config()
+    training.train_aligner(run)
+    errors = np.abs(load_aligner(run.folder).predict(to_float(pictures[0][:60]), verbose=0) - places[:60])
+    assert (errors.mean(axis=0) < (0.07, 0.07, 0.12)).all()  # guessing: 0.1, 0.1, 0.3
 
 
 def test_an_encoder_with_nothing_to_learn_is_refused(counterparts, tmp_path):

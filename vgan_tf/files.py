@@ -8,19 +8,14 @@ import tempfile
 import time
 from pathlib import Path
 
-try:
-    import fcntl
-except ImportError:  # Windows, where leftovers stay
-    fcntl = None
-
-LEFT_SECONDS = 60  # after which a temporary file that no process holds is taken for a leftover
+LEFT_SECONDS = 3600  # after which a temporary file that nobody has written to is taken for a leftover
 
 
 @contextlib.contextmanager
 def replacing(path):
     """Yield a temporary path beside `path` that takes its name once the block has succeeded.
 
-    What processes that were killed have left of the same file is removed.
+    What processes that were killed have left of the same file is removed once nobody has written to it for an hour.
 
     Args:
         path: str or Path of the final file; its folder is created.
@@ -33,9 +28,7 @@ def replacing(path):
     _remove_leftovers(path)
     handle, name = tempfile.mkstemp(prefix=".partial-", suffix=f"-{path.name}", dir=path.parent)
     temporary = Path(name)
-    locked = _lock(handle)  # as long as this process writes
-    if not locked:
-        os.close(handle)
+    os.close(handle)
     try:
         yield temporary
         with open(temporary, "rb") as written:
@@ -43,31 +36,15 @@ def replacing(path):
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
     finally:
-        if locked:
-            os.close(handle)
         temporary.unlink(missing_ok=True)
 
 
 def _remove_leftovers(path):
-    """Remove temporary files of `replacing(path)` that no process holds any more."""
+    """Remove old temporary files of `replacing(path)`."""
     for left in path.parent.glob(f".partial-*-{glob.escape(path.name)}"):
         with contextlib.suppress(OSError):
-            if time.time() - left.stat().st_mtime < LEFT_SECONDS:
-                continue  # perhaps it is just being created
-            with open(left, "rb") as file:
-                if _lock(file.fileno()):
-                    left.unlink()
-
-
-def _lock(handle):
-    """Whether a file could be locked until it is closed, or its process ends."""
-    if fcntl is None:
-        return False
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
+            if time.time() - left.stat().st_mtime > LEFT_SECONDS:
+                left.unlink()
 
 
 def cache_folder():

@@ -11,7 +11,14 @@ import numpy as np
 from vgan_tf import backends
 from vgan_tf.callbacks import Progress, RunRecorder, Stages, StopOnNaN
 from vgan_tf.data import load_faces, partition
-from vgan_tf.data.pipeline import encoder_batches, evaluation_batches, joined_batches, latent_names, training_batches
+from vgan_tf.data.pipeline import (
+    alignment_batches,
+    encoder_batches,
+    evaluation_batches,
+    joined_batches,
+    latent_names,
+    training_batches,
+)
 from vgan_tf.data.sources import load_unaligned
 from vgan_tf.data.stored import BLOCK, StoredImages, write_beside
 from vgan_tf.errors import InputError
@@ -26,7 +33,7 @@ CLASSIFIER_LEARNING_RATE = 2e-3
 FINE_TUNING_RATE = 5e-4  # of a classifier that starts from an encoder
 CLASSIFIER_EPOCHS = 6  # passes over original and protected training images, or fewer steps:
 MOST_CLASSIFIER_STEPS = 3000
-ALIGNMENT_EPOCHS = 20
+ALIGNMENT_EPOCHS = 40
 
 
 def plan(config, out, steps=None):
@@ -230,14 +237,16 @@ def train_aligner(run):
     learnt = None if run.alignment_path.exists() else load_unaligned(source, ALIGNMENT_SIZE)
     if learnt is None:
         return
-    pictures, places = to_float(learnt[0]), learnt[1]
+    pictures, places = learnt
     watched = len(pictures) // 10
-    aligner = run.build_aligner()
-    steps = max(1, (len(pictures) - watched) // CLASSIFIER_BATCH_SIZE)
+    aligner, count = run.build_aligner(), len(pictures) - watched
+    batch_size = min(CLASSIFIER_BATCH_SIZE, count)
+    steps = count // batch_size
     schedule = keras.optimizers.schedules.CosineDecay(CLASSIFIER_LEARNING_RATE, steps * ALIGNMENT_EPOCHS)
     aligner.compile(keras.optimizers.Adam(schedule), "mse", jit_compile=backends.JIT_COMPILE)
-    aligner.fit(pictures[watched:], places[watched:], CLASSIFIER_BATCH_SIZE, epochs=ALIGNMENT_EPOCHS, verbose=0)
-    found = aligner.predict(pictures[:watched], verbose=0)
+    batches = alignment_batches(pictures[watched:], places[watched:], batch_size, run.config.seed)
+    aligner.fit(batches, steps_per_epoch=steps, epochs=ALIGNMENT_EPOCHS, verbose=0, shuffle=False)
+    found = aligner.predict(to_float(pictures[:watched]), verbose=0)
     errors = np.abs(found - places[:watched]) / np.exp(places[:watched, 2:])
     print(
         f"alignment: middle off by {errors[:, :2].mean():.1%} of the square's side, side by "

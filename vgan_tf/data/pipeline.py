@@ -23,6 +23,8 @@ UNITS = {
     "motion_eyeBlink": 0.5,
 }
 
+ALIGNMENT_SHIFT = 10  # pixels
+
 
 class Batches(keras.utils.PyDataset):
     """Batches made as they are asked for.
@@ -150,6 +152,38 @@ def joined_batches(faces, pairs, config, first_step=0):
             rest = np.zeros((len(own), *values.shape[1:]), values.dtype) if rest is None else rest
             joined[name] = _namespace(values).concatenate([values, rest])
         return _namespace(images).concatenate([images, own]), joined
+
+    return Batches(load)
+
+
+def alignment_batches(pictures, places, batch_size, seed):
+    """An endless dataset of pictures moved by up to `ALIGNMENT_SHIFT` pixels, half of them mirrored, and their places.
+
+    Args:
+        pictures: uint8 `(n, size, size, 3)`.
+        places: float32 `(n, 3)`, as of `networks.alignment`.
+        batch_size: pictures in a batch, at most n.
+        seed: int.
+
+    Returns:
+        Batches of (float32 `(batch, size, size, 3)` in [-1, 1], float32 `(batch, 3)`).
+    """
+    size, most = pictures.shape[1], ALIGNMENT_SHIFT
+    per_pass = len(pictures) // batch_size
+
+    def load(number):
+        one_pass, position = divmod(number, per_pass)
+        order = np.random.default_rng((seed, one_pass)).permutation(len(pictures))
+        rows = order[position * batch_size : (position + 1) * batch_size]
+        random = np.random.default_rng((seed, number, 1))
+        padded = np.pad(pictures[rows], [(0, 0), (most, most), (most, most), (0, 0)], "edge")
+        corners = random.integers(0, 2 * most + 1, (batch_size, 2))
+        moved = np.stack([one[y : y + size, x : x + size] for one, (y, x) in zip(padded, corners, strict=True)])
+        found = places[rows].copy()
+        found[:, :2] -= (corners[:, ::-1] - most) / np.float32(size)
+        mirrored = random.random(batch_size) < 0.5
+        moved[mirrored], found[mirrored, 0] = moved[mirrored, :, ::-1], -found[mirrored, 0]
+        return to_float(moved), found
 
     return Batches(load)
 

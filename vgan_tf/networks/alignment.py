@@ -24,5 +24,7 @@ def alignment_network(size):
     for filters in FILTERS:  # 64 -> 32 -> 16 -> 8 -> 4
         x = layers.Conv2D(filters, 3, strides=2, padding="same", use_bias=False)(x)
         x = layers.ReLU()(BatchNormalization(momentum=BATCH_NORM_MOMENTUM)(x))
-    x = layers.Dense(64, activation="relu")(layers.Flatten()(x))
+    x = layers.Dense(64, use_bias=False)(layers.Flatten()(x))
+    # Without batch norm here, all units but one died in the first steps, and only the size was found.
+    x = layers.ReLU()(BatchNormalization(momentum=BATCH_NORM_MOMENTUM)(x))
     return keras.Model(image, layers.Dense(3, name="place")(x), name="alignment")
