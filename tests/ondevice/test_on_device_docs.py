@@ -93,6 +93,9 @@ def workplace(request, tmp_path_factory, faces):
     Image.fromarray(faces.images[100]).resize((size, size)).save(folder / "face.png")
     if shipped:
         shutil.copytree(SHIPPED, folder / "export")
+        record = json.loads((folder / "export" / "export.json").read_text(encoding="utf-8"))
+        del record["files"]["alignment_int8.tflite"]  # the face fills its picture; the examples show what then remains
+        (folder / "export" / "export.json").write_text(json.dumps(record), encoding="utf-8")
         return folder
     images = np.random.default_rng(0).uniform(-1, 1, (24, size, size, 3)).astype(np.float32)
     images[:, 0, 0] = -1, 1, 0
@@ -112,6 +115,7 @@ def expected(workplace):
     face = np.asarray(Image.open(workplace / "face.png"))
     count = len(export.identities)
     protected = export.model("anonymizer").run(image=np.stack([face] * count), target=np.eye(count))["protected"]
+    protected = protected[..., :3]
     assert protected.shape == (count, *face.shape) and protected.std() > 5
     assert all(abs(protected[i].astype(int) - protected[i - 1]).max() > 10 for i in range(count))
     return protected
