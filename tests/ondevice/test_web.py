@@ -1,5 +1,6 @@
 """The verb `web`: what its server answers and refuses, the page as one file, and how the command ends."""
 
+import functools
 import gzip
 import hashlib
 import http.client
@@ -149,7 +150,9 @@ def test_a_damaged_model_is_not_served(tmp_path):
 
 def test_ctrl_c_ends_it_in_a_line():
     command = [sys.executable, "-m", "vgan_tf", "web", "--port", "0"]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    heard = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # whoever runs the tests may ignore it
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    process = subprocess.Popen(command, cwd=ROOT, preexec_fn=heard, **pipes)
     first = process.stdout.readline()
     assert re.fullmatch(r"http://127\.0\.0\.1:\d+/  \(Ctrl-C ends it\)\n", first)
     process.send_signal(signal.SIGINT)
