@@ -27,9 +27,9 @@ LIMITS = {
 # With prototypes, rounding may move a latent between two of them to the other one, so the largest difference has no
 # limit. The mean shows how often this happens, and `scoring` measures what it costs.
 DISCRETE_LIMITS = {recipe: ((1, 0.25), (0, math.inf)) for recipe in LIMITS} | {"float32": LIMITS["float32"]}
+PATCH = 8  # side in pixels of the squares over which the largest difference of pictures is limited
 # Pictures are compared in levels of 0 to 255; a latent has the prior's standard deviation of 1; a place is in
 # shares of the picture's side.
-PATCH = 8  # side in pixels of the squares over which the largest difference of pictures is limited
 RESOLUTION = {"protected": 1.0, "probabilities": 1 / 256, "latent": 1e-3, "place": 0.01}
 # The scale of each tensor of an integer file, and the zero points that it may have (pictures: grey).
 SCALES = {
@@ -106,15 +106,15 @@ def _compare(model, part, limits, examples):
         spread = np.abs(reference - reference.mean(axis=0)).mean()
         difference = results[name] - reference
         differences[name] = {"largest": float(np.abs(difference).max()), "mean": float(np.abs(difference).mean())}
-        farthest = differences[name]["largest"]
+        values = {f"mean difference of {name}": differences[name]["mean"]}
         if name in PICTURES:
-            farthest = float(np.abs(_patches(difference)).max())
-        values = {"mean": differences[name]["mean"], "largest": farthest}
-        for (kind, value), (steps, share) in zip(values.items(), limits, strict=True):
+            values[f"largest difference of {name} in squares of {PATCH} pixels"] = np.abs(_patches(difference)).max()
+        else:
+            values[f"largest difference of {name}"] = differences[name]["largest"]
+        for (what, value), (steps, share) in zip(values.items(), limits, strict=True):
             allowed = steps * RESOLUTION[name] + share * spread
             if not value <= allowed:
-                where = f" of squares of {PATCH} pixels" if name in PICTURES and kind == "largest" else ""
-                failed.append(f"{kind} difference of {name}{where}: {value:.4g}; at most {allowed:.4g} is allowed")
+                failed.append(f"{what}: {value:.4g}; at most {allowed:.4g} is allowed")
     return differences, failed
 
 

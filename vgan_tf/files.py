@@ -27,8 +27,8 @@ def replacing(path):
     path.parent.mkdir(parents=True, exist_ok=True)
     _remove_leftovers(path)
     handle, name = tempfile.mkstemp(prefix=".partial-", suffix=f"-{path.name}", dir=path.parent)
-    temporary = Path(name)
     os.close(handle)
+    temporary = Path(name)
     try:
         yield temporary
         with open(temporary, "rb") as written:

@@ -6,6 +6,7 @@ import json
 import runpy
 import shutil
 import sys
+import types
 
 import keras
 import numpy as np
@@ -22,7 +23,7 @@ from helpers import (
 )
 from PIL import Image
 
-from export import export_run, pipeline
+from export import export_run, pipeline, verification
 from export.convert import convert, convert_saved
 from export.examples import draw_examples, for_calibration, inputs_of
 from export.inspection import operators, problems, read
@@ -84,6 +85,23 @@ def refusal(content, part, recipe, examples):
     with pytest.raises(VerificationError) as error:
         verify(content, part, recipe, examples)
     return str(error.value)
+
+
+def test_an_outline_may_move_by_a_pixel_but_no_square_may_differ():
+    random = np.random.default_rng(0)
+    pictures = random.uniform(-1, 1, (4, 64, 64, 4)).astype(np.float32)
+    moved, other = to_uint8(pictures), to_uint8(pictures)
+    moved[:, 20] = 255 - moved[:, 20]  # a line of one pixel, by up to 255 levels
+    other[0, 8:16, 8:16] = np.where(other[0, 8:16, 8:16].mean() < 128, 255, 0)
+
+    def failures(result):
+        model = types.SimpleNamespace(run=lambda **_: {"protected": result.astype(float)})
+        part = lambda examples, training: {"protected": pictures}  # noqa: E731
+        return verification._compare(model, part, ((1, 0.25), (1, 1)), {})[1]
+
+    assert failures(moved) == []
+    (message,) = failures(other)
+    assert message.startswith("largest difference of protected in squares of 8 pixels: ")
 
 
 def test_parts_do_what_the_model_does_without_noise():

@@ -5,29 +5,12 @@ import types
 
 import numpy as np
 import pytest
-from helpers import run_script, stub_files, write_export
+from helpers import run_script
 
 from vgan_tf.ondevice import Protector
-from vgan_tf.ondevice.people import live
-from vgan_tf.ondevice.people.finding import Face
 from vgan_tf.ondevice.people.live import HELD_FRAMES, Live
-from vgan_tf.ondevice.pictures import Square
 
 SIZE = 120, 160, 3
-FACE = Face(Square(60, 30, 40), [58, 28, 44, 44], 0.9)
-
-
-@pytest.fixture(scope="module")
-def export(tmp_path_factory):
-    return write_export(tmp_path_factory.mktemp("exports") / "stubs", stub_files())
-
-
-@pytest.fixture
-def found(monkeypatch):
-    """Whatever is searched has the faces of this list."""
-    faces = [FACE]
-    monkeypatch.setattr(live, "find_faces", lambda frame, sides: list(faces))
-    return faces
 
 
 @pytest.fixture
@@ -100,5 +83,5 @@ def test_a_missed_face_stays_covered_for_a_while_with_the_same_target(export, fo
 
 
 def test_an_unfit_face_is_black(export, found):
-    found[0] = FACE._replace(turned=2.0)
+    found[0] = found[0]._replace(turned=2.0)
     assert not Live(Protector(export)).protect(noise(1)[0])[30:70, 60:100].any()

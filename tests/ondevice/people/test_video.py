@@ -20,19 +20,6 @@ RED = 200, 40, 40  # of the pictures; the stub's protected faces are grey
 FACE = Face(Square(60, 30, 40), [58, 28, 44, 44], 0.9)
 
 
-@pytest.fixture(scope="module")
-def export(tmp_path_factory):
-    return write_export(tmp_path_factory.mktemp("exports") / "stubs", stub_files())
-
-
-@pytest.fixture
-def found(monkeypatch):
-    """Whatever is searched has the faces of this list."""
-    faces = [FACE]
-    monkeypatch.setattr(tracking, "find_faces", lambda picture, sides=None: list(faces))
-    return faces
-
-
 def write_clip(path, frames=12, size=(160, 120), sound=True, times=None, rotation=0, picture=True, codec="aac"):
     """A clip of red frames, white at the top, with a title and a place in its metadata."""
     with av.open(str(path), "w") as container:
@@ -125,7 +112,7 @@ def test_a_face_that_cannot_be_protected_is_black(export, found, tmp_path, monke
 
 
 def test_frames_in_which_a_face_cannot_be_protected_well_show_it_black(export, found, tmp_path, capsys):
-    found[0] = FACE._replace(turned=1.5)
+    found[0] = found[0]._replace(turned=1.5)
     clip = write_clip(tmp_path / "in.mp4")
     assert run_script("vgan_tf", "protect", clip, "--model", export) == 0
     assert "a face is black 12 times in 12, turned away by more than about 45 degrees" in capsys.readouterr().out

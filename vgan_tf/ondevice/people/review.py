@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from vgan_tf.images import write_image
+from vgan_tf.images import tile, write_image
 from vgan_tf.ondevice.people.tracking import EVERY
 
 LONG_GAP = 2 * EVERY  # frames without a find, from which a face counts as bridged for long
@@ -38,12 +38,8 @@ class Review:
 
     def write(self, path):
         """Write the sheet as a picture, of the kind its ending names."""
-        rows = -(-max(1, len(self._cells)) // COLUMNS)
-        sheet = np.full((rows * (HEIGHT + CAPTION), COLUMNS * WIDTH, 3), 255, np.uint8)
-        for number, cell in enumerate(self._cells):
-            top, left = number // COLUMNS * (HEIGHT + CAPTION), number % COLUMNS * WIDTH
-            sheet[top : top + HEIGHT + CAPTION, left : left + WIDTH] = cell
-        write_image(path, sheet)
+        empty = np.full((HEIGHT + CAPTION, WIDTH, 3), 255, np.uint8)
+        write_image(path, tile(self._cells or [empty], COLUMNS))
 
 
 def frames_to_see(tracks, count, rate):
