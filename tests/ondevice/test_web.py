@@ -1,6 +1,5 @@
 """The verb `web`: what its server answers and refuses, the page as one file, and how the command ends."""
 
-import functools
 import gzip
 import hashlib
 import http.client
@@ -149,10 +148,14 @@ def test_a_damaged_model_is_not_served(tmp_path):
 
 
 def test_ctrl_c_ends_it_in_a_line():
-    command = [sys.executable, "-m", "vgan_tf", "web", "--port", "0"]
-    heard = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # whoever runs the tests may ignore it
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    process = subprocess.Popen(command, cwd=ROOT, preexec_fn=heard, **pipes)
+    # Whoever runs the tests may have interrupts ignored.
+    code = (
+        "import runpy, signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "sys.argv[1:] = ['web', '--port', '0']; runpy.run_module('vgan_tf', run_name='__main__')"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
     first = process.stdout.readline()
     assert re.fullmatch(r"http://127\.0\.0\.1:\d+/  \(Ctrl-C ends it\)\n", first)
     process.send_signal(signal.SIGINT)

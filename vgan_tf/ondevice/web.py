@@ -77,8 +77,8 @@ def web(arguments):
         print(f"wrote {arguments.out}")
         return
     with make_server(site, arguments.port) as server:
-        print(f"http://127.0.0.1:{server.server_port}/  (Ctrl-C ends it)", flush=True)
         try:
+            print(f"http://127.0.0.1:{server.server_port}/  (Ctrl-C ends it)", flush=True)
             server.serve_forever()
         except KeyboardInterrupt:
             print("\nended")
