@@ -205,11 +205,49 @@ def _frames(path):
 
 
 @contextlib.contextmanager
+def recording(temporary, out, rate, unit):
+    """Write a video file of H.264 pictures.
+
+    Args:
+        temporary: path to write to.
+        out: the name that it will have, which errors name and whose ending says whether it is to play while it loads.
+        rate: frames a second, about.
+        unit: Fraction, seconds, in which times are given.
+
+    Yields:
+        (output container, function that writes a frame, given its time and its pixels).
+
+    Raises:
+        InputError: it cannot be written.
+    """
+    av = _av()
+    options = {} if Path(out).suffix.lower() == ".mkv" else {"movflags": "+faststart"}
+    try:
+        with av.open(str(temporary), "w", options=options) as container:
+            video = container.add_stream("libx264", rate=rate, options=QUALITY)
+            video.pix_fmt, video.codec_context.time_base = "yuv420p", unit
+
+            def write(pts, pixels):
+                # H.264 as all players take it has even sides.
+                pixels = np.pad(pixels, ((0, pixels.shape[0] % 2), (0, pixels.shape[1] % 2), (0, 0)), mode="edge")
+                if not video.codec_context.is_open:
+                    video.height, video.width, _ = pixels.shape
+                frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
+                frame.pts, frame.time_base = pts, unit
+                container.mux(video.encode(frame))
+
+            yield container, write
+            container.mux(video.encode())
+    except av.FFmpegError as error:
+        raise InputError(f"{out}: cannot be written ({error.strerror})") from None
+
+
+@contextlib.contextmanager
 def _writing(temporary, source, out):
     """Yield a function that writes a frame, given its time in the source's time base and its pixels."""
     av = _av()
     with _opened(source) as (original, original_stream):
-        sounds = list(original.streams.audio)
+        sounds, unit = list(original.streams.audio), original_stream.time_base
 
         def read_sound():
             try:
@@ -219,38 +257,24 @@ def _writing(temporary, source, out):
 
         packets = read_sound() if sounds else iter(())
         following = next(packets, None)
-        # Playable while it loads.
-        options = {} if Path(out).suffix.lower() == ".mkv" else {"movflags": "+faststart"}
-        try:
-            with av.open(str(temporary), "w", options=options) as container:
-                video = container.add_stream("libx264", rate=original_stream.average_rate or RATE, options=QUALITY)
-                video.pix_fmt, video.codec_context.time_base = "yuv420p", original_stream.time_base
-                copies = {sound.index: container.add_stream_from_template(sound) for sound in sounds}
-                for stream in copies.values():
-                    stream.metadata.clear()
+        with recording(temporary, out, original_stream.average_rate or RATE, unit) as (container, write_picture):
+            copies = {sound.index: container.add_stream_from_template(sound) for sound in sounds}
+            for stream in copies.values():
+                stream.metadata.clear()
 
-                def write_sound(until):
-                    nonlocal following
-                    while following is not None and (until is None or following.dts * following.time_base <= until):
-                        following.stream = copies[following.stream.index]
-                        container.mux(following)
-                        following = next(packets, None)
+            def write_sound(until):
+                nonlocal following
+                while following is not None and (until is None or following.dts * following.time_base <= until):
+                    following.stream = copies[following.stream.index]
+                    container.mux(following)
+                    following = next(packets, None)
 
-                def write(pts, pixels):
-                    # H.264 as all players take it has even sides.
-                    pixels = np.pad(pixels, ((0, pixels.shape[0] % 2), (0, pixels.shape[1] % 2), (0, 0)), mode="edge")
-                    if not video.codec_context.is_open:
-                        video.height, video.width, _ = pixels.shape
-                    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
-                    frame.pts, frame.time_base = pts, original_stream.time_base
-                    write_sound(pts * original_stream.time_base)
-                    container.mux(video.encode(frame))
+            def write(pts, pixels):
+                write_picture(pts, pixels)  # the first one gives the file its size, before any sound
+                write_sound(pts * unit)
 
-                yield write
-                container.mux(video.encode())
-                write_sound(None)
-        except av.FFmpegError as error:
-            raise InputError(f"{out}: cannot be written ({error.strerror})") from None
+            yield write
+            write_sound(None)
 
 
 def _av():
