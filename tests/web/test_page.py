@@ -21,7 +21,7 @@ from vgan_tf.data import load_faces
 from vgan_tf.files import write_text
 from vgan_tf.ondevice import ExpressionReader, LiteModel, Protector
 from vgan_tf.ondevice.export_folder import SHIPPED
-from vgan_tf.ondevice.pictures import Square, cut, scaled
+from vgan_tf.ondevice.pictures import Square, scaled
 from vgan_tf.ondevice.web import make_server, read_site, single_page
 
 TARGET = 2
@@ -388,7 +388,7 @@ def test_scaling_gives_the_pixels_of_pillow(square, scene, browser, stub_page):
       return Array.from(scaled(part, {{ left: 0, top: 0, side: {square.side} }}, 64));
     }})()"""
     given = np.reshape(browser.evaluate(script), (64, 64, 3))
-    assert (given == scaled(cut(scene, square), 64)).all()
+    assert (given == scaled(scene, square, 64)).all()
 
 
 def test_keyboard_and_screen_reader(photograph, browser, stub_page):

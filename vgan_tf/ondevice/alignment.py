@@ -7,7 +7,7 @@ import numpy as np
 from vgan_tf.errors import InputError
 from vgan_tf.images import ALIGNMENT_SIZE
 from vgan_tf.images import square as square_of
-from vgan_tf.ondevice.pictures import Square, central_square, cut, scaled, to_rgb
+from vgan_tf.ondevice.pictures import Square, central_square, scaled, to_rgb
 
 ROUNDS = 2  # the second one looks closer
 FARTHEST, SMALLEST, LARGEST = (
@@ -27,7 +27,7 @@ def face_of(picture, size, aligner=None):
     if aligner is None:
         return square_of(picture, size)
     pixels = to_rgb(picture)
-    return scaled(cut(pixels, aligner.align(pixels, central_square(*picture.size))), size)
+    return scaled(pixels, aligner.align(pixels, central_square(*picture.size)), size)
 
 
 class Aligner:
@@ -54,7 +54,7 @@ class Aligner:
             InputError: the model gave no place.
         """
         for _ in range(ROUNDS):
-            seen = scaled(cut(picture, square), ALIGNMENT_SIZE)
+            seen = scaled(picture, square, ALIGNMENT_SIZE)
             try:
                 place = self._model.run(image=seen[None])["place"][0].astype(float)
             except FloatingPointError as error:

@@ -88,7 +88,7 @@ class ExpressionReader:
         Returns:
             as `read` gives it.
         """
-        return [self._describe(face.box, scaled(cut(picture, face.square), self._image_size)) for face in faces]
+        return [self._describe(face.box, scaled(picture, face.square, self._image_size)) for face in faces]
 
     def _describe(self, box, face):
         try:

@@ -16,11 +16,11 @@ FEATHER = 0.1  # Width of the soft edge around a pasted square, as a share of it
 
 
 class Square(NamedTuple):
-    """A square of a picture, in pixels; it may reach over the picture's edges."""
+    """A square of a picture, in pixels; it may lie between them, and reach over the picture's edges."""
 
-    left: int
-    top: int
-    side: int
+    left: float
+    top: float
+    side: float
 
 
 def open_picture(source):
@@ -106,22 +106,27 @@ def square_around(box, width, height):
 def square_with(square, box):
     """The smallest square of whole pixels that holds a Square and a box [x, y, w, h], about in their middle."""
     x, y, w, h = box
-    left, top = min(square.left, math.floor(x)), min(square.top, math.floor(y))
-    width = max(square.left + square.side, math.ceil(x + w)) - left
-    height = max(square.top + square.side, math.ceil(y + h)) - top
+    left, top = math.floor(min(square.left, x)), math.floor(min(square.top, y))
+    width = math.ceil(max(square.left + square.side, x + w)) - left
+    height = math.ceil(max(square.top + square.side, y + h)) - top
     side = max(width, height)
     return Square(left - (side - width) // 2, top - (side - height) // 2, side)
 
 
 def cut(picture, square):
-    """The pixels of a square: uint8 `(side, side, 3)`; beyond the picture its edge is repeated."""
+    """The pixels of which a square has a part: uint8 `(n, m, 3)`; beyond the picture its edge is repeated."""
     height, width, _ = picture.shape
-    left, top, side = square
-    if min(left, top) >= 0 and left + side <= width and top + side <= height:
-        return picture[top : top + side, left : left + side].copy()
-    rows = np.clip(np.arange(square.top, square.top + square.side), 0, height - 1)
-    columns = np.clip(np.arange(square.left, square.left + square.side), 0, width - 1)
+    left, top, right, bottom = whole(square)
+    if min(left, top) >= 0 and right <= width and bottom <= height:
+        return picture[top:bottom, left:right].copy()
+    rows, columns = np.clip(np.arange(top, bottom), 0, height - 1), np.clip(np.arange(left, right), 0, width - 1)
     return picture[rows[:, None], columns]
+
+
+def whole(square):
+    """Ends of the pixels of which a square has a part: left, top, right, bottom."""
+    left, top, side = square
+    return math.floor(left), math.floor(top), math.ceil(left + side), math.ceil(top + side)
 
 
 def central_square(width, height):
@@ -130,9 +135,12 @@ def central_square(width, height):
     return Square((width - side) // 2, (height - side) // 2, side)
 
 
-def scaled(pixels, size):
-    """uint8 `(side, side, 3)` -> uint8 `(size, size, 3)`."""
-    return np.asarray(Image.fromarray(pixels).resize((size, size), Image.Resampling.LANCZOS))
+def scaled(picture, square, size):
+    """What a square of a picture shows, scaled: uint8 `(size, size, 3)`."""
+    left, top, side = square[0] % 1, square[1] % 1, square.side
+    seen = Image.fromarray(cut(picture, square))
+    box = left, top, min(left + side, seen.width), min(top + side, seen.height)
+    return np.asarray(seen.resize((size, size), Image.Resampling.LANCZOS, box))
 
 
 def paste(picture, face, square):

@@ -13,7 +13,7 @@ from vgan_tf.ondevice.export_folder import open_export
 from vgan_tf.ondevice.people.compositing import faces_only, gap_of, head_square, lay_over
 from vgan_tf.ondevice.people.finding import Face, find_faces
 from vgan_tf.ondevice.people.fitness import UnfitFace, named, reason_against
-from vgan_tf.ondevice.pictures import cut, open_picture, paste, scaled, square_around, square_with, to_rgb
+from vgan_tf.ondevice.pictures import open_picture, paste, scaled, square_around, square_with, to_rgb
 from vgan_tf.targets import target_codes
 
 # An output that differs from the input by at most this many of 255 levels counts as the unprotected input.
@@ -125,7 +125,7 @@ class Protector:
         Raises:
             InputError: the export has no encoder, or its output is not finite.
         """
-        seen = [scaled(cut(picture, face.square), self._image_size) for face in faces]
+        seen = [scaled(picture, face.square, self._image_size) for face in faces]
         return _run(self._encoder, image=np.stack(seen))["latent"]
 
     def replace_faces(self, picture, faces, targets, black=False, latents=None, style="head"):
@@ -176,7 +176,7 @@ class Protector:
             head = Image.new("RGBA" if alpha else "RGB", (self._image_size,) * 2, "black")
             if not reason:
                 try:  # all are cut out of the original picture
-                    seen = scaled(cut(picture, face.square), self._image_size)
+                    seen = scaled(picture, face.square, self._image_size)
                     head = self._protected(seen, target, alpha, None if latents is None else latents[number])
                 except InputError as error:
                     if not black:

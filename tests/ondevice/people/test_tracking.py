@@ -1,6 +1,7 @@
 """Faces followed through frames that are not all searched."""
 
 import numpy as np
+import pytest
 
 from vgan_tf.ondevice.people.finding import Face
 from vgan_tf.ondevice.people.tracking import EVERY, MARGIN, find_tracks
@@ -38,7 +39,7 @@ def test_a_steady_face_is_covered_in_all_frames_though_few_are_searched():
     for number, one in enumerate(tracks[0].faces):
         grown = 0 if number in searched else MARGIN * 40
         np.testing.assert_allclose(one.box, [50 + number - grown, 10 - grown, 40 + 2 * grown, 40 + 2 * grown])
-        assert abs(one.square.left - (50 + number)) <= 2 and one.square.side == 40
+        assert one.square == pytest.approx((50 + number, 10, 40))  # between pixels, too
 
 
 def test_around_a_face_that_appears_goes_or_jumps_every_frame_is_searched():

@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from vgan_tf.images import HEAD_SCALE, HEAD_SHIFT
-from vgan_tf.ondevice.pictures import Square
+from vgan_tf.ondevice.pictures import Square, whole
 
 NEAR = 0.05  # how far a gap shows the very pixels beside it, as a share of its width; farther in, their means
 SMOOTHED = 0.2  # half the length over which these are taken, likewise
@@ -28,16 +28,16 @@ class Gap(NamedTuple):
 
 def head_square(square):
     """The square that a generated head with alpha fills, where an encoder saw `square`: Square."""
-    side = round(square.side * HEAD_SCALE)
-    middle = square.left + square.side / 2, square.top + (0.5 + HEAD_SHIFT) * square.side
-    return Square(round(middle[0] - side / 2), round(middle[1] - side / 2), max(1, side))
+    side = square.side * HEAD_SCALE
+    x, y = square.left + square.side / 2, square.top + (0.5 + HEAD_SHIFT) * square.side
+    return Square(x - side / 2, y - side / 2, side)
 
 
 def gap_of(square, box):
     """What is taken out of the picture for a head that fills `square`, and wherever `box` [x, y, w, h] lies: Gap."""
     x, y, w, h = box
-    left, top = min(square.left, math.floor(x)), min(square.top - round(HAIR * square.side), math.floor(y))
-    right, bottom = max(square.left + square.side, math.ceil(x + w)), max(square.top + square.side, math.ceil(y + h))
+    left, top = math.floor(min(square.left, x)), math.floor(min(square.top - HAIR * square.side, y))
+    right, bottom = math.ceil(max(square.left + square.side, x + w)), math.ceil(max(square.top + square.side, y + h))
     return Gap(left, top, right - left, bottom - top)
 
 
@@ -53,25 +53,39 @@ def lay_over(picture, heads):
     Returns:
         uint8 `(height, width, 3)`.
     """
-    height, width, _ = picture.shape
-    covered = np.zeros((height, width), bool)
+    result, covered = picture.copy(), np.zeros(picture.shape[:2], bool)
     gaps = [gap_of(square, box) for _, square, box in heads]
     for gap in gaps:
         covered[_inside(gap, picture)] = True
-    filled = picture.astype(np.float32)
     for gap in gaps:
-        _fill(filled, gap, covered)
+        _fill(result, picture, gap, covered)
     # Who is larger is nearer.
     for head, square, _ in sorted(heads, key=lambda one: one[1].side):
-        rows, columns = _inside(Gap(square.left, square.top, square.side, square.side), picture)
-        pixels = head.convert("RGBA").resize((square.side,) * 2, Image.Resampling.BICUBIC)
-        pixels = np.asarray(pixels, np.float32)[
-            rows.start - square.top : rows.stop - square.top, columns.start - square.left : columns.stop - square.left
-        ]
-        below = (square.top + square.side - np.arange(rows.start, rows.stop)) / (NECK * square.side)
-        share = pixels[..., 3:] / 255 * np.minimum(1, below)[:, None, None]
-        filled[rows, columns] = share * pixels[..., :3] + (1 - share) * filled[rows, columns]
-    return np.rint(filled).clip(0, 255).astype(np.uint8)
+        _lay(result, head, square)
+    return result
+
+
+def _lay(picture, head, square):
+    """Lay a head, an RGBA picture, over the square that it fills, however that lies between pixels; in place."""
+    left, top, right, bottom = whole(square)
+    rows, columns = _inside(Gap(left, top, right - left, bottom - top), picture)
+    if rows.start >= rows.stop or columns.start >= columns.stop:
+        return
+    share = head.width / square.side  # of the head's pixels in one of the picture's
+    edge = math.ceil(share)  # nothing, into which the square's own edge fades
+    around = Image.new("RGBa", (head.width + 2 * edge,) * 2)
+    around.paste(head.convert("RGBa"), (edge, edge))
+    box = np.subtract((columns.start, rows.start, columns.stop, rows.stop), square[:2] * 2)
+    seen = around.resize(
+        (columns.stop - columns.start, rows.stop - rows.start),
+        Image.Resampling.BICUBIC,
+        (edge + share * box).tolist(),
+    )
+    pixels = np.asarray(seen, np.float32)  # colours times alpha, and alpha
+    below = (square.top + square.side - 0.5 - np.arange(rows.start, rows.stop, dtype=np.float32)) / (NECK * square.side)
+    pixels *= np.clip(below, 0, 1)[:, None, None]
+    laid = pixels[..., :3] + (1 - pixels[..., 3:] / 255) * picture[rows, columns]
+    picture[rows, columns] = np.rint(np.minimum(laid, 255))
 
 
 def faces_only(picture, replaced, faces, whole):
@@ -107,33 +121,36 @@ def _inside(gap, picture):
     )
 
 
-def _fill(filled, gap, covered):
+def _fill(result, picture, gap, covered):
     """Fill a gap by what lies along its four sides, each side's part falling with the distance from it; in place."""
-    rows, columns = _inside(gap, filled)
-    if rows.start >= rows.stop or columns.start >= columns.stop:
+    rows, columns = _inside(gap, picture)
+    height, width = rows.stop - rows.start, columns.stop - columns.start
+    if height <= 0 or width <= 0:
         return
-    y, x = np.mgrid[rows, columns].astype(np.float32)
-    total, weights = np.full((*y.shape, 3), 1e-6 * GREY, np.float32), np.full((*y.shape, 1), 1e-6, np.float32)
+    total = np.full((3, height, width), 1e-6 * GREY, np.float32)
+    weights = np.full((height, width), 1e-6, np.float32)
+    down, right = (np.arange(1, length + 1, dtype=np.float32) for length in (height, width))
     for axis, place, distance in (
-        (0, rows.start - 1, y - rows.start + 1),
-        (0, rows.stop, rows.stop - y),
-        (1, columns.start - 1, x - columns.start + 1),
-        (1, columns.stop, columns.stop - x),
+        (0, rows.start - 1, down),
+        (0, rows.stop, down[::-1]),
+        (1, columns.start - 1, right),
+        (1, columns.stop, right[::-1]),
     ):
-        if not 0 <= place < filled.shape[axis]:
+        if not 0 <= place < picture.shape[axis]:
             continue
         across = (place, columns) if axis == 0 else (rows, place)
-        line, shown = filled[across], ~covered[across]
+        line, shown = picture[across].astype(np.float32), ~covered[across]
         if not shown.any():
             continue
-        distance = distance[..., None]
+        smooth = _smoothed(line, shown)
         near = np.exp(-distance / (NEAR * gap.width))
-        line, smooth = (np.expand_dims(one, axis) for one in (line, _smoothed(line, shown)))
-        near = near * np.expand_dims(shown, axis)[..., None]  # what another head hides is not shown
         weight = 1 / np.square(distance)
-        total += weight * (near * line + (1 - near) * smooth)
-        weights += weight
-    filled[rows, columns] = total / weights
+        # What another head hides is not shown. A side's part is a sum of products: of the distance, of the place along.
+        away = np.stack([weight, weight * near])
+        along = np.stack([smooth, shown[:, None] * (line - smooth)]).transpose(2, 0, 1)  # (3, 2, n)
+        total += away.T @ along if axis == 0 else along.transpose(0, 2, 1) @ away
+        weights += weight[:, None] if axis == 0 else weight
+    result[rows, columns] = np.rint(total / weights).transpose(1, 2, 0)
 
 
 def _smoothed(line, shown):

@@ -87,7 +87,7 @@ def square_of(landmarks):
     # A head that turns or nods shortens one of them, hardly both.
     side = max(between / EYES, down / EYES_TO_MOUTH) / LARGER_OF_BOTH
     x, y = (eyes + mouth) / 2 - (0, MIDDLE_DOWN * side)
-    return Square(round(x - side / 2), round(y - side / 2), max(1, round(side)))
+    return Square(float(x - side / 2), float(y - side / 2), float(max(1, side)))
 
 
 def turn_of(landmarks):

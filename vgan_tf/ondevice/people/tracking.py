@@ -123,6 +123,6 @@ def _filled(line, first, end):
         x, y, side, turned, tilted = place.tolist()
         grown = 0.0 if number in scores else MARGIN
         box = [left - grown * width, top - grown * height, (1 + 2 * grown) * width, (1 + 2 * grown) * height]
-        square = Square(round(x - side / 2), round(y - side / 2), max(1, round(side)))
+        square = Square(x - side / 2, y - side / 2, max(1.0, side))
         faces.append(Face(square, [float(value) for value in box], scores.get(number, 0.0), turned, tilted))
     return Track(first, faces)
