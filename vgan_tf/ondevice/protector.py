@@ -18,6 +18,9 @@ from vgan_tf.targets import target_codes
 
 # An output that differs from the input by at most this many of 255 levels counts as the unprotected input.
 UNCHANGED_LEVELS = 2
+# Recipes of the generator that draws videos, the first that is there: int8 rounds so coarsely within the network that
+# heads of nearly the same latent differ by some levels, and would flicker.
+STEADY = ("dynamic", "float16", "float32")
 GREY = np.float32(127.5)  # behind a head that the model gives with alpha: the middle of its range
 
 
@@ -110,7 +113,8 @@ class Protector:
 
     @functools.cached_property
     def _generator(self):
-        return self._export.model("generator")
+        there = (recipe for recipe in STEADY if f"generator_{recipe}.tflite" in self._export.files)
+        return self._export.model("generator", next(there, None))
 
     def encode(self, picture, faces):
         """The latents of faces that were found: what each does.
@@ -175,9 +179,11 @@ class Protector:
                 raise UnfitFace(f"{named(face)} cannot be protected well: {reason}")
             head = Image.new("RGBA" if alpha else "RGB", (self._image_size,) * 2, "black")
             if not reason:
-                try:  # all are cut out of the original picture
-                    seen = scaled(picture, face.square, self._image_size)
-                    head = self._protected(seen, target, alpha, None if latents is None else latents[number])
+                try:
+                    if latents is not None:
+                        head = self._protected(None, target, alpha, latents[number])
+                    else:  # all are cut out of the original picture
+                        head = self._protected(scaled(picture, face.square, self._image_size), target, alpha)
                 except InputError as error:
                     if not black:
                         raise
@@ -196,7 +202,7 @@ class Protector:
         return picture
 
     def _protected(self, face, target, alpha, latent=None):
-        """`protect` for a face as the model takes it: uint8 `(size, size, 3)`; or for a latent in its place."""
+        """`protect` for a face as the model takes it, uint8 `(size, size, 3)`; or for a latent, without a face."""
         if alpha and not self._alpha:
             raise InputError("alpha=True: the pictures of this export have no alpha; leave it out")
         code = target_codes([self.identities.index(self.choose(target))], len(self.identities))
@@ -207,7 +213,7 @@ class Protector:
         colours = np.ascontiguousarray(protected[..., :3])
         if (colours == colours[0, 0]).all():
             raise InputError("the model gave a picture of one colour: no face; export it again")
-        if np.abs(colours.astype(int) - face).max() <= UNCHANGED_LEVELS:
+        if face is not None and np.abs(colours.astype(int) - face).max() <= UNCHANGED_LEVELS:
             raise InputError("the model gave the picture back unprotected; export it again")
         return Image.fromarray(cut_out(protected) if alpha else colours)
 

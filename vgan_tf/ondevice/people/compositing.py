@@ -14,6 +14,7 @@ SMOOTHED = 0.2  # half the length over which these are taken, likewise
 GREY = np.float32(127.5)  # of a gap with nothing beside it
 OVAL, RIM = 1.0, 0.12  # of a face that is replaced alone: its size and its soft edge, in shares of its box
 HAIR = 0.3  # how far a gap reaches above the square of a head, for hair put up and hats, in shares of its side
+ROWS = 32  # of a gap that are filled at once: few enough for the processor's cache
 NECK = 0.15  # the lowest share of a head's picture, in which it fades into what is below
 
 
@@ -73,19 +74,19 @@ def _lay(picture, head, square):
         return
     share = head.width / square.side  # of the head's pixels in one of the picture's
     edge = math.ceil(share)  # nothing, into which the square's own edge fades
-    around = Image.new("RGBa", (head.width + 2 * edge,) * 2)
-    around.paste(head.convert("RGBa"), (edge, edge))
+    around = Image.new("RGBA", (head.width + 2 * edge,) * 2)
+    around.paste(head, (edge, edge))
     box = np.subtract((columns.start, rows.start, columns.stop, rows.stop), square[:2] * 2)
     seen = around.resize(
         (columns.stop - columns.start, rows.stop - rows.start),
         Image.Resampling.BICUBIC,
         (edge + share * box).tolist(),
     )
-    pixels = np.asarray(seen, np.float32)  # colours times alpha, and alpha
-    below = (square.top + square.side - 0.5 - np.arange(rows.start, rows.stop, dtype=np.float32)) / (NECK * square.side)
-    pixels *= np.clip(below, 0, 1)[:, None, None]
-    laid = pixels[..., :3] + (1 - pixels[..., 3:] / 255) * picture[rows, columns]
-    picture[rows, columns] = np.rint(np.minimum(laid, 255))
+    below = (square.top + square.side - 0.5 - np.arange(rows.start, rows.stop)) / (NECK * square.side)
+    alpha = np.rint(np.asarray(seen.getchannel("A")) * np.clip(below, 0, 1)[:, None]).astype(np.uint8)
+    laid = Image.fromarray(picture[rows, columns])
+    laid.paste(seen.convert("RGB"), mask=Image.fromarray(alpha))
+    picture[rows, columns] = laid
 
 
 def faces_only(picture, replaced, faces, whole):
@@ -127,14 +128,14 @@ def _fill(result, picture, gap, covered):
     height, width = rows.stop - rows.start, columns.stop - columns.start
     if height <= 0 or width <= 0:
         return
-    total = np.full((3, height, width), 1e-6 * GREY, np.float32)
+    # The sum of the sides' parts is one of products: of what depends on the row and on the column, each (3, n).
+    down, right = [np.full((3, height), 1e-6 * GREY)], [np.ones((3, width))]
     weights = np.full((height, width), 1e-6, np.float32)
-    down, right = (np.arange(1, length + 1, dtype=np.float32) for length in (height, width))
-    for axis, place, distance in (
-        (0, rows.start - 1, down),
-        (0, rows.stop, down[::-1]),
-        (1, columns.start - 1, right),
-        (1, columns.stop, right[::-1]),
+    for axis, place, length in (
+        (0, rows.start - 1, height),
+        (0, rows.stop, -height),
+        (1, columns.start - 1, width),
+        (1, columns.stop, -width),
     ):
         if not 0 <= place < picture.shape[axis]:
             continue
@@ -142,20 +143,27 @@ def _fill(result, picture, gap, covered):
         line, shown = picture[across].astype(np.float32), ~covered[across]
         if not shown.any():
             continue
+        distance = np.arange(1, abs(length) + 1)[:: np.sign(length)]
+        weight, near = 1 / np.square(distance), np.exp(-distance / (NEAR * gap.width))
         smooth = _smoothed(line, shown)
-        near = np.exp(-distance / (NEAR * gap.width))
-        weight = 1 / np.square(distance)
-        # What another head hides is not shown. A side's part is a sum of products: of the distance, of the place along.
-        away = np.stack([weight, weight * near])
-        along = np.stack([smooth, shown[:, None] * (line - smooth)]).transpose(2, 0, 1)  # (3, 2, n)
-        total += away.T @ along if axis == 0 else along.transpose(0, 2, 1) @ away
+        # What another head hides is not shown.
+        for away, along in ((weight, smooth), (weight * near, (line - smooth) * shown[:, None])):
+            pair = np.tile(away, (3, 1)), along.T
+            down.append(pair[axis])
+            right.append(pair[1 - axis])
         weights += weight[:, None] if axis == 0 else weight
-    result[rows, columns] = np.rint(total / weights).transpose(1, 2, 0)
+    down, right = np.stack(down, axis=2).astype(np.float32), np.stack(right, axis=1).astype(np.float32)
+    for start in range(0, height, ROWS):
+        part = slice(start, start + ROWS)
+        total = down[:, part] @ right / weights[part]  # (3, ROWS, width)
+        result[rows, columns][part] = np.rint(total).transpose(1, 2, 0)
 
 
 def _smoothed(line, shown):
     """Means of the pixels around each pixel of a line, of those that are `shown`: float32 `(n, 3)`."""
-    kernel = np.ones(2 * round(SMOOTHED * len(line)) + 1, np.float32)
-    count = np.convolve(shown.astype(np.float32), kernel, "same")[:, None]
-    sums = np.stack([np.convolve(channel, kernel, "same") for channel in (line * shown[:, None]).T], axis=1)
-    return np.where(count > 0, sums / np.maximum(count, 1), line[shown].mean(axis=0))
+    places, reach = np.arange(len(line)), round(SMOOTHED * len(line))
+    ends, starts = np.minimum(places + reach + 1, len(line)), np.maximum(places - reach, 0)
+    sums = np.cumsum(np.pad(np.column_stack([line, np.ones(len(line))]) * shown[:, None], ((1, 0), (0, 0))), axis=0)
+    sums = sums[ends] - sums[starts]
+    means = sums[:, :3] / np.maximum(sums[:, 3:], 1)
+    return np.where(sums[:, 3:] > 0, means, line[shown].mean(axis=0)).astype(np.float32)
