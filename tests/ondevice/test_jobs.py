@@ -1,6 +1,8 @@
 """Jobs of several files: the table at their end, jobs that were interrupted, patterns, leftovers."""
 
 import os
+import shutil
+import types
 
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ from PIL import Image
 
 from vgan_tf.errors import InputError
 from vgan_tf.files import replacing
-from vgan_tf.ondevice import commands, protector
+from vgan_tf.ondevice import commands, jobs, protector
 from vgan_tf.ondevice.jobs import JOURNAL, Journal, Outcome, table
 from vgan_tf.ondevice.people.finding import Face
 from vgan_tf.ondevice.pictures import Square
@@ -89,17 +91,17 @@ def test_a_journal_that_was_cut_off_or_is_none_does_no_harm(tmp_path):
     one, other = tmp_path / "in.png", tmp_path / "out.png"
     one.write_bytes(b"1")
     other.write_bytes(b"2")
-    Journal({"a": 1}, {one: other}).add(one, other, Outcome("written", 2, 1, "why"))
+    Journal({"a": 1}, {tmp_path}).add(one, other, Outcome("written", 2, 1, "why"))
     file = tmp_path / JOURNAL
     file.write_text(file.read_text() + '\n{"stamps": ["in.p')
-    again = Journal({"a": 1}, {one: other})
+    again = Journal({"a": 1}, {tmp_path})
     assert again.before(one, other) == Outcome("written", 2, 1, "why")
     again.add(one, other, Outcome("written", 3, 3))
-    assert Journal({"a": 1}, {one: other}).before(one, other) == Outcome("written", 3, 3)
-    assert Journal({"a": 2}, {one: other}).before(one, other) is None and not file.exists()
+    assert Journal({"a": 1}, {tmp_path}).before(one, other) == Outcome("written", 3, 3)
+    assert Journal({"a": 2}, {tmp_path}).before(one, other) is None and not file.exists()
     for content in (b"", b"\xff\xfe", b"{}\n[]"):
         file.write_bytes(content)
-        assert Journal({"a": 1}, {one: other}).before(one, other) is None
+        assert Journal({"a": 1}, {tmp_path}).before(one, other) is None
 
 
 def test_a_secret_is_not_written_down(export, photos, stopped, monkeypatch):
@@ -163,3 +165,93 @@ def test_what_a_killed_process_left_is_removed_when_the_same_file_is_written(tmp
     with pytest.raises(InputError), replacing(tmp_path / "out.png"):
         raise InputError("no")
     assert sorted(path.name for path in tmp_path.iterdir()) == [".partial-x-more.png", "out.png"]
+
+
+@pytest.fixture
+def watch(export, photos, monkeypatch, capsys):
+    """Watch `photos` while something happens at each look but the first, then Ctrl-C: (status, names written)."""
+
+    def watch(*happens, more=("--crops",)):
+        now, happens = [0.0], list(happens)
+
+        def sleep(seconds):
+            now[0] += seconds
+            if not happens:
+                raise KeyboardInterrupt
+            happens.pop(0)()
+
+        monkeypatch.setattr(jobs, "time", types.SimpleNamespace(monotonic=lambda: now[0], sleep=sleep))
+        status = run_script("vgan_tf", "protect", "--watch", photos, "--model", export, *more)
+        lines = capsys.readouterr().out.splitlines()
+        return status, [line.rpartition("/")[2] for line in lines if line.startswith("wrote ")], lines
+
+    return watch
+
+
+def nothing():
+    """Happens while a file settles, which takes as many looks as `SETTLING`."""
+
+
+SETTLING = [nothing] * round(jobs.SETTLED_SECONDS / jobs.LOOK_SECONDS)
+
+
+def test_a_watched_folder_is_protected_as_it_fills(photos, watch):
+    def grow(*names):
+        for name in names:
+            with open(photos / name, "ab") as file:
+                file.write(b"more")
+
+    def come():
+        shutil.copy(photos / "a.png", photos / "e.png")
+        shutil.copy(photos / "a.png", photos / "e_protected.png")
+        shutil.copy(photos / "a.png", photos / ".hidden.png")
+        (photos / "inner").mkdir()
+        shutil.copy(photos / "a.png", photos / "inner" / "f.png")
+
+    (photos / "d.png").unlink()
+    status, written, lines = watch(nothing, lambda: grow("b.png"), *SETTLING, come, *SETTLING, nothing)
+    assert status == 0 and written == ["a.png", "c.png", "b.png", "e.png"] and outputs(photos)[1:] == sorted(written)
+    assert lines[-1] == "4 files: 4 written, 0 refused, 0 failed; 4 of 4 faces protected"
+    # A later watch goes on, a changed file is done anew, and with another target all are.
+    assert watch(*SETTLING, lambda: grow("a.png"), *SETTLING)[1] == ["a.png"]
+    assert len(watch(*SETTLING, more=("--crops", "--target", "bob"))[1]) == 4
+
+
+def test_what_fails_in_a_watched_folder_is_not_tried_again_until_it_changes(photos, watch, capsys, monkeypatch):
+    whole, said = (photos / "b.png").read_bytes(), []
+    monkeypatch.setattr(commands, "_complain", lambda path, why: said.append(path.name))
+    for name in ("a.png", "c.png", "d.png"):
+        (photos / name).unlink()
+    (photos / "b.png").write_bytes(b"no picture")
+    status, written, _ = watch(*SETTLING * 2, lambda: (photos / "b.png").write_bytes(whole), *SETTLING)
+    assert status == 0 and said == ["b.png"] and written == ["b.png"]
+    (photos / "b.png").write_bytes(b"none")
+    status, written, lines = watch(*SETTLING)
+    assert status == 2 and said == ["b.png"] * 2 and written == [] and lines[-1].startswith("1 files: 0 written")
+
+
+def test_two_files_of_a_watched_folder_do_not_become_one(photos, watch, monkeypatch):
+    said = []
+    monkeypatch.setattr(commands, "_complain", lambda path, why: said.append((path.name, why)))
+    Image.new("RGB", (64, 64), "red").save(photos / "a.jpg")
+    status, written, _ = watch(*SETTLING)
+    assert status == 2 and written == ["a.png", "b.png", "c.png", "d.png"]
+    assert said[0][0] == "a.png" and "as another file" in said[0][1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (("{photos}/a.png",), "takes one folder"),
+        (("{photos}/none",), "takes one folder"),
+        (("{photos}", "{photos}"), "takes one folder"),
+        (("{photos}", "-o", "{photos}"), "the folder that is watched"),
+        (("{photos}", "-o", "out.png"), "names one file"),
+        (("{photos}", "--faces", "boxes.json"), "--faces: not with --watch"),
+        (("{photos}", "--review", "sheet.png"), "--review: not with --watch"),
+    ],
+)
+def test_a_watch_that_cannot_be_meant_is_refused(export, photos, capsys, arguments, reason):
+    arguments = [argument.format(photos=photos) for argument in arguments]
+    assert run_script("vgan_tf", "protect", "--watch", *arguments, "--model", export) == 2
+    assert reason in capsys.readouterr().err

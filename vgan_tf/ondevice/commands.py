@@ -1,5 +1,7 @@
 """The verbs `protect` and `recognize`. A file that fails gets one line on stderr, and the others go on."""
 
+import argparse
+import contextlib
 import glob
 import hashlib
 import json
@@ -9,6 +11,7 @@ import re
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -18,23 +21,38 @@ from vgan_tf.images import write_image
 from vgan_tf.labels import PROGRAMS
 from vgan_tf.ondevice.export_folder import open_export
 from vgan_tf.ondevice.expression_reader import ExpressionReader
-from vgan_tf.ondevice.jobs import Journal, Outcome, table
+from vgan_tf.ondevice.jobs import Journal, Outcome, settled, table
+from vgan_tf.ondevice.people.camera import camera_number, protect_camera
 from vgan_tf.ondevice.people.fitness import UnfitFace, named
-from vgan_tf.ondevice.people.live import Live, protect_raw
+from vgan_tf.ondevice.people.live import Live, raw_frames, write_raw
 from vgan_tf.ondevice.people.review import Review
 from vgan_tf.ondevice.people.video import is_video, output_suffix, protect_video, read_video
 from vgan_tf.ondevice.pictures import as_box, open_picture, to_rgb
 from vgan_tf.ondevice.protector import Protector
 from vgan_tf.ondevice.readings import as_csv, as_json, as_line, check_labels, drawn_over, renamed
 
+PROTECTED_NAME = "_protected(_[0-9]+)?$"  # of the stem of an output beside its input
+
 
 def add_verbs(verbs):
     """Add the verbs to the argparse subparsers of `python -m vgan_tf`."""
     verb = verbs.add_parser("protect", help="give faces in pictures and videos another identity, on this device")
-    _add_shared_options(verb, "pictures or videos, folders of them, or - for raw frames from stdin to stdout")
-    verb.add_argument("--size", metavar="WxH", help="of raw frames, RGB of 24 bits, as ffmpeg writes and reads them")
-    out_help = "a file for one input, else a folder; without it, NAME_protected beside the input"
+    inputs = (
+        "pictures or videos, folders of them, - for raw frames from stdin to stdout, or camera (camera:1 is the second)"
+    )
+    _add_shared_options(verb, inputs)
+    size_help = "of raw frames, RGB of 24 bits, as ffmpeg writes and reads them; or to ask the camera for"
+    verb.add_argument("--size", metavar="WxH", help=size_help)
+    out_help = (
+        "a file for one input, else a folder; without it, NAME_protected beside the input. For a camera a video file, "
+        "or - for raw frames to stdout; without it, a window"
+    )
     verb.add_argument("-o", dest="out", metavar="OUT", help=out_help)
+    watch_help = (
+        "protect what is in the folder INPUT, and what comes to it or changes, until Ctrl-C; not NAME_protected, nor "
+        "what is in its folders"
+    )
+    verb.add_argument("--watch", action="store_true", help=watch_help)
     target_help = "the identity shown: a name, one drawn for each face (default), or one chosen by a secret"
     verb.add_argument("--target", metavar="NAME|random|fixed:SEED", default="random", help=target_help)
     faces = verb.add_mutually_exclusive_group()
@@ -69,6 +87,17 @@ def _add_shared_options(verb, inputs):
     verb.add_argument("--model", metavar="DIR", help="export folder; without it, the weights shipped with the package")
 
 
+class _Job(NamedTuple):
+    """What the files of one command share; destinations: {Path of an input: Path of its output}."""
+
+    protector: Protector
+    arguments: argparse.Namespace
+    destinations: dict
+    boxes: dict | None = None
+    review: Review | None = None
+    journal: Journal | None = None
+
+
 def protect(arguments):
     """Protect the faces of pictures and videos, found, given by boxes or cropped already, and write one file for each.
 
@@ -80,40 +109,32 @@ def protect(arguments):
         SystemExit: status 2 where a file could not be read or written, else 1 where one was refused: it has no face, or
             one that cannot be protected well.
     """
-    if "-" in arguments.inputs or arguments.size:
-        _protect_pipe(arguments)
+    if arguments.size or any(given == "-" or camera_number(given) is not None for given in arguments.inputs):
+        _protect_live(arguments)
         return
     if arguments.on_missed_face and arguments.crops:
         raise InputError("--on-missed-face: with --crops each picture is a face; leave one of them out")
     if arguments.style and arguments.crops:
         raise InputError("--style: with --crops each picture is a face; leave one of them out")
-    protector, target = Protector(arguments.model), arguments.target
-    protector.choose(target)  # A wrong target ends the command before anything is written.
+    protector = Protector(arguments.model)
+    protector.choose(arguments.target)  # A wrong target ends the command before anything is written.
+    outcomes = _watch(protector, arguments) if arguments.watch else _protect_files(protector, arguments)
+    states = {outcome.state for outcome in outcomes.values()}
+    if states - {"written"}:
+        sys.exit(2 if "failed" in states else 1)
+
+
+def _protect_files(protector, arguments):
+    """Protect the files that are named: {Path: Outcome}."""
     destinations = name_outputs(arguments.inputs, arguments.out)
     boxes = None if arguments.faces is None else match_boxes(read_boxes(arguments.faces), destinations)
     review = _review(arguments.review, destinations)
     several = len(destinations) > 1
     # What is whole already could not be shown for review.
-    journal = Journal(_settings(protector, arguments), destinations) if several and review is None else None
-
-    outcomes = {}
-    for path, destination in destinations.items():
-        outcome = journal and journal.before(path, destination)
-        if outcome is not None:
-            outcomes[path] = outcome._replace(why=outcome.why or "whole before this job")
-            continue
-        try:
-            files, outcome = _protect_file(protector, path, destinations, arguments, boxes, review)
-        except InputError as error:
-            outcome = Outcome("failed", why=str(error))
-        outcomes[path] = outcome
-        if outcome.state != "written":
-            advice = "" if outcome.state == "failed" else "; not written (--on-missed-face black writes black)"
-            _complain(path, f"{outcome.why}{advice}")
-            continue
-        print(f"wrote {', '.join(map(str, files))}{f': {outcome.why}' if outcome.why else ''}")
-        if journal and files == [destination]:
-            journal.add(path, destination, outcome)
+    folders = {path.parent for path in destinations.values()}
+    journal = Journal(_settings(protector, arguments), folders) if several and review is None else None
+    job = _Job(protector, arguments, destinations, boxes, review, journal)
+    outcomes = {path: _protect_file(job, path) for path in destinations}
     if journal:
         journal.end()
     if several:
@@ -121,29 +142,66 @@ def protect(arguments):
     if review is not None:
         review.write(arguments.review)
         print(f"wrote {arguments.review}{f', without {review.left_out} for want of room' if review.left_out else ''}")
-    states = {outcome.state for outcome in outcomes.values()}
-    if states != {"written"}:
-        sys.exit(2 if "failed" in states else 1)
+    return outcomes
 
 
-def _protect_pipe(arguments):
-    """Protect raw frames from stdin, and write them to stdout."""
-    if arguments.inputs != ["-"]:
-        raise InputError("-: raw frames from stdin are the one input, with --size WxH; leave the others out")
-    unused = {"out": "-o", "crops": "--crops", "faces": "--faces"}
+def _watch(protector, arguments):
+    """Protect what is in a folder, comes to it or changes, until Ctrl-C: {Path: Outcome}.
+
+    The journal stays, so that a watch that starts again leaves alone what is whole.
+    """
+    for option in ("faces", "review"):
+        if getattr(arguments, option):
+            raise InputError(f"--{option}: not with --watch, which knows no files yet; leave it out")
+    folder = Path(arguments.inputs[0])
+    if len(arguments.inputs) != 1 or not folder.is_dir():
+        raise InputError(f"{arguments.inputs[-1]}: --watch takes one folder that is there; make it first")
+    out = _beside(folder) if arguments.out is None else Path(arguments.out)
+    if (_is_picture(out) or is_video(out)) and not out.is_dir():
+        raise InputError(f"{out}: names one file, but there may be several; name a folder")
+    if out.resolve() == folder.resolve():
+        raise InputError(f"{out}: is the folder that is watched; give another -o, which may be in it")
+    job = _Job(protector, arguments, {}, journal=Journal(_settings(protector, arguments), {out}))
+    print(f"watching {folder}; protected files go to {out}; Ctrl-C ends", flush=True)
+    outcomes = {}
+    with contextlib.suppress(KeyboardInterrupt):
+        for path in settled(folder, lambda path: _is_input(path) and not re.search(PROTECTED_NAME, path.stem)):
+            job.destinations[path] = out / f"{path.stem}{_ending(path)}"
+            outcomes[path] = _protect_file(job, path)
+            if outcomes[path].state != "written":
+                del job.destinations[path]
+    print(table(outcomes))
+    return outcomes
+
+
+def _protect_live(arguments):
+    """Protect raw frames from stdin, written to stdout, or what a camera films."""
+    given, number = arguments.inputs[0], camera_number(arguments.inputs[0])
+    if len(arguments.inputs) > 1 or given != "-" and number is None:
+        raise InputError("--size: for - or camera, which must be the one input; leave it or the others out")
+    unused = {"crops": "--crops", "faces": "--faces", "watch": "--watch"}
     unused |= {"on_missed_face": "--on-missed-face", "review": "--review"}
+    unused |= {"out": "-o"} if given == "-" else {}
     for name, option in unused.items():
         if getattr(arguments, name):
-            raise InputError(f"{option}: not with raw frames, which go to stdout; leave it out")
+            what = "raw frames, which go to stdout" if given == "-" else "a camera"
+            raise InputError(f"{option}: not with {what}; leave it out")
     if arguments.style == "crop":
-        raise InputError("--style crop: for pictures; with raw frames take head or face")
-    match = re.fullmatch("([1-9][0-9]*)x([1-9][0-9]*)", arguments.size or "", re.ASCII)
-    if not match or math.prod(map(int, match.groups())) > Image.MAX_IMAGE_PIXELS:
-        raise InputError(f"--size {arguments.size}: raw frames need WIDTHxHEIGHT in pixels, as 1280x720")
-    protector = Protector(arguments.model)
-    protector.choose(arguments.target)
-    live = Live(protector, arguments.target, arguments.style or "head")
-    protect_raw(live, sys.stdin.buffer, sys.stdout.buffer, *map(int, match.groups()))
+        raise InputError("--style crop: for pictures; with frames take head or face")
+    size = None
+    if given == "-" or arguments.size:
+        match = re.fullmatch("([1-9][0-9]*)x([1-9][0-9]*)", arguments.size or "", re.ASCII)
+        if not match or math.prod(map(int, match.groups())) > Image.MAX_IMAGE_PIXELS:
+            raise InputError(f"--size {arguments.size}: frames need WIDTHxHEIGHT in pixels, as 1280x720")
+        size = tuple(map(int, match.groups()))
+    live = Live(Protector(arguments.model), arguments.target, arguments.style or "head")
+    if number is None:
+        for frame in live.protect_frames(raw_frames(sys.stdin.buffer, *size)):
+            write_raw(sys.stdout.buffer, frame)
+        return
+    count, seconds = protect_camera(live, number, arguments.out, size)
+    # What stdout holds are frames, where they go there.
+    print(f"protected {count} frames in {seconds:.1f} s", file=sys.stderr if arguments.out == "-" else sys.stdout)
 
 
 def _settings(protector, arguments):
@@ -168,46 +226,66 @@ def _review(path, destinations):
     return Review()
 
 
-def _protect_file(protector, path, destinations, arguments, boxes, review):
-    """Protect one file and write it, unless it is to be refused: (list of Path that were written, Outcome)."""
-    if not is_video(path):
-        return _protect_picture(protector, path, destinations, arguments, boxes, review)
-    if arguments.crops or boxes is not None or arguments.style == "crop":
+def _protect_file(job, path):
+    """Protect one file, and say what became of it: Outcome."""
+    destination = job.destinations[path]
+    outcome = job.journal and job.journal.before(path, destination)
+    if outcome is not None:
+        return outcome._replace(why=outcome.why or "whole before this job")
+    try:
+        files, outcome = (_protect_video if is_video(path) else _protect_picture)(job, path)
+    except InputError as error:
+        outcome = Outcome("failed", why=str(error))
+    if outcome.state != "written":
+        advice = "" if outcome.state == "failed" else "; not written (--on-missed-face black writes black)"
+        _complain(path, f"{outcome.why}{advice}")
+        return outcome
+    print(f"wrote {', '.join(map(str, files))}{f': {outcome.why}' if outcome.why else ''}", flush=True)
+    if job.journal and files == [destination]:
+        job.journal.add(path, destination, outcome)
+    return outcome
+
+
+def _protect_video(job, path):
+    """Protect one video and write it, unless it is to be refused: (list of Path that were written, Outcome)."""
+    arguments, (out,) = job.arguments, _files(job, path, 1)
+    if arguments.crops or job.boxes is not None or arguments.style == "crop":
         raise InputError("a video; --crops, --faces and --style crop are for pictures")
     black, style = arguments.on_missed_face == "black", arguments.style or "head"
-    counts = protect_video(protector, path, destinations[path], arguments.target, black, style, review)
+    counts = protect_video(job.protector, path, out, arguments.target, black, style, job.review)
     if not counts and not black:
         return [], Outcome("refused", why="no face found")
     total = sum(counts, Counter())
     shown = sum(total.values())
     why = [f"a face is black {number} times in {shown}, {reason}" for reason, number in total.items() if reason]
     protected = sum(bool(count[""]) for count in counts)
-    return [destinations[path]], Outcome("written", len(counts), protected, "; ".join(why))
+    return [out], Outcome("written", len(counts), protected, "; ".join(why))
 
 
-def _protect_picture(protector, path, destinations, arguments, boxes, review):
+def _protect_picture(job, path):
     """Protect one picture and write it, unless it is to be refused: (list of Path that were written, Outcome)."""
-    if arguments.crops:
-        results, outcome = [protector.protect(path, arguments.target)], Outcome("written", 1, 1)
+    if job.arguments.crops:
+        results, outcome = [job.protector.protect(path, job.arguments.target)], Outcome("written", 1, 1)
     else:
         picture = to_rgb(open_picture(path))
-        results, outcome = _replaced(protector, picture, arguments, None if boxes is None else boxes[path])
-    files = _files(path, destinations, len(results))
+        boxes = None if job.boxes is None else job.boxes[path]
+        results, outcome = _replaced(job.protector, picture, job.arguments, boxes)
+    files = _files(job, path, len(results))
     for file, result in zip(files, results, strict=True):
         write_image(file, np.asarray(result))
-        if review is not None:
-            review.add(np.asarray(result), f"{file.name}\n{outcome.protected} of {outcome.faces} faces protected")
+        if job.review is not None:
+            job.review.add(np.asarray(result), f"{file.name}\n{outcome.protected} of {outcome.faces} faces protected")
     return files, outcome
 
 
-def _files(path, destinations, count):
-    """Names of the pictures that one picture becomes: its own, numbered where there are several."""
-    name = destinations[path]
+def _files(job, path, count):
+    """Names of the files that one becomes: its own, numbered where there are several."""
+    name = job.destinations[path]
     files = [name] if count == 1 else [name.with_stem(f"{name.stem}_{number}") for number in range(1, count + 1)]
-    others = {str(other).casefold() for pair in destinations.items() for other in pair} - {str(name).casefold()}
+    others = {str(name).casefold() for other, out in job.destinations.items() if other != path for name in (other, out)}
     for file in files:
         if str(file).casefold() in others:
-            raise InputError(f"{path}: one of its faces would become {file}, as another file does; protect it apart")
+            raise InputError(f"{path}: it or one of its faces would become {file}, as another file; protect it apart")
     return files
 
 

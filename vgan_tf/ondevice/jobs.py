@@ -1,10 +1,13 @@
-"""Jobs of several files: what became of each, and how an interrupted job goes on."""
+"""Jobs of several files: what became of each, how an interrupted job goes on, and which files are ready to be taken."""
 
 import contextlib
 import json
+import time
 from typing import NamedTuple
 
 JOURNAL = ".protecting.jsonl"  # beside the outputs while a job runs
+SETTLED_SECONDS = 2.0  # after which a file that has not changed is taken to be whole
+LOOK_SECONDS = 0.5  # between two looks into a watched folder
 
 
 class Outcome(NamedTuple):
@@ -28,12 +31,12 @@ class Journal:
 
     Args:
         settings: what all outputs depend on, a dict that JSON holds.
-        destinations: {Path of an input: Path of its output}.
+        folders: set of Path, of the outputs.
     """
 
-    def __init__(self, settings, destinations):
+    def __init__(self, settings, folders):
         self._first = json.dumps({"settings": settings}, sort_keys=True)
-        self._files = {folder / JOURNAL for folder in {path.parent for path in destinations.values()}}
+        self._files = {folder / JOURNAL for folder in folders}
         self._known = {}
         for file in self._files:
             if not self._read(file):
@@ -53,9 +56,7 @@ class Journal:
 
     def before(self, path, destination):
         """The Outcome of an output that an interrupted job has left whole, or None."""
-        with contextlib.suppress(OSError):
-            return self._known.get(_stamps(path, destination))
-        return None
+        return self._known.get(_stamps(path, destination))
 
     def add(self, path, destination, outcome):
         """Note that an output is whole."""
@@ -71,6 +72,30 @@ class Journal:
         """Forget the job: it has come to its end."""
         for file in self._files:
             file.unlink(missing_ok=True)
+
+
+def settled(folder, wanted):
+    """Files of a folder that are there, come or change, each as soon as its size and time have stood still for a while.
+
+    Args:
+        folder: Path.
+        wanted: Path -> whether it is looked for.
+
+    Yields:
+        Path, for ever.
+    """
+    seen, taken = {}, {}  # stamps, with the second since when they stand; stamps
+    while True:
+        now = time.monotonic()
+        stamps = {path: _stamp(path) for path in sorted(folder.iterdir()) if wanted(path)}
+        stands = {path for path, stamp in stamps.items() if path in seen and seen[path][0] == stamp}
+        seen = {path: seen[path] if path in stands else (stamp, now) for path, stamp in stamps.items()}
+        for path, (stamp, since) in seen.items():
+            ready = now - since >= SETTLED_SECONDS and stamp and stamp != taken.get(path)
+            if ready and stamp == _stamp(path):  # it may have changed while another was worked on
+                taken[path] = stamp
+                yield path
+        time.sleep(LOOK_SECONDS)
 
 
 def table(outcomes):
@@ -98,5 +123,12 @@ def table(outcomes):
 
 def _stamps(path, destination):
     """Names, sizes and times of an input and its output: tuple."""
-    (one, other), names = (file.stat() for file in (path, destination)), (str(path), destination.name)
-    return (*names, one.st_size, one.st_mtime_ns, other.st_size, other.st_mtime_ns)
+    return str(path), destination.name, *_stamp(path), *_stamp(destination)
+
+
+def _stamp(path):
+    """Size and time of a file: tuple, empty where it is gone."""
+    with contextlib.suppress(OSError):
+        status = path.stat()
+        return status.st_size, status.st_mtime_ns
+    return ()

@@ -33,6 +33,14 @@ def output_suffix(path):
     return OUTPUTS.get(Path(path).suffix.lower(), ".mkv")
 
 
+def check_output(out):
+    """Raise InputError where a path is not named like a video that can be written."""
+    if Path(out).suffix.lower() not in (*OUTPUTS.values(), ".mkv"):
+        raise InputError(
+            f"{out}: not the name of a video that can be written; give one that ends in .mp4, .mov or .mkv"
+        )
+
+
 def protect_video(protector, path, out, target="random", black=False, style="head", review=None):
     """Protect all faces of a video.
 
@@ -56,10 +64,7 @@ def protect_video(protector, path, out, target="random", black=False, style="hea
     Raises:
         InputError: the file is missing, damaged or has no video, or the output cannot be written. Nothing is written.
     """
-    if Path(out).suffix.lower() not in (*OUTPUTS.values(), ".mkv"):
-        raise InputError(
-            f"{out}: not the name of a video that can be written; give one that ends in .mp4, .mov or .mkv"
-        )
+    check_output(out)
     tracks, count = follow(path)
     if not tracks and not black:
         return []
