@@ -140,8 +140,9 @@ def test_the_window_shows_protected_frames_until_a_key_or_it_is_closed(
     export, at_frame, monkeypatch, key, open_windows
 ):
     pictures, closed = [], []
-    monkeypatch.setenv("DISPLAY", ":0")
-    monkeypatch.setattr(cv2, "namedWindow", lambda *_: None)
+    monkeypatch.setattr(camera, "has_screen", lambda: True)
+    for name in ("namedWindow", "resizeWindow"):
+        monkeypatch.setattr(cv2, name, lambda *_: None)
     monkeypatch.setattr(cv2, "imshow", lambda _, picture: pictures.append(picture.astype(int)))
     monkeypatch.setattr(cv2, "waitKey", lambda _: key if len(pictures) == 3 else -1)
     monkeypatch.setattr(cv2, "getWindowProperty", lambda *_: open_windows if len(pictures) == 3 else 1)

@@ -9,6 +9,7 @@ import contextlib
 import os
 import re
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -49,8 +50,8 @@ def protect_camera(live, number, out=None, size=None):
         InputError: no camera, no screen, another size, a file that cannot be written; or as for `Live.protect`: the
             frame is not shown, and what was recorded before it is a whole file.
     """
-    if out is None and not (sys.platform in ("win32", "darwin") or os.environ.get("DISPLAY")):
-        raise _no_screen()
+    if out is None and not has_screen():
+        raise InputError("camera: no screen to show it on; record with -o FILE.mp4, or give raw frames on with -o -")
     if out not in (None, "-"):
         check_output(out)
     with until_stopped() as stop, opened(number, size) as read, contextlib.closing(newest(read, stop)) as frames:
@@ -68,7 +69,9 @@ def protect_camera(live, number, out=None, size=None):
         if out is not None:
             kind, ending = ("raw frames of", "") if out == "-" else ("recording", f" to {out}")
             print(f"camera:{number}: {kind} {width}x{height}{ending}, until Ctrl-C", file=sys.stderr)
-        sink = shown(stop) if out is None else given_on(sys.stdout.buffer) if out == "-" else recorded(out)
+        sink = (
+            shown(stop, width, height) if out is None else given_on(sys.stdout.buffer) if out == "-" else recorded(out)
+        )
         count, before, failure = 0, -1 / RATE, None
         with sink as write:
             while frame is not None:
@@ -87,6 +90,14 @@ def protect_camera(live, number, out=None, size=None):
     if failure:
         raise failure
     return count, before
+
+
+def has_screen():
+    """Whether windows can be shown. Where DISPLAY names a screen that is not there, OpenCV would end the process."""
+    if sys.platform in ("win32", "darwin"):
+        return True
+    window = [sys.executable, "-c", "import cv2; cv2.namedWindow('screen')"]
+    return bool(os.environ.get("DISPLAY")) and subprocess.run(window, capture_output=True).returncode == 0
 
 
 @contextlib.contextmanager
@@ -185,17 +196,16 @@ def given_on(sink):
 
 
 @contextlib.contextmanager
-def shown(stop):
+def shown(stop, width, height):
     """Show frames in a window, with their number a second: yield a function of seconds and a frame.
 
     Args:
         stop: threading.Event that is set by q or Esc, and once the window is closed.
+        width, height: of the frames, in pixels.
     """
     cv2 = _cv2()
-    try:
-        cv2.namedWindow(WINDOW, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO)
-    except cv2.error:  # OpenCV without windows
-        raise _no_screen() from None
+    cv2.namedWindow(WINDOW, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
+    cv2.resizeWindow(WINDOW, width, height)
     times = []
 
     def show(seconds, frame):
@@ -203,9 +213,8 @@ def shown(stop):
         del times[:-11]  # the last ten frames tell how fast they come
         rate = (len(times) - 1) / (times[-1] - times[0]) if len(times) > 1 else 0.0
         picture = np.ascontiguousarray(frame[..., ::-1])
-        for colour, width in (((0, 0, 0), 3), ((255, 255, 255), 1)):
-            place = 8, frame.shape[0] - 8
-            cv2.putText(picture, f"{rate:.1f} frames/s", place, cv2.FONT_HERSHEY_SIMPLEX, 0.5, colour, width)
+        for colour, place in ((0, 0, 0), (9, height - 7)), ((255, 255, 255), (8, height - 8)):
+            cv2.putText(picture, f"{rate:.1f} frames/s", place, cv2.FONT_HERSHEY_SIMPLEX, 0.5, colour)
         cv2.imshow(WINDOW, picture)
         if cv2.waitKey(1) & 0xFF in ENDING_KEYS or cv2.getWindowProperty(WINDOW, cv2.WND_PROP_VISIBLE) < 1:
             stop.set()
@@ -214,10 +223,6 @@ def shown(stop):
         yield show
     finally:
         cv2.destroyAllWindows()
-
-
-def _no_screen():
-    return InputError("camera: no screen to show it on; record with -o FILE.mp4, or give raw frames on with -o -")
 
 
 def _cv2():
