@@ -66,14 +66,29 @@ def test_a_head_is_laid_where_it_belongs():
 
 
 def test_a_head_moves_by_less_than_a_pixel():
-    grey, middles = np.full((60, 60, 3), 100, np.uint8), []
-    for part in (0.0, 0.25, 0.5, 0.75, 1.0):
-        laid = lay_over(
-            grey, [(head((200, 100, 100), size=16, opaque=slice(4, 12)), Square(10 + part, 10, 32), [9, 9, 9, 9])]
-        )
-        share = laid[20:30, :, 0].astype(float) - 100
+    white, parts, middles = np.full((60, 60, 3), 220, np.uint8), np.linspace(0, 1, 5), []
+    for part in parts:
+        square = Square(10 + part, 10, 32)
+        laid = lay_over(white, [(head((20, 20, 20), size=16, opaque=slice(4, 12)), square, [9, 9, 9, 9])])
+        share = 220.0 - laid[20:30, :, 0]
         middles.append((share * (np.arange(60) + 0.5)).sum() / share.sum())
-    np.testing.assert_allclose(middles, 26 + np.array([0.0, 0.25, 0.5, 0.75, 1.0]), atol=0.02)
+    np.testing.assert_allclose(middles, 26 + parts, atol=0.02)
+
+
+@pytest.mark.parametrize(
+    ("around", "seen"),
+    [
+        ((230, 230, 230), (160, 100, 80)),
+        ((100, 100, 100), (80, 50, 40)),
+        ((0, 0, 0), (48, 30, 24)),  # black walls do not make a head black
+        ((250, 200, 150), (187, 100, 65)),
+        ((255, 0, 0), (85, 32, 25)),  # nor do red ones make it red
+    ],
+)
+def test_a_head_is_shown_in_the_light_of_the_picture(around, seen):
+    picture = np.full((100, 100, 3), around, np.uint8)
+    laid = lay_over(picture, [(head((160, 100, 80)), Square(20, 40, 40), [20, 40, 40, 40])])
+    np.testing.assert_allclose(laid[60, 40], seen, atol=1)
 
 
 def test_nearer_heads_hide_farther_ones(noise):

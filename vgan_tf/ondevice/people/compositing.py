@@ -16,6 +16,10 @@ OVAL, RIM = 1.0, 0.12  # of a face that is replaced alone: its size and its soft
 HAIR = 0.3  # how far a gap reaches above the square of a head, for hair put up and hats, in shares of its side
 ROWS = 32  # of a gap that are filled at once: few enough for the processor's cache
 NECK = 0.15  # the lowest share of a head's picture, in which it fades into what is below
+# Light is judged by the brightest pixels around the gaps, which even a dark wall has few of: their share of all; how
+# bright they are, in levels, in pictures that are not dark; and every how many pixels one is looked at.
+BRIGHTEST, WHITE, STRIDE = 0.1, 200.0, 7
+DARKEST, TINT, MOST_TINT = 0.3, 0.7, 0.25  # least gain; how much of these pixels' colour is taken for light, at most
 
 
 class Gap(NamedTuple):
@@ -45,7 +49,8 @@ def gap_of(square, box):
 def lay_over(picture, heads):
     """Replace heads: first nothing of them is left, then the protected ones are laid over the gaps.
 
-    A gap is filled by what the picture shows beside it, smoothed; no pixel within it has a part in that.
+    A gap is filled by what the picture shows beside it, smoothed, and heads get the light of what is around the gaps.
+    No pixel within a gap has a part in that.
 
     Args:
         picture: uint8 `(height, width, 3)`.
@@ -60,10 +65,33 @@ def lay_over(picture, heads):
         covered[_inside(gap, picture)] = True
     for gap in gaps:
         _fill(result, picture, gap, covered)
+    light = light_of(picture[::STRIDE, ::STRIDE][~covered[::STRIDE, ::STRIDE]])
     # Who is larger is nearer.
     for head, square, _ in sorted(heads, key=lambda one: one[1].side):
-        _lay(result, head, square)
+        _lay(result, _lit(head, light), square)
     return result
+
+
+def light_of(pixels):
+    """How dark and of which colour the light is that a head is to be shown in.
+
+    Args:
+        pixels: uint8 `(n, 3)`, RGB, none of them of a head.
+
+    Returns:
+        float64 `(3,)`, gains of red, green and blue: 1 for white light that is bright enough, and without a pixel.
+    """
+    if not len(pixels):
+        return np.ones(3)
+    most = max(1, round(BRIGHTEST * len(pixels)))
+    colour = np.maximum(np.partition(pixels, -most, axis=0)[-most:].mean(axis=0), 1)
+    tint = np.clip((colour / colour.mean()) ** TINT, 1 - MOST_TINT, 1 + MOST_TINT)
+    return tint * np.clip(colour.mean() / WHITE, DARKEST, 1)
+
+
+def _lit(head, light):
+    """A head, an RGBA picture, in another light."""
+    return Image.fromarray(np.rint(np.minimum(np.asarray(head) * np.append(light, 1), 255)).astype(np.uint8))
 
 
 def _lay(picture, head, square):
