@@ -21,7 +21,7 @@ def parse():
     parser.add_argument("--strangers", metavar="SOURCE", help="images of people who are in no other data of the run")
     parser.add_argument("--target-policy", metavar="P", help="uniform (default), exclude-true or fixed:NAME")
     parser.add_argument("--on-device", metavar="DIR", help="audit the files of an export folder of the run")
-    parser.add_argument("--release", metavar="R", help="audit the run with latent, noise:L, levels:N or prototypes:K")
+    parser.add_argument("--release", metavar="R", help="audit it with latent, noise:L, threshold:T or prototypes:K")
     arguments = parser.parse_args()
     if (arguments.run is None) == (arguments.external is None):
         parser.error("name a RUN or give --external, one of them")

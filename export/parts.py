@@ -9,8 +9,8 @@ PARTS = ("anonymizer", "encoder", "generator", "expression", "alignment")
 def build_parts(model, classifier, aligner=None):
     """Cut the networks into the parts that are exported; they share the weights.
 
-    Anonymizer and encoder use the latent's mean without noise, or the nearest prototype where the model has prototypes:
-    the same face and target always give the same picture.
+    Anonymizer and encoder use the latent's mean without noise, with the model's threshold, or the nearest prototype
+    where it has prototypes: the same face and target always give the same picture.
 
     Args:
         model: PPRLVGAN.
@@ -32,6 +32,8 @@ def build_parts(model, classifier, aligner=None):
     # This changes no target in [0, 1]. Without it an int8 file would store the target with the scale of the latent.
     code = layers.ReLU(name="code")(target)
     encoded = _inline(model.encoder, [image])
+    if model.threshold is not None:
+        encoded = model.threshold(encoded)
     if model.prototypes is not None:
         encoded = _inline(model.prototypes, [encoded])
     parts = {

@@ -105,6 +105,7 @@ def export_run(folder, out, recipes=RECIPES, data=None, progress=print, score=Tr
         "alpha": run.config.alpha,
         "prototypes": run.config.protection_prototypes,
         "noise": run.config.protection_noise,
+        "threshold": run.config.protection_threshold,
         "audit": audit_of(run),
         "versions": versions(),
         "files": files,

@@ -192,26 +192,33 @@ def test_noise_is_drawn_anew_by_the_seed_and_costs_the_latent(trained_model, fac
     assert noisy.release == "noise:2"
 
 
-def test_levels_leave_few_values_and_draw_nothing(trained_model, faces):
-    rounded = with_release(trained_model, "levels:5", faces)
+def test_a_threshold_leaves_out_what_is_small_and_draws_nothing(trained_model, faces):
     images, targets = faces.images[:40], np.zeros(40, int)
-    found = rounded.protect_and_encode(images, targets, 3)
-    assert set(np.unique(found.released)) <= {-2, -1, 0, 1, 2}
-    near = np.abs(found.means) < 2
-    assert np.abs(found.released - found.means)[near].max() <= 0.5 + 1e-5
+    threshold = float(np.median(np.abs(trained_model.encode(images))))
+    without = with_release(trained_model, f"threshold:{threshold}", faces)
+    found = without.protect_and_encode(images, targets, 3)
+    size = np.abs(found.means)
+    np.testing.assert_array_equal(found.released[size <= threshold], 0)
+    np.testing.assert_allclose(found.released[size >= 1.5 * threshold], found.means[size >= 1.5 * threshold], atol=1e-5)
+    between = (size > threshold) & (size < 1.5 * threshold)
+    expected = 3 * (size - threshold) * np.sign(found.means)
+    np.testing.assert_allclose(found.released[between], expected[between], atol=1e-5)
+    assert between.any() and (size >= 1.5 * threshold).any()
     np.testing.assert_array_equal(found.pictures, trained_model.decode(found.released, targets))
-    np.testing.assert_array_equal(found.pictures, rounded.protect_and_encode(images, targets, 4).pictures)
+    np.testing.assert_array_equal(found.pictures, without.protect_and_encode(images, targets, 4).pictures)
+    called = np.asarray(without([images / np.float32(127.5) - 1, np.eye(3, dtype=np.float32)[targets]]))
+    assert np.abs((called + 1) * 127.5 - found.pictures).max() <= 1
 
 
 def test_releases_as_text():
     for text, release in (
         ("latent", Release("latent")),
         ("noise:0.5", Release("noise", 0.5)),
-        ("levels:3", Release("levels", 3)),
+        ("threshold:0.2", Release("threshold", 0.2)),
         ("prototypes:2", Release("prototypes", 2)),
     ):
         assert parse_release(text) == release and str(release) == text
-    for text in ("", "latent:1", "noise", "noise:0", "noise:-1", "noise:inf", "noise:much", "levels:4", "levels:1",
-                 "prototypes:0",                 "prototypes:1.5", "table"):  # fmt: skip
+    for text in ("", "latent:1", "noise", "noise:0", "noise:-1", "noise:inf", "noise:much", "threshold:0", "threshold",
+                 "prototypes:0", "prototypes:1.5", "table"):  # fmt: skip
         with pytest.raises(InputError, match="must be latent, noise:L"):
             parse_release(text)

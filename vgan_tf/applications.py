@@ -175,7 +175,7 @@ def synthesize(model, target, count, seed=0):
     if model.prototypes is None:
         latents = random.standard_normal((count, model.config.latent_dim)).astype(np.float32)
     else:
-        prototypes = model.nearest(model.prototypes.get_weights()[-1])
+        prototypes = model.released(model.prototypes.get_weights()[-1])
         latents = prototypes[random.integers(0, len(prototypes), count)]
     return model.decode(latents, model.resolve_targets(target, count))
 

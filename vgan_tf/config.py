@@ -76,6 +76,8 @@ class Config:
         protection_noise: scale of the posterior's noise when protecting; 1 samples the latent, 0 uses its mean.
         protection_prototypes: protection decodes the nearest of so many prototypes of each expression in place of the
             latent (`vgan_tf.protection`); 0 for the latent itself; not in the paper.
+        protection_threshold: protection sets what is smaller in the latent to 0, as misreading is what tells people
+            apart there (`vgan_tf.networks.layers.FirmThreshold`); 0 for none; not in the paper.
         augment_shift_px: random shift of training images, up to so many pixels. augment_flip: random mirror images.
         optimizer: "rmsprop" with the authors' decay of the learning rate, or "adam" with a cosine schedule from
             learning_rate to 0 over the run.
@@ -132,6 +134,7 @@ class Config:
     warmup_epochs: int = 0
     protection_noise: float = 1.0
     protection_prototypes: int = 0
+    protection_threshold: float = 0.0
     augment_shift_px: int = 0
     augment_flip: bool = False
     optimizer: str = "rmsprop"
@@ -217,7 +220,7 @@ CHECKS = (
                 "generator_bumps",
                 "augment_shift_px",
             ),
-            *("protection_noise", "protection_prototypes", "discriminator_noise"),
+            *("protection_noise", "protection_prototypes", "protection_threshold", "discriminator_noise"),
             *_named("_weight"),
         ],
     ),
@@ -383,6 +386,7 @@ def edge_with_counterparts():
         encoder_epochs=15,
         warmup_epochs=12,
         protection_noise=0.0,
+        protection_threshold=0.2,
         augment_shift_px=4,
         optimizer="adam",
         learning_rate=5e-3,
@@ -409,6 +413,7 @@ def demo():
         image_size=64,
         encoder_depth=1,
         alpha=False,
+        protection_threshold=0.0,
         augment_shift_px=0,
         batch_size=32,
         encoder_epochs=6,

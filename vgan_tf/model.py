@@ -9,6 +9,7 @@ from vgan_tf import backends, losses
 from vgan_tf.config import Config
 from vgan_tf.errors import InputError
 from vgan_tf.networks import build, latent_classifier, sample_latent
+from vgan_tf.networks.layers import FirmThreshold
 from vgan_tf.protection import Protection, prototype_network
 
 ADAM_BETA_1 = 0.5  # the usual choice for GANs (Radford et al. 2016)
@@ -78,6 +79,7 @@ class PPRLVGAN(keras.Model, Protection):
         self.latent_expression_head = latent_classifier(config.latent_dim, len(expressions))
         prototypes = config.protection_prototypes * len(expressions)
         self.prototypes = prototype_network(config.latent_dim, prototypes) if prototypes else None
+        self.threshold = FirmThreshold(config.protection_threshold) if config.protection_threshold else None
 
         # Settings
         self.config = config
@@ -204,8 +206,7 @@ class PPRLVGAN(keras.Model, Protection):
         """Protect float images for given target codes: `(images, one-hot targets)` -> images; no noise."""
         images, targets = inputs
         z_mean, _ = self.encoder(images, training=training)
-        latent = z_mean if self.prototypes is None else self.prototypes(z_mean)
-        return self.generator([latent, targets], training=training)
+        return self.generator([self._released(z_mean), targets], training=training)
 
     @backends.step
     def train_step(self, data):

@@ -1,7 +1,7 @@
 """From a trained model to what leaves the device: encode, release, decode.
 
-The *release* is what the generator is given for a picture: the latent, the latent with noise or rounded to a few
-levels, or the nearest of a few prototypes. Prototypes are a few latents of each expression, means over training images.
+The *release* is what the generator is given for a picture: the latent, the latent with noise or without what is small
+in it, or the nearest of a few prototypes. Prototypes are a few latents of each expression, means over training images.
 With them only the number of a prototype goes on, so that a protected face, and the latent that leaves the encoder on a
 device, tell no more than log2(prototypes) bits of a picture.
 """
@@ -25,11 +25,10 @@ from vgan_tf.targets import resolve_targets, target_codes
 RIDGE = 1e-3  # share of the mean variance, added to each, so that a covariance can be inverted
 PROTOTYPE_IMAGES = 4000  # in which prototypes are found
 BATCH_SIZE = 128
-FARTHEST_LEVEL = 2.0  # standard deviations of the prior
 
 
 class Release(NamedTuple):
-    """What leaves the device: kind "latent", "noise", "levels" or "prototypes"; amount: its number, or 0."""
+    """What leaves the device: kind "latent", "noise", "threshold" or "prototypes"; amount: its number, or 0."""
 
     kind: str
     amount: float = 0.0
@@ -39,22 +38,20 @@ class Release(NamedTuple):
 
 
 def parse_release(text):
-    """Turn "latent", "noise:L", "levels:N" or "prototypes:K" into a Release; InputError for anything else."""
+    """Turn "latent", "noise:L", "threshold:T" or "prototypes:K" into a Release; InputError for anything else."""
     kind, colon, number = text.partition(":")
     try:
         if kind == "latent" and not colon:
             return Release("latent")
-        if kind == "noise" and 0 < float(number) < float("inf"):
-            return Release("noise", float(number))
-        if kind == "levels" and int(number) > 1 and int(number) % 2:
-            return Release("levels", int(number))
+        if kind in ("noise", "threshold") and 0 < float(number) < float("inf"):
+            return Release(kind, float(number))
         if kind == "prototypes" and int(number) > 0:
             return Release("prototypes", int(number))
     except ValueError:
         pass
     raise InputError(
-        f"release {text!r}: must be latent, noise:L (L deviations of the prior, above 0), levels:N (N of each "
-        "dimension, an odd number from 3) or prototypes:K (K of each expression, from 1)"
+        f"release {text!r}: must be latent, noise:L (L deviations of the prior, above 0), threshold:T "
+        "(numbers below T become 0) or prototypes:K (K of each expression, from 1)"
     )
 
 
@@ -62,6 +59,8 @@ def release_of(config):
     """What a configuration releases, as for `parse_release`, or "sample:L": a posterior sample, its noise L-fold."""
     if config.protection_prototypes:
         return f"prototypes:{config.protection_prototypes}"
+    if config.protection_threshold:
+        return f"threshold:{config.protection_threshold:g}"
     return f"sample:{config.protection_noise:g}" if config.protection_noise else "latent"
 
 
@@ -111,19 +110,28 @@ class Protection:
             float32 `(n, latent_dim)`.
         """
         means, log_vars = self._posterior(images)
-        return self.nearest(means if seed is None else sample_latent(means, log_vars, seed, noise))
+        return self.released(means if seed is None else sample_latent(means, log_vars, seed, noise))
 
-    def nearest(self, latents):
-        """The prototypes nearest to latents, float32 `(n, latent_dim)`; the latents where there are no prototypes.
+    def released(self, latents):
+        """What is released of latents, as the configuration says: with its threshold, or the nearest prototypes.
+
+        Args:
+            latents: float32 `(n, latent_dim)`.
+
+        Returns:
+            float32 of the same shape.
 
         Raises:
             InputError: there are to be prototypes, but `adapt` has not found them.
         """
-        if self.prototypes is None:
-            return ops.convert_to_numpy(latents)
-        if not any(np.any(weights) for weights in self.prototypes.get_weights()):
+        if self.prototypes is not None and not any(np.any(weights) for weights in self.prototypes.get_weights()):
             raise InputError("protection_prototypes: none found yet; call model.adapt(images, expression) after fit")
-        return ops.convert_to_numpy(self.prototypes(latents))
+        return ops.convert_to_numpy(self._released(latents))
+
+    def _released(self, latents):
+        for step in (self.threshold, self.prototypes):
+            latents = latents if step is None else step(latents)
+        return latents
 
     def decode(self, latents, targets):
         """The faces of target identities with the expression of latents.
@@ -179,7 +187,7 @@ class Protection:
         """
         means, log_vars = self._posterior(images)
         used, drawn = (sample_latent(means, log_vars, seed, noise) for noise in (self.config.protection_noise, 1.0))
-        released = self.nearest(used)
+        released = self.released(used)
         return Protected(self.decode(released, targets), released, means, ops.convert_to_numpy(drawn))
 
     @property
@@ -239,8 +247,7 @@ class DeviceModel:
     def of_keras(cls, model, release=None):
         """A PPRLVGAN without the noise of its own posterior.
 
-        `release`, of kind "noise" or "levels", changes its latents: noise is in standard deviations of the prior, and
-        levels are evenly spaced within `FARTHEST_LEVEL` of them, one at 0.
+        `release`, of kind "noise", adds noise to its latents, in standard deviations of the prior.
         """
 
         def posterior(images, seed):
@@ -283,7 +290,7 @@ class DeviceModel:
             config=run.config,
             identities=run.identities,
             expressions=run.expressions,
-            release=f"prototypes:{prototypes}" if prototypes else "latent",
+            release=release_of(run.config.replace(protection_noise=0.0)),
             encode=encode,
             # With prototypes, the encoder's file gives one of them and not its own latent.
             posterior=lambda images, seed: (None if prototypes else encode(images), None),
@@ -306,10 +313,6 @@ class DeviceModel:
         if kind == "noise":
             noise = np.random.default_rng(seed).standard_normal(released.shape, np.float32)
             released = released + np.float32(amount) * noise
-        elif kind == "levels":
-            half = (int(amount) - 1) // 2
-            step = np.float32(FARTHEST_LEVEL / half)
-            released = np.clip(np.rint(released / step), -half, half) * step
         return Protected(self.render(images, released, targets), released, *self.posterior(images, seed))
 
 
@@ -322,21 +325,23 @@ def with_release(model, release, faces):
         faces: FaceSet, the whole data that it was trained on; prototypes are found in its training part.
 
     Returns:
-        PPRLVGAN, or DeviceModel with noise or levels.
+        PPRLVGAN, or DeviceModel with noise.
 
     Raises:
         InputError: no such release, or too few images of an expression.
     """
     release = parse_release(release)
-    each = int(release.amount) if release.kind == "prototypes" else 0
-    changed = type(model)(
-        model.config.replace(protection_prototypes=each, protection_noise=0.0), model.identities, model.expressions
+    config = model.config.replace(
+        protection_noise=0.0,
+        protection_prototypes=int(release.amount) if release.kind == "prototypes" else 0,
+        protection_threshold=release.amount if release.kind == "threshold" else 0.0,
     )
-    kept = [layer.name for layer in changed.layers if layer.name != "prototypes"]
-    for name in kept:
-        changed.get_layer(name).set_weights(model.get_layer(name).get_weights())
+    changed = type(model)(config, model.identities, model.expressions)
+    for layer in changed.layers:
+        if layer.weights and layer.name != "prototypes":
+            layer.set_weights(model.get_layer(layer.name).get_weights())
     find_prototypes(changed, partition(faces, model.config)[0])
-    return DeviceModel.of_keras(changed, release) if release.kind in ("noise", "levels") else changed
+    return DeviceModel.of_keras(changed, release) if release.kind == "noise" else changed
 
 
 def find_prototypes(model, training, most=PROTOTYPE_IMAGES):

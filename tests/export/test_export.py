@@ -173,6 +173,18 @@ def test_files_with_prototypes_give_nothing_else(recipe):
         assert 1 < len(np.unique(found, axis=0)) <= 14
 
 
+@pytest.mark.parametrize("recipe", ["float32", "int8"])
+def test_files_with_a_threshold_leave_out_what_is_small(recipe):
+    latents = cut(tiny_config())[2]["latent"]
+    threshold = float(np.quantile(np.abs(latents), 0.7))
+    content, part, examples = made(cut(tiny_config(protection_threshold=threshold)), "encoder", recipe)
+    verify(content, part, recipe, examples)
+    found = LiteModel(content).run(image=to_uint8(examples["image"]))["latent"]
+    small = np.abs(latents) < 0.9 * threshold
+    np.testing.assert_array_equal(found[small], 0)
+    assert (np.abs(found) > threshold).sum() > 10
+
+
 def test_a_file_that_chooses_other_prototypes_is_refused():
     cut_out = cut(tiny_config(protection_prototypes=1))
     content, part, examples = made(cut_out, "encoder", "float32")

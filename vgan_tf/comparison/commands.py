@@ -16,7 +16,7 @@ def add_verbs(verbs):
         "--release",
         metavar="R,...",
         default="",
-        help="also measure each RUN with latent, noise:L, levels:N or prototypes:K",
+        help="also measure each RUN with latent, noise:L, threshold:T or prototypes:K",
     )
     compare.add_argument("--full", action="store_true", help="all attackers, not only the cheapest of each kind")
     compare.set_defaults(command=run_compare)

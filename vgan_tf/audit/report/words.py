@@ -12,6 +12,7 @@ VERDICTS = {
 RELEASES = {
     "latent": "the latent as the encoder gives it",
     "noise": "the latent with noise added",
+    "threshold": "the latent without what is small in it",
     "prototypes": "one of {codes} codes",
     "unknown": "something that is not named",
 }
