@@ -10,6 +10,7 @@ from PIL import Image
 
 from vgan_tf.errors import InputError
 from vgan_tf.files import replacing
+from vgan_tf.ondevice.people.resting import without_rest
 from vgan_tf.ondevice.people.review import frames_to_see
 from vgan_tf.ondevice.people.smoothing import smoothed
 from vgan_tf.ondevice.people.tracking import find_tracks
@@ -45,8 +46,9 @@ def protect_video(protector, path, out, target="random", black=False, style="hea
     """Protect all faces of a video.
 
     The file is read several times: first faces are followed through it, so that one is covered where it was missed;
-    then, where the latent tells what a face does, that is read and smoothed over time; then they are replaced. Each
-    followed face gets one target. Where one cannot be protected well it is covered by black.
+    then, where the latent tells what a face does, that is read, smoothed over time and freed of what the face shows at
+    rest; then they are replaced. Each followed face gets one target. Where one cannot be protected well it is covered
+    by black.
 
     Args:
         protector: Protector.
@@ -91,14 +93,14 @@ def protect_video(protector, path, out, target="random", black=False, style="hea
 
 
 def _latents(protector, path, tracks, count, rate):
-    """What each followed face does in its frames, smoothed over time: list of float32 `(frames, d)`."""
+    """What each followed face does in its frames, smoothed and without its rest: list of float32 `(frames, d)`."""
     latents = [[] for _ in tracks]
     for _, frame, shown in followed(path, tracks, count, "reading"):
         if shown:
             which, faces = zip(*shown, strict=True)
             for one, latent in zip(which, protector.encode(frame, faces), strict=True):
                 latents[one].append(latent)
-    return [smoothed(np.stack(one), rate) for one in latents]
+    return [without_rest(smoothed(np.stack(one), rate), protector.latent_names) for one in latents]
 
 
 def read_video(reader, path):
