@@ -9,6 +9,7 @@ from PIL import Image
 
 from vgan_tf import applications
 from vgan_tf.errors import InputError
+from vgan_tf.labels import EXPRESSIONS
 
 
 def close(first, second):
@@ -70,7 +71,8 @@ class BrightnessModel:
     prototypes = None
 
     def __init__(self, size):
-        self.size, self.config = size, SimpleNamespace(latent_dim=1, image_size=size)
+        self.size = size
+        self.config = SimpleNamespace(latent_dim=1, image_size=size, motion_dim=0, alpha=False)
 
     def encode(self, images):
         assert images.shape[1:] == (self.size, self.size, 3)
@@ -125,6 +127,39 @@ def test_synthesis_is_fixed_by_its_seed(trained_model):
         applications.synthesize(trained_model, "ada", 0)
     with pytest.raises(InputError, match="nobody"):
         applications.synthesize(trained_model, "nobody", 1)
+
+
+def test_a_head_with_alpha_completes_the_face_where_it_lies():
+    """The head's picture shows 1.5 times as much as the encoder sees, and a little more above it."""
+    head = np.full((64, 64, 4), (128, 128, 128, 0), np.uint8)
+    head[28:40, 24:40] = 200, 100, 50, 255
+    model = SimpleNamespace(
+        config=SimpleNamespace(alpha=True),
+        encode=lambda images: images[:, 0, 0],
+        resolve_targets=lambda target, count: np.zeros(count, int),
+        decode_with_alpha=lambda latents, targets: head[None],
+    )
+    masked, completed, _ = applications.complete(model, np.full((64, 64, 3), 7, np.uint8), (0, 0, 64, 64), "ada")
+    assert (completed[24:36, 24:40] == (200, 100, 50)).all()  # of rows 28 to 40 and columns 24 to 40
+    np.testing.assert_array_equal(completed[50:], masked[50:])
+
+
+@pytest.mark.parametrize("source", ["avatars:counterparts=1", "heads:MODEL,people=9"])
+def test_where_the_latent_is_the_motion_it_is_drawn_as_the_data_draw_it(source):
+    config = SimpleNamespace(motion_dim=10, pairs="", data=source)
+    model = SimpleNamespace(config=config, resolve_targets=lambda *_: None, decode=lambda latents, _: latents)
+    latents = applications.synthesize(model, "ada", 70, seed=2)
+    strengths = latents[:, :6]
+    shown = np.arange(70) % 7
+    assert latents.shape[1] == (10 if source.startswith("avatars") else 55)
+    neutral = EXPRESSIONS.index("neutral")
+    assert (strengths[shown == neutral] == 0).all() and (strengths.max(axis=1)[shown != neutral] >= 0.3).all()
+    assert (np.count_nonzero(strengths, axis=1) == (shown != neutral)).all()
+    np.testing.assert_array_equal(latents, applications.synthesize(model, "ada", 70, seed=2))
+    assert (latents != applications.synthesize(model, "ada", 70, seed=3)).any()
+    config.data = "faces/"
+    with pytest.raises(InputError, match="faces/: tells no motions to draw"):
+        applications.synthesize(model, "ada", 1)
 
 
 @pytest.mark.parametrize(("frames", "pictures"), [(2, 2), (5, 8)])

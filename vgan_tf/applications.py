@@ -8,6 +8,9 @@ from PIL import Image
 from vgan_tf.errors import InputError
 from vgan_tf.files import replacing
 from vgan_tf.images import enlarge, read_image, tile, write_image
+from vgan_tf.ondevice.people.compositing import head_square
+from vgan_tf.ondevice.pictures import Square
+from vgan_tf.ondevice.protector import cut_out
 
 # Named regions of a face: x0, y0, x1, y1 as shares of the picture's side. The mouth is the authors'.
 MASKS = {
@@ -148,14 +151,30 @@ def complete(model, image, box, target):
     masked[y0:y1, x0:x1] = HIDDEN
     if target == "same":
         target = model.identities[int(model.read_identity(masked[None])[0])]
-    synthesis = model.decode(model.encode(masked[None]), model.resolve_targets(target, 1))[0]
+    latent, targets = model.encode(masked[None]), model.resolve_targets(target, 1)
+    if model.config.alpha:
+        synthesis = _laid_over(masked, model.decode_with_alpha(latent, targets)[0])
+    else:
+        synthesis = model.decode(latent, targets)[0]
     completed = image.copy()
     completed[y0:y1, x0:x1] = synthesis[y0:y1, x0:x1]
     return masked, completed, target
 
 
+def _laid_over(picture, head):
+    """A generated head, with alpha, where the face was that the encoder saw: uint8 `(size, size, 3)`."""
+    left, top, side = (round(number) for number in head_square(Square(0, 0, len(picture))))
+    head = Image.fromarray(cut_out(head)).resize((side, side), Image.Resampling.BICUBIC)
+    result = Image.fromarray(picture)
+    result.paste(head, (left, top), head)
+    return np.asarray(result)
+
+
 def synthesize(model, target, count, seed=0):
-    """Faces without any input: latents drawn from the prior N(0, I), or from the prototypes where the model has some.
+    """Faces without any input.
+
+    Their latents are drawn from the prior N(0, I), or from the prototypes where the model has some, or, where the
+    latent is the motion, as the data that it learnt from draws motions.
 
     The authors draw with std 1.649, which follows from their third reading of the encoder's output; we take the prior's
     own std, 1.
@@ -168,11 +187,23 @@ def synthesize(model, target, count, seed=0):
 
     Returns:
         uint8 `(count, size, size, 3)`.
+
+    Raises:
+        InputError: no such target, or the latent is the motion and the model learnt from files.
     """
     if count < 1:
         raise InputError(f"count={count}: must be at least 1")
     random = np.random.default_rng(seed)
-    if model.prototypes is None:
+    if model.config.motion_dim:
+        from vgan_tf.data.pipeline import motion_of
+        from vgan_tf.data.sources import sample_motions
+
+        source = model.config.pairs or model.config.data
+        faces = sample_motions(source, count, seed)
+        if faces is None:
+            raise InputError(f"{source}: tells no motions to draw; protect or morph pictures instead")
+        latents = motion_of(faces, np.arange(count))
+    elif model.prototypes is None:
         latents = random.standard_normal((count, model.config.latent_dim)).astype(np.float32)
     else:
         prototypes = model.released(model.prototypes.get_weights()[-1])

@@ -2,8 +2,13 @@
 
 import os
 
+import numpy as np
+
 from vgan_tf.data import avatars
+from vgan_tf.data.faces import FaceSet
+from vgan_tf.data.heads import motions
 from vgan_tf.data.readers import read_files
+from vgan_tf.labels import EXPRESSIONS
 
 DEFAULT_SIZE = 64
 
@@ -64,6 +69,27 @@ def load_unaligned(source, size):
         return None
     heads, options = _heads(options, None)
     return heads.load_unaligned(**{**options, "size": size})
+
+
+def sample_motions(source, count, seed):
+    """What faces do in a source that is drawn or rendered here, without a picture of them.
+
+    Returns:
+        FaceSet of `count` blank pictures of one pixel, all expressions in turn; or None for other sources.
+    """
+    kind, blank = os.fspath(source).partition(":")[0], np.full(count, "", dtype=str)
+    expression = np.arange(count) % len(EXPRESSIONS)
+    names = [EXPRESSIONS[label] for label in expression]
+    if kind == "heads":
+        drawn = [motions.truth_of(motions.sample_motion(seed, number, name)) for number, name in enumerate(names)]
+        truth = dict(zip(motions.TRUTH, np.transpose(drawn), strict=True))
+    elif kind == "avatars":
+        drawn = [vars(avatars.people.circumstances(seed, number, name)[0]) for number, name in enumerate(names)]
+        truth = {name: np.array([one[name] for one in drawn]) for name in avatars.dataset.TRUTH if name in drawn[0]}
+    else:
+        return None
+    pictures, nobody = np.zeros((count, 1, 1, 3), np.uint8), np.zeros(count, np.int64)
+    return FaceSet(pictures, nobody, expression, ("nobody",), EXPRESSIONS, ("",) * count, blank, blank, truth)
 
 
 def brings_counterparts(source):
