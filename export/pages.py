@@ -196,6 +196,9 @@ face still shows. Test the files on people like your own users before you ship t
 {% if latent_names %}
 | what its numbers say (angles in tens of degrees) | {{ latent_names | join(", ") }} |
 {% endif %}
+{% if threshold %}
+| what is left out of a latent | numbers below {{ "%g" % threshold }}: they become 0 |
+{% endif %}
 {% if prototypes %}
 | different latents that can be decoded | {{ codes }}, {{ prototypes }} of each expression: \
 a picture holds at most {{ "%.1f" % bits }} bits about the face |

@@ -28,6 +28,7 @@ def record():
         "latent_names": [],
         "alpha": False,
         "prototypes": 0,
+        "threshold": 0.2,
         "noise": 0.0,
         "audit": None,
         "versions": {"tensorflow": "2.21.0", "keras": "3.15.1"},
@@ -118,6 +119,11 @@ def test_the_number_of_possible_latents_is_given_where_it_is_limited(record):
     begin = f"| different latents that can be decoded | {count}, 4 of each"
     assert row(card, "different latents that can be decoded").startswith(begin)
     assert f"at most {count.bit_length() - 1:.1f} bits" in card and "Head pose" not in card
+
+
+def test_what_is_left_out_of_a_latent_is_on_the_card(record):
+    assert row(model_card(record), "what is left out of a latent").endswith("numbers below 0.2: they become 0 |")
+    assert "left out of a latent" not in model_card({**record, "threshold": 0.0})
 
 
 def test_what_a_latent_says_is_on_the_card_where_it_is_known(record):
