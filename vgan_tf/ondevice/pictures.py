@@ -116,14 +116,14 @@ def square_with(square, box):
 def cut(picture, square):
     """The pixels of which a square has a part: uint8 `(n, m, 3)`; beyond the picture its edge is repeated."""
     height, width, _ = picture.shape
-    left, top, right, bottom = whole(square)
+    left, top, right, bottom = pixels_of(square)
     if min(left, top) >= 0 and right <= width and bottom <= height:
         return picture[top:bottom, left:right].copy()
     rows, columns = np.clip(np.arange(top, bottom), 0, height - 1), np.clip(np.arange(left, right), 0, width - 1)
     return picture[rows[:, None], columns]
 
 
-def whole(square):
+def pixels_of(square):
     """Ends of the pixels of which a square has a part: left, top, right, bottom."""
     left, top, side = square
     return math.floor(left), math.floor(top), math.ceil(left + side), math.ceil(top + side)

@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from vgan_tf.images import HEAD_SCALE, HEAD_SHIFT
-from vgan_tf.ondevice.pictures import Square, whole
+from vgan_tf.ondevice.pictures import Square, pixels_of
 
 NEAR = 0.05  # how far a gap shows the very pixels beside it, as a share of its width; farther in, their means
 SMOOTHED = 0.2  # half the length over which these are taken, likewise
@@ -16,8 +16,8 @@ OVAL, RIM = 1.0, 0.12  # of a face that is replaced alone: its size and its soft
 HAIR = 0.3  # how far a gap reaches above the square of a head, for hair put up and hats, in shares of its side
 ROWS = 32  # of a gap that are filled at once: few enough for the processor's cache
 NECK = 0.15  # the lowest share of a head's picture, in which it fades into what is below
-# Light is judged by the brightest pixels around the gaps, which even a dark wall has few of: their share of all; how
-# bright they are, in levels, in pictures that are not dark; and every how many pixels one is looked at.
+# Light is judged by the brightest pixels around the gaps: their share of all; how bright they are, in levels, in
+# pictures that are not dark; and every how many pixels one is looked at.
 BRIGHTEST, WHITE, STRIDE = 0.1, 200.0, 7
 DARKEST, TINT, MOST_TINT = 0.3, 0.7, 0.25  # least gain; how much of these pixels' colour is taken for light, at most
 
@@ -96,7 +96,7 @@ def _lit(head, light):
 
 def _lay(picture, head, square):
     """Lay a head, an RGBA picture, over the square that it fills, however that lies between pixels; in place."""
-    left, top, right, bottom = whole(square)
+    left, top, right, bottom = pixels_of(square)
     rows, columns = _inside(Gap(left, top, right - left, bottom - top), picture)
     if rows.start >= rows.stop or columns.start >= columns.stop:
         return
