@@ -2,8 +2,8 @@
 
 Rendered people, whose truth is known, in an export whose latent is the motion. `limits`: how often the expression is
 read rightly from faces that are turned, tilted, small or covered, and how well covered ones can be told. `clips`: how
-much latents and pictures tremble from frame to frame, and how well latents follow the truth, with smoothing and
-without. The last line is JSON.
+much latents, places and pictures tremble from frame to frame, and how well latents follow the truth, as seen, with the
+smoothing of files, and with that of live frames. The last line is JSON.
 """
 
 import argparse
@@ -29,12 +29,15 @@ from vgan_tf.data.pipeline import UNITS
 from vgan_tf.labels import EXPRESSIONS
 from vgan_tf.ondevice import ExpressionReader, Protector, open_export
 from vgan_tf.ondevice.people.finding import find_faces
+from vgan_tf.ondevice.people.live import Live
 from vgan_tf.ondevice.people.smoothing import smoothed
+from vgan_tf.ondevice.people.tracking import COPIES
 from vgan_tf.ondevice.people.video import follow, followed
 
 SEED, SIZE, SHARE = 977, 256, 0.42  # SHARE: of a picture's side, that the face's square takes
 HEIGHT, WIDTH, RATE = 360, 640, 25  # of clips
 NEUTRAL = 0.25  # strength of the strongest expression, below which a latent says neutral
+SWAY_PIXELS, SWAY_HZ = 60, 0.5  # of a head that moves before a camera
 COVERS = "mask", "hand", "mug", "phone", "strand"
 
 
@@ -140,45 +143,99 @@ def _look(protector, reader, image, motion):
     }
 
 
+class Noting(Protector):
+    """A Protector that keeps the first face of each picture and what it was to do, as a list of (Face, latent)."""
+
+    def __init__(self, export):
+        super().__init__(export)
+        self.noted = []
+
+    def replace_faces(self, picture, faces, targets, black=False, latents=None, style="head"):
+        self.noted.append((faces[0], latents[0]))
+        return super().replace_faces(picture, faces, targets, black, latents, style)
+
+
 def measure_clips(scenes, export, count):
-    """{"seen" or "smoothed": figures}, over `count` clips."""
-    protector = Protector(export)
-    latents, truths, flicker = {"seen": [], "smoothed": []}, [], {"input": [], "seen": [], "smoothed": []}
+    """{"seen", "smoothed" or "live": figures}, over `count` clips."""
+    protector = Noting(export)
+    kinds = "seen", "smoothed", "live"
+    latents, places = {kind: [] for kind in kinds}, {kind: [] for kind in kinds}
+    flicker, truths, behind = {kind: [] for kind in ("input", *kinds)}, [], []
     for number in range(count):
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "clip.mp4"
             truth = scenes.clip(number, path)
             tracks, frames = follow(path)
             shown = [(frame, dict(faces)[0]) for _, frame, faces in followed(path, tracks, frames, "") if faces]
-        seen = np.concatenate([protector.encode(frame, [face]) for frame, face in shown])
-        both = {"seen": seen, "smoothed": smoothed(seen, RATE)}
-        truths.append(_as_latents(truth, protector.latent_names)[tracks[0].first :][: len(seen)])
-        x, y, w, h = np.mean([face.box for _, face in shown], axis=0).round().astype(int)
-        region, target = np.s_[y : y + h, x : x + w], protector.identities[number % len(protector.identities)]
-        flicker["input"].append(_tremble([frame[region] for frame, _ in shown]))
-        for name, values in both.items():
-            latents[name].append(values)
-            pictures = [
-                protector.replace_faces(frame, [face], [target], True, value[None])[0][region]
-                for (frame, face), value in zip(shown, values, strict=True)
+        pictures, faces = zip(*shown, strict=True)
+        truths.append(_as_latents(truth, protector.latent_names)[tracks[0].first :][: len(shown)])
+        target = protector.identities[number % len(protector.identities)]
+        x, y, w, h = np.mean([face.box for face in faces], axis=0).round().astype(int)
+        region = np.s_[y : y + h, x : x + w]
+        flicker["input"].append(_tremble([picture[region] for picture in pictures]))
+        seen = np.concatenate([protector.encode(*one) for one in zip(pictures, zip(faces), strict=True)])
+        for kind, values in {"seen": seen, "smoothed": smoothed(seen, RATE)}.items():
+            replaced = [
+                protector.replace_faces(picture, [face], [target], True, value[None])[0][region]
+                for (picture, face), value in zip(shown, values, strict=True)
             ]
-            flicker[name].append(_tremble(pictures))
+            flicker[kind].append(_tremble(replaced))
+            latents[kind].append(values)
+        replaced, now, values = _as_they_come(protector, target, pictures)
+        flicker["live"].append(_tremble([one[region] for one in replaced]))
+        latents["live"].append(values)
+        found = [find_faces(picture, COPIES)[0] for picture in pictures]
+        side = np.mean([face.square.side for face in faces])
+        for kind, one in {"seen": found, "smoothed": faces, "live": now}.items():
+            places[kind].append(100 * _tremble(_middles(one)) / side)
+        sway = np.rint(SWAY_PIXELS * np.sin(2 * np.pi * SWAY_HZ * np.arange(len(pictures)) / RATE)).astype(int)
+        swaying = [np.roll(picture, by, axis=1) for picture, by in zip(pictures, sway, strict=True)]
+        now = _as_they_come(protector, target, swaying)[1]
+        behind.append(100 * np.abs(_middles(now)[:, 0] - sway - _middles(faces)[:, 0]).mean() / side)
     moved = np.concatenate([truth - truth.mean(0) for truth in truths])
     own = np.mean([_tremble(truth) for truth in truths])
     figures = {"input": {"flicker": _rounded(flicker["input"])}}
-    for name, values in latents.items():
-        read = np.concatenate([one - one.mean(0) for one in values])
+    for kind in kinds:
+        read = np.concatenate([one - one.mean(0) for one in latents[kind]])
         follows = {n: np.corrcoef(read[:, i], moved[:, i])[0, 1] for i, n in enumerate(protector.latent_names)}
         told = [n for i, n in enumerate(protector.latent_names) if moved[:, i].std() > 0.05]
         blinks = [follows[n] for n in told if "eyeBlink" in n]
-        figures[name] = {
-            "flicker": _rounded(flicker[name]),
-            "tremble": _rounded([_tremble(one) / own for one in values]),
+        figures[kind] = {
+            "flicker": _rounded(flicker[kind]),
+            "tremble": _rounded([_tremble(one) / own for one in latents[kind]]),
             "correlation": _rounded([follows[n] for n in told]),
             "correlation_of_blinks": _rounded(blinks) if blinks else None,
+            "lag_ms": _rounded([_lag_ms(*one) for one in zip(latents[kind], truths, strict=True)]),
+            "tremble_of_places_percent": _rounded(places[kind]),
         }
-        print(name, figures[name])
+        print(kind, figures[kind])
+    figures["live"]["behind_a_sway_percent"] = _rounded(behind)
     return figures
+
+
+def _as_they_come(protector, target, pictures):
+    """Frames protected by `Live`: (list of pictures, Faces, latents `(n, d)`)."""
+    protector.noted = []
+    replaced = list(Live(protector, target).protect_frames(pictures, RATE))
+    faces, latents = zip(*protector.noted, strict=True)
+    return replaced, faces, np.stack(latents)
+
+
+def _middles(faces):
+    """Middles of the faces' squares: float `(n, 2)`, in pixels."""
+    squares = [face.square for face in faces]
+    return np.array([(square.left + square.side / 2, square.top + square.side / 2) for square in squares])
+
+
+def _lag_ms(read, truth):
+    """How long after the truth latents come: the delay of the truth with which they correlate best."""
+    frames = np.arange(len(truth))
+
+    def match(lag):
+        delayed = np.stack([np.interp(frames - lag * RATE / 1000, frames, one) for one in truth.T], axis=1)
+        return np.corrcoef((read - read.mean(0)).ravel(), (delayed - delayed.mean(0)).ravel())[0, 1]
+
+    return max(range(0, 400, 5), key=match)
 
 
 def _as_latents(truth, names):

@@ -13,7 +13,6 @@ from vgan_tf.audit import Dump, Images
 from vgan_tf.evaluation.audits import evaluate_external, summary
 from vgan_tf.files import write_text
 from vgan_tf.ondevice import Protector
-from vgan_tf.ondevice.people.compositing import head_square
 from vgan_tf.ondevice.people.video import follow, followed, protect_video
 from vgan_tf.ondevice.pictures import scaled
 
@@ -37,7 +36,7 @@ for person, identity in enumerate(identities):
         both = (followed(path, tracks, count, "") for path in (clip, "shared" / clip.relative_to("clips")))
         for at, ((_, before, faces), (_, after, _)) in enumerate(zip(*both, strict=True)):
             if at % EVERY == 0 and len(faces) == 1:
-                square = head_square(faces[0][1].square)
+                square = faces[0][1].square  # a larger one would show what clothes and background tell
                 heads = [scaled(frame, square, SIZE) for frame in (before, after)]
                 labels = person, expressions.index(clip.parts[-2]), clips.index(clip)
                 rows["test" if number % 3 == 1 else "train"].append((*heads, *labels))

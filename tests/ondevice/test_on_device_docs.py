@@ -141,10 +141,20 @@ def test_each_stage_alone(workplace, tmp_path, monkeypatch):
     assert [reading["box"] for reading in done["readings"]] == [face.box for face in faces]
 
 
-@pytest.mark.parametrize("number", [1, 2])
+def test_frames_of_a_program(workplace, monkeypatch):
+    picture = np.random.default_rng(0).integers(0, 256, (100, 160, 3), dtype=np.uint8)
+    face = Face(Square(30, 20, 40), [30, 20, 40, 40], 0.9)
+    monkeypatch.setattr("vgan_tf.ondevice.people.live.find_faces", lambda picture, sides: [face])
+    monkeypatch.setattr("vgan_tf.ondevice.export_folder.SHIPPED", workplace / "export")
+    done = {"frames": iter([picture] * 2)}
+    exec(compile(blocks("python")[1], str(DOCUMENT), "exec"), done)
+    assert done["protected"].shape == picture.shape and (done["protected"] != picture)[30:50, 40:60].any()
+
+
+@pytest.mark.parametrize("number", [2, 3])
 def test_python_examples_protect(number, workplace, expected, monkeypatch):
     monkeypatch.chdir(workplace)
-    assert len(blocks("python")) == 3
+    assert len(blocks("python")) == 4
     exec(compile(blocks("python")[number], str(DOCUMENT), "exec"), {})
     given = np.asarray(Image.open("protected.png"))
     assert (given == expected).all(axis=(1, 2, 3)).sum() == 1

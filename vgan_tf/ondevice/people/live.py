@@ -51,7 +51,7 @@ class Live:
             InputError: the frame is no such array; or as for `find_faces` and `Protector.encode`. The frame must not be
                 shown then.
         """
-        open_picture(frame)
+        open_picture(frame)  # Raises where it is none.
         found = find_faces(frame, COPIES)
         pairs = paired([one.face.box for one in self._followed], [face.box for face in found], SAME)
         current = []
