@@ -135,6 +135,7 @@ def test_a_video_without_a_face_is_refused_or_black(export, found, tmp_path, cap
         (lambda clip: clip.write_bytes(clip.read_bytes()[:-3000]), "not a readable video"),
         (lambda clip: clip.write_bytes(b""), "not a readable video"),
         (lambda clip: clip.write_bytes(b"\0" * 4000), "not a readable video"),
+        (lambda clip: clip.write_bytes(clip.read_bytes().replace(b"avc1", b"zzzz")), "of a kind that cannot be read"),
         (lambda clip: write_clip(clip, picture=False), "no video in it"),
         (lambda clip: clip.unlink(), "no such file"),
     ],

@@ -189,6 +189,8 @@ def _opened(path):
             if not streams:
                 raise InputError(f"{path}: no video in it; give a video, or a picture")
             stream = streams[0]
+            if stream.codec_context is None:
+                raise InputError(f"{path}: a video of a kind that cannot be read here; convert it, or replace it")
             if stream.width * stream.height > MOST_PIXELS:
                 raise InputError(f"{path}: frames of {stream.width}x{stream.height} pixels are too large")
             stream.thread_type = "AUTO"
