@@ -1,5 +1,6 @@
 """What several test files share: small models and data, weights before and after, and commands run in this process."""
 
+import contextlib
 import dataclasses
 import functools
 import hashlib
@@ -39,12 +40,12 @@ def small_paper_config(**changes):
     return Config(**small, generator_filters=(4, 4, 4), batch_size=8).replace(**changes)
 
 
-def noise_faces(identities=3, per_cell=2, seed=0):
+def noise_faces(identities=3, per_cell=2, seed=0, size=64):
     """A FaceSet of uniform noise: `per_cell` images of each identity with each of the seven expressions."""
     identity, expression, number = (a.ravel() for a in np.mgrid[:identities, : len(EXPRESSIONS), :per_cell])
     count = len(identity)
     return FaceSet(
-        images=np.random.default_rng(seed).integers(0, 256, (count, 64, 64, 3), dtype=np.uint8),
+        images=np.random.default_rng(seed).integers(0, 256, (count, size, size, 3), dtype=np.uint8),
         identity=identity.astype(np.int64),
         expression=expression.astype(np.int64),
         identities=tuple(f"id{i}" for i in range(identities)),
@@ -93,6 +94,18 @@ def make_model(config, **compile_options):
     model = PPRLVGAN(config, ("ann", "bob", "cid"), EXPRESSIONS)
     model.compile(total_steps=100, run_eagerly=True, **compile_options)
     return model
+
+
+@contextlib.contextmanager
+def running_eagerly():
+    """Run tf.functions without tracing them."""
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    try:
+        yield
+    finally:
+        tf.config.run_functions_eagerly(False)
 
 
 def values_of(variables):

@@ -96,7 +96,7 @@ def test_a_full_disk_ends_with_status_1_and_one_line(tmp_path, capsys, monkeypat
         (("--external", "no/such", "no/other", "--out", "{out}"), "no/such"),
     ],
 )
-def test_evaluate_refuses_wrong_input(arguments, named, trained_folder, tmp_path, capsys):
+def test_evaluate_refuses_wrong_input(arguments, named, trained_folder, few_companions, tmp_path, capsys):
     arguments = [text.format(run=trained_folder, out=tmp_path / "out") for text in arguments]
     check_refused(capsys, run_script("evaluate.py", *arguments), named)
     assert not (trained_folder / "evaluation").exists() and not os.listdir(tmp_path)
@@ -158,7 +158,8 @@ def test_help_and_light_imports_load_nothing_heavy():
 import contextlib, io, runpy, sys
 import vgan_tf, vgan_tf.config, vgan_tf.data, vgan_tf.images, vgan_tf.files, vgan_tf.applications, vgan_tf.__main__
 verbs = ("protect", "recognize", "morph", "complete", "synthesize", "render")
-commands = [(runpy.run_path, "train.py"), (runpy.run_path, "evaluate.py"), (runpy.run_module, "vgan_tf")]
+commands = [(runpy.run_path, "train.py"), (runpy.run_path, "evaluate.py")]
+commands += [(runpy.run_module, "export"), (runpy.run_module, "vgan_tf")]
 commands += [(runpy.run_module, "vgan_tf", verb) for verb in verbs]
 for run, name, *verb in commands:
     sys.argv = [name, *verb, "--help"]
