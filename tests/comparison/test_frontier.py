@@ -18,6 +18,8 @@ from vgan_tf.comparison.plot import frontier_figure, frontier_svg, pareto
 from vgan_tf.comparison.table import markdown_table, point
 from vgan_tf.errors import InputError
 
+pytestmark = pytest.mark.usefixtures("few_companions")
+
 
 def figure(accuracy):
     return {"accuracy": accuracy, "interval": [max(0.0, accuracy - 0.03), min(1.0, accuracy + 0.03)]}
