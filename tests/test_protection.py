@@ -162,11 +162,12 @@ def test_a_rare_expression_has_its_prototypes_and_a_missing_one_is_said_before_t
         training.plan(tiny_config(protection_prototypes=3), tmp_path / "run")
 
 
-def test_a_run_is_trained_resumed_and_loaded_with_its_prototypes(tmp_path, monkeypatch):
+def test_a_run_is_trained_resumed_and_loaded_with_its_prototypes(tmp_path, eagerly, monkeypatch):
+    monkeypatch.setattr(training, "CLASSIFIER_EPOCHS", 1)
     monkeypatch.setattr(callbacks, "ROUGH_PROTOTYPE_IMAGES", 7)  # of an epoch on the way, not of the last one
     faces = noise_faces(per_cell=3)
     config = tiny_config(protection_prototypes=1, epochs=2)
-    run = Run(tmp_path / "run", config, faces.identities, faces.expressions, faces.fingerprint(), 2)
+    run = Run(tmp_path / "run", config, faces.identities, faces.expressions, faces.fingerprint(), 1)
     trained = training.train(run, faces)
     assert len(np.unique(trained.encode(faces.images), axis=0)) <= 7
     weights = trained.prototypes.get_weights()
