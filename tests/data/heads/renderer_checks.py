@@ -76,6 +76,15 @@ def around(marks, margin):
     return (columns > low[0]) & (columns < high[0]) & (rows > low[1]) & (rows < high[1])
 
 
+def test_where_all_is_painted_nothing_else_shows(renderer, monkeypatch):
+    from vgan_tf.data.heads import renderer as module
+
+    person = Person(skin=(0.3, 0.2, 0.1), redness=0.9, blotches=0.5, shine=1.0, hair_style="receding", hairline=-1)
+    whole = module._painted_whole
+    monkeypatch.setattr(module, "_painted_whole", lambda neutral, extra: whole(neutral, extra) & (neutral[:, 0] > 2))
+    np.testing.assert_allclose(*(one.render(person, STILL, FAR, SIZE) for one in (renderer, new_renderer())), atol=1e-5)
+
+
 def test_a_picture_is_a_function_of_its_arguments(renderer, monkeypatch):
     from vgan_tf.data.heads import renderer as module
 

@@ -41,7 +41,8 @@ def test_lids_leave_the_ball_and_nothing_else_moves(head_model):
     vertices = head_model.neutral.copy()
     vertices[:9] -= (0, 0.6, 0.4)  # half-closed: into the ball
     before = vertices.copy()
-    Eyelids(head_model).clear(vertices)
+    lids = Eyelids(head_model)
+    lids.clear(vertices, lids.balls(head_model.neutral))
     away = vertices[:9] - LEFT
     assert np.linalg.norm(away, axis=1) == pytest.approx(np.full(9, 1.53), abs=1e-3)
     straight = before[:9] - LEFT

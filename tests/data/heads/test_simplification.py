@@ -33,6 +33,10 @@ def test_far_fewer_triangles_none_of_them_degenerate_or_twice(triangles):
     np.testing.assert_array_equal(triangles, simplified(MODEL))
 
 
+def test_larger_cells_leave_fewer_triangles(triangles):
+    assert 100 < len(skin_of(simplified(MODEL, 3))) < 0.7 * len(skin_of(triangles))
+
+
 def test_landmarks_and_lashes_stay(triangles):
     used = np.unique(skin_of(MODEL.triangles))
     assert set(MODEL.landmarks) & set(used) <= set(triangles.ravel().tolist())

@@ -14,21 +14,24 @@ class Body:
         context: moderngl's.
         model: `HeadModel`.
         painter: `Painter`.
+        lids: `Eyelids`.
         programs: name -> program, of which "hair", "piece" and "depth" are used.
         person: `Person`.
 
     Attributes:
         head: float32 `(v, 3)`, without what the face does at rest.
+        eyeballs, opening: of its eyes, see `Eyelids`.
         painted: texture, by `Painter`.
         hair, hair_depth: vertex arrays, or None.
         solid: number of the hair's triangles that cast a shadow, its last ones.
         pieces: list of (Piece, vertex array).
     """
 
-    def __init__(self, context, model, painter, programs, person):
+    def __init__(self, context, model, painter, lids, programs, person):
         self.head = model.neutral.copy()
         for mode, weight in person.shape:
             self.head += weight * model.modes[mode]
+        self.eyeballs, self.opening = lids.balls(self.head), lids.opening(self.head)
         self.painted = painter.paint(person)
         self.hair = self.hair_depth = None
         self.pieces, self._resources = [], [self.painted]

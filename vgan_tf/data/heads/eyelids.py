@@ -26,6 +26,10 @@ class Eyelids:
             near = np.linalg.norm(model.neutral[loose] - middle, axis=1) < _REACH
             self._eyes.append((eye, loose[near]))
 
+    def balls(self, head):
+        """(middle `(3,)`, radius) of a head's left and of its right eyeball, which no blendshape moves."""
+        return [_ball(head[eye]) for eye, _ in self._eyes]
+
     def opening(self, head):
         """How high a person's eyes are open at rest, over the model's: multiply the weights of eyeBlink by it.
 
@@ -39,17 +43,17 @@ class Eyelids:
         """
         return float(np.clip(self._opening(head) / max(self._height, 1e-6), 0.6, 1.5))
 
-    def clear(self, vertices):
+    def clear(self, vertices, balls):
         """Move lids out of the eyeballs, which half-closed ones would cut: a weight moves a vertex on a straight line.
 
         Args:
             vertices: float32 `(v, 3)`, with blendshapes; changed in place.
+            balls: of the same head, see `balls`.
         """
-        for eye, lids in self._eyes:
-            middle, radius = _ball(vertices[eye])
+        for (middle, radius), (_, lids) in zip(balls, self._eyes, strict=True):
             radius += _SKIN_THICKNESS
-            away = vertices[lids] - middle
-            distances = np.sqrt((away**2).sum(axis=1))
+            away = vertices.take(lids, axis=0) - middle
+            distances = np.sqrt(np.einsum("ij,ij->i", away, away))
             inside = (distances < radius) & (away[:, 2] > 0.3 * radius)  # what is deeper holds the ball from behind
             vertices[lids[inside]] = middle + away[inside] * (radius / distances[inside])[:, None]
 

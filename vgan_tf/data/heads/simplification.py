@@ -8,11 +8,15 @@ from vgan_tf.data.heads.meshes import Normals
 COARSE, FINE, FINEST = 0.75, 0.22, 0.14  # cm: sides of the cells in which one vertex stands for all
 
 
-def simplified(model):
+def simplified(model, larger=1):
     """Triangles between fewer of the model's vertices.
 
     Vertices of one cell whose normals point alike become the one nearest to their mean. Landmarks and lashes stay;
     cells are small at eyes, nose and lips.
+
+    Args:
+        model: HeadModel.
+        larger: float > 0 by which all cells are larger.
 
     Returns:
         int32 `(t, 3)`.
@@ -38,7 +42,7 @@ def simplified(model):
     teeth = (number >= parts.TEETH.start) & (number < parts.TEETH.stop)
     sides[~(face | (number < parts.HEAD.stop) | teeth)] = 0
     part = np.searchsorted([one.stop for one in _PARTS], number, side="right")
-    keys = np.column_stack([np.floor(place / cell[:, None]), sides, part]).astype(np.int64)
+    keys = np.column_stack([np.floor(place / (larger * cell[:, None])), sides, part]).astype(np.int64)
     keys[kept] = np.column_stack([number[kept]] + [np.full(kept.sum(), -1)] * 4)
     _, group = np.unique(keys, axis=0, return_inverse=True)
     group = group.ravel()

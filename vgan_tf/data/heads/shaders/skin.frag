@@ -7,11 +7,15 @@ uniform float hairline;
 uniform vec3 root_colour;
 
 void main() {
+    vec4 face = texture(painted, (at.xy - map_window.xy) * map_window.zw);
+#ifdef FACE  // all of it is painted, and no hair grows there
+    vec3 albedo = face.rgb * face.rgb;
+    float shines = 2.0 * face.a;
+#else
     vec2 flat_place = at.xy + vec2(0.0, at.z * 0.35);
     vec4 coarse = noise(flat_place * 0.009), middle = noise(flat_place * 0.035);
     vec3 albedo = skin * (1.0 + blotches * (0.8 * coarse.x + 0.5 * middle.y));
     albedo = mix(albedo, albedo * vec3(1.12, 0.78, 0.76), redness * 0.7 * more.w);
-    vec4 face = texture(painted, (at.xy - map_window.xy) * map_window.zw);
     float front = smoothstep(0.8, 2.8, at.z) * (1.0 - more.w);
     albedo = mix(albedo, face.rgb * face.rgb, front);
     float shines = mix(0.5 * shine, 2.0 * face.a, front);
@@ -19,6 +23,7 @@ void main() {
     // Roots of the hair.
     float rooted = smoothstep(-0.8, 0.9, more.y - hairline * more.z + 1.5 * middle.x);
     albedo = mix(albedo, root_colour * 0.8 + albedo * 0.12, scalp * rooted * clamp(0.85 + middle.z, 0.0, 1.0));
+#endif
 
     vec3 n = normalize(facing);
     vec3 to_eye = normalize(eye_point - world);
