@@ -96,8 +96,12 @@ def test_hands_and_strands_are_the_persons_own():
 
 
 def test_exposure_makes_up_for_a_part_of_the_skin():
-    dark, pale = (fitted(Nuisance(), Person(skin=(grey,) * 3)).exposure for grey in (0.07, 0.56))
-    assert dark - pale == pytest.approx(0.9)  # of three stops
+    dark, pale = (
+        np.array([fitted(Nuisance(seed=seed), Person(skin=(grey,) * 3)).exposure for seed in range(100)])
+        for grey in (0.07, 0.56)
+    )
+    made_up = dark - pale  # of three stops
+    assert made_up.min() >= 0 and made_up.max() <= 0.9 and made_up.std() > 0.15
 
 
 def test_mask_covers_mouth_and_nose_of_a_turned_head_and_leaves_the_eyes():

@@ -12,11 +12,14 @@ from vgan_tf.data.heads.motions import MOTION_SHAPES, REST_LIMIT
 
 DRAWN = [people.person(1, number) for number in range(400)]
 SHARES = (
-    "redness", "pores", "moles", "freckles", "blotches", "age_lines", "shine", "eye_shadow", "eye_rings", "lip_stick",
+    "redness", "pores", "moles", "freckles", "blotches", "age_lines", "eye_shadow", "eye_rings", "lip_stick",
     "brow_density", "lash_length", "hair_volume", "hair_grey",
 )  # fmt: skip
 RANGES = {
     **dict.fromkeys(SHARES, (0, 1)),
+    "shine": (0, 1.5),
+    "lower_lip": (0, 1.2),
+    "lip_shine": (0, 1.2),
     "brow_thickness": (0.4, 1.7),
     "brow_height": (-0.3, 0.3),
     "brow_tilt": (-0.3, 0.3),
@@ -94,6 +97,16 @@ def test_skins_are_of_all_tones():
     assert share.min() > 0.05 * 400
     red, green, blue = values("skin").T
     assert (red > green).all() and (green > blue).all()
+
+
+def test_lips_are_darker_than_pale_skin_and_redder_and_many_lighter_than_dark_skin():
+    skin, lips, bare = values("skin"), values("lip_colour"), values("lip_stick") == 0
+    brightness = skin.mean(axis=1)
+    dark, pale = bare & (brightness < 0.12), bare & (brightness > 0.45)
+    lighter = lips.mean(axis=1) > brightness
+    assert dark.sum() > 20 < pale.sum() and not lighter[pale].any() and 0.1 < lighter[dark].mean() < 0.9
+    assert ((lips[:, 0] / lips[:, 1])[bare] > (skin[:, 0] / skin[:, 1])[bare]).all()
+    assert values("lower_lip")[dark].mean() > values("lower_lip")[pale].mean() + 0.15
 
 
 def test_shapes_are_of_unit_variance_and_rest_is_slight():

@@ -46,11 +46,13 @@ class Person:
     freckles: float = 0.0
     blotches: float = 0.2
     age_lines: float = 0.1
-    shine: float = 0.4
+    shine: float = 0.4  # up to 1.5
     eye_shadow: float = 0.0  # make-up on the upper lids
     eye_rings: float = 0.2  # dark skin below the eyes
     lip_colour: tuple = (0.45, 0.18, 0.16)
     lip_stick: float = 0.0  # how much of the skin's own texture it hides
+    lower_lip: float = 0.0  # how much lighter it is than the upper one: 1 is twice as light
+    lip_shine: float = 0.0  # of wet lips, beside that of the skin
     brow_colour: tuple = (0.08, 0.05, 0.03)
     brow_thickness: float = 1.0  # of the usual one, 0.4 to 1.7
     brow_density: float = 0.8

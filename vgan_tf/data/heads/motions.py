@@ -376,14 +376,17 @@ def rest(seed, person_number):
     """
     generator = np.random.default_rng([seed, 21, person_number])
     total = {}
-    if generator.random() < 0.85:
-        total["mouthClose"] = float(generator.uniform(0.04, 0.08))
+    closed = generator.random() < 0.9
+    if closed:  # about as far as makes the lips touch: farther, one lip goes into the other
+        total["mouthClose"] = float(generator.uniform(0.02, 0.05))
     # Where brows lie at rest is what people differ in most, and what looks angry to who has not seen it.
     brows = float(generator.normal(0.13, 0.19))
     add(total, {"browDown": 1.0}, brows, float(generator.normal(0.0, 0.12)))
     for place in generator.choice(len(_REST), size=int(generator.integers(3, 8)), replace=False):
         weights, most = _REST[place]
         add(total, weights, most * float(generator.uniform(0.3, 1.4)), float(generator.normal(0.0, 0.12)))
+    if closed:
+        total = {name: weight for name, weight in total.items() if name not in _PARTS_LIPS or "Sneer" in name}
     return settle({name: min(max(weight, -REST_LIMIT), REST_LIMIT) for name, weight in total.items()})
 
 

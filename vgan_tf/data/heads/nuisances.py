@@ -236,7 +236,9 @@ def fitted(nuisance, person, landmarks=None):
     """
     # A hand is a little paler than a face, and a few strands are lighter than the whole hair.
     changes = {"occluder_skin": _srgb(np.array(person.skin) * 1.05)}
-    changes["exposure"] = nuisance.exposure - 0.3 * math.log2(max(np.dot(person.skin, _LUMA), 0.02) / _AVERAGE_SKIN)
+    makes_up = np.random.default_rng([nuisance.seed, 3]).uniform(0, 0.3)  # nothing in a studio, much in a phone
+    stops = math.log2(max(np.dot(person.skin, _LUMA), 0.02) / _AVERAGE_SKIN)
+    changes["exposure"] = nuisance.exposure - makes_up * stops
     if nuisance.occluder == "strand" and (person.head_cover != "none" or person.hair_style not in _LOOSE_HAIR):
         changes["occluder"] = "none"
     elif nuisance.occluder == "strand":

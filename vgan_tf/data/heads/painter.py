@@ -32,6 +32,7 @@ class Painter:
         self._program = context.program(source("paint.vert"), fragment_shader=source("paint.frag"))
         corners = context.buffer(np.float32([-1, -1, 1, -1, -1, 1, 1, 1]).tobytes())
         self._sheet = context.vertex_array(self._program, [(corners, "2f", "corner")])
+        self._mouth_line = float(model.neutral[model.landmarks[60:68], 1].mean())
         self._maps = [texture(context, pixels) for pixels in paint.maps(model)]
         for one in self._maps:
             one.repeat_x = one.repeat_y = False
@@ -50,7 +51,8 @@ class Painter:
         set_units(self._program, first_map=0, second_map=1, noise_map=2)
         set_values(self._program, {
             **fields(person, "skin", "lip_colour", "brow_colour", "redness", "pores", "freckles", "blotches",
-                     "age_lines", "shine", "eye_shadow", "eye_rings", "lip_stick"),
+                     "age_lines", "shine", "eye_shadow", "eye_rings", "lip_stick", "lower_lip", "lip_shine"),
+            "mouth_line": floats([self._mouth_line]),
             "seed": noise_place(person),
             "map_window": floats(paint.WINDOW),
             "beard_colour": floats(grown_colour(person) * 0.9),

@@ -64,6 +64,7 @@ def _choice(random, weighted):
     return list(weighted)[int(random.choice(len(weights), p=weights / weights.sum()))]
 
 
+@functools.lru_cache(maxsize=1024)
 def person(seed, index):
     """Draw one person.
 
@@ -95,7 +96,10 @@ def person(seed, index):
         styles |= {"afro": 4, "curls": 4, "stubble": 5 if man else 1.5, "fringe": 0.2}
     if man and old > 0.4:
         styles |= {"receding": 8 * old, "bald": 7 * old}
-    lips = skin * (0.80, 0.52, 0.54) * random.uniform(0.75, 1.05)
+    # Lips have less of the skin's own dye: pink on pale skin, on dark skin from as dark to much lighter.
+    mouth = np.random.default_rng([seed, 32, index])
+    lips = skin * (0.72, 0.38, 0.46) * random.uniform(0.75, 1.05)
+    lips = lips * (np.array(_SKINS[0]) / skin) ** mouth.uniform(0.05, 0.6)
     stick = 0.0
     if not man and random.random() < 0.45:
         stick = float(random.uniform(0.2, 1.0))
@@ -115,12 +119,14 @@ def person(seed, index):
         moles=float(random.uniform(0, 0.7) ** 2),
         freckles=float(random.uniform(0.3, 1)) if pale and random.random() < 0.2 else 0.0,
         blotches=float(random.uniform(0.05, 0.5)),
-        age_lines=float(np.clip(old * random.uniform(0.7, 1.5) + random.normal(0, 0.06), 0, 1)),
-        shine=float(random.uniform(0.15, 1.0)),
+        age_lines=float(np.clip(old * random.uniform(0.7, 1.5) + random.normal(0.1, 0.1), 0, 1)),
+        shine=float(random.uniform(0.15, 1.4)),
         eye_shadow=float(random.uniform(0.2, 0.9)) if not man and random.random() < 0.35 else 0.0,
         eye_rings=float(np.clip(random.normal(0.3 + 0.3 * old, 0.2), 0, 1)),
         lip_colour=_colour(lips),
         lip_stick=stick,
+        lower_lip=float(mouth.uniform(0.0, 0.5) + darkness * mouth.uniform(0.0, 0.7)),
+        lip_shine=float(mouth.uniform(0.0, 1.2)),
         brow_colour=_colour(np.minimum(brow_colour * (1 - 0.6 * grey) + 0.07 * grey, 0.4 * skin.mean())),
         brow_thickness=float(np.clip(random.normal(1.15 if man else 0.9, 0.22), 0.55, 1.7)),
         brow_density=float(random.uniform(0.7, 1.0)),

@@ -11,7 +11,8 @@ uniform vec3 brow_colour;
 uniform vec3 beard_colour;
 uniform vec3 shadow_colour;    // make-up
 uniform vec3 mole_places[6];    // x, y, 1 / square of the radius
-uniform float redness, pores, freckles, blotches, age_lines, shine, eye_shadow, eye_rings, lip_stick;
+uniform float redness, pores, freckles, blotches, age_lines, shine, eye_shadow, eye_rings, lip_stick, lower_lip, lip_shine;
+uniform float mouth_line;      // height of where the lips meet
 uniform vec4 brow;             // thickness, density, height, tilt
 uniform vec4 beard;            // stubble, moustache, goatee, beard
 
@@ -46,6 +47,7 @@ void main() {
     // Lips: darker and redder where they are full, with fine upright lines.
     float upright = noise(vec2(at.x * 0.25, at.y * 0.02)).y;
     vec3 lip = mix(lip_colour * (1.0 + 0.5 * upright + 0.6 * coarse.x), lip_colour, lip_stick * 0.7);
+    lip *= 1.0 + lower_lip * smoothstep(0.0, 0.5, mouth_line - at.y);
     albedo = mix(albedo, lip, one.x * (0.62 + 0.38 * lip_stick));
 
     // Beard: a shade of roots, and hairs.
@@ -70,6 +72,6 @@ void main() {
     albedo = mix(albedo, brow_colour * (1.0 + 0.8 * strokes), clamp(inside * (0.35 + 0.75 * brow.y) * (1.0 + 0.9 * strokes), 0.0, 1.0));
 
     // How it shines, and the colour, as roots: eight bits are finer where it is dark.
-    float gloss = shine * (0.55 + 0.45 * two.x + 0.8 * one.x * (0.4 + lip_stick)) * (1.0 - 0.8 * tufts);
+    float gloss = shine * (0.55 + 0.45 * two.x + 0.8 * one.x * (0.4 + lip_stick)) * (1.0 - 0.8 * tufts) + lip_shine * one.x;
     colour = vec4(sqrt(clamp(albedo, 0.0, 1.0)), clamp(gloss * 0.5, 0.0, 1.0));
 }
