@@ -16,6 +16,9 @@ import numpy as np
 if __name__ == "__main__":
     os.environ["KERAS_BACKEND"] = "jax"
     os.environ["XLA_FLAGS"] = "--xla_backend_optimization_level=0"  # Compiling takes most of the time.
+    # What was compiled for the first run serves the resumed one, too.
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = str(Path(sys.argv[1]) / "compiled")
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.2"
     sys.modules["tensorflow"] = None  # Importing it fails, as where it is not installed.
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -30,6 +33,7 @@ from vgan_tf.run import Run, load_expression_classifier
 STEPS = 2
 # Half of a batch of eight is encoded only.
 SETTINGS = {
+    "image_size": 32,  # Smaller networks compile sooner.
     "batch_size": 4,
     "dependence_images": 4,
     "style_dim": 3,
@@ -91,7 +95,7 @@ def first_steps(model):
     recorder = Recorder(draws)
     optimizers = [keras.optimizers.SGD(0.005, momentum=0.9) for _ in range(2)]
     model.compile(*optimizers, run_eagerly=keras.backend.backend() == "tensorflow")
-    batches = evaluation_batches(noise_faces().subset(np.arange(8 * STEPS)), model.config, 8)
+    batches = evaluation_batches(noise_faces(size=32).subset(np.arange(8 * STEPS)), model.config, 8)
     with pytest.MonkeyPatch.context() as patch:
         for name in ("normal", "uniform", "randint"):
             patch.setattr(keras.random, name, getattr(draws, name))
@@ -113,14 +117,17 @@ def main(folder):
     model.load_weights(folder / "first.weights.h5")
     np.savez(folder / "first_steps.npz", **first_steps(model))
 
-    faces, config = noise_faces(), tiny_config(**SETTINGS, epochs=2)
+    faces, config = noise_faces(size=32), tiny_config(**SETTINGS, epochs=2)
+    training.CLASSIFIER_EPOCHS = 1
     run = Run(folder / "run", config, faces.identities, faces.expressions, faces.fingerprint(), steps_per_epoch=2)
     trained = training.train(run, faces)
     resumed = dataclasses.replace(run, folder=shutil.copytree(run.folder, folder / "resumed"))
     resumed.checkpoints()[-1][1].unlink()
+    training.train_expression_classifier = lambda run, *_: run.build_classifier()
     training.train(resumed, faces)
     protected = {"jax": trained, "resumed": load_run(resumed.folder), "tensorflow": load_run(folder / "tensorflow")}
-    arrays = {name: model.protect(faces.images[:6], seed=1) for name, model in protected.items()}
+    images = {name: noise_faces(size=model.config.image_size).images[:6] for name, model in protected.items()}
+    arrays = {name: model.protect(images[name], seed=1) for name, model in protected.items()}
     arrays["expression"] = np.asarray(load_expression_classifier(run.folder)(faces.images[:6] / np.float32(127.5) - 1))
     np.savez(folder / "protected.npz", **arrays)
 
