@@ -503,6 +503,12 @@ def test_protecting_is_fixed_by_its_seed_and_independent_of_batches():
     assert np.bincount(targets).min() > 900 and (targets != mean_only.resolve_targets("random", 3000, seed=2)).any()
 
 
+@pytest.fixture(scope="module")
+def untrained():
+    """A model that nothing changes."""
+    return make_model(tiny_config())
+
+
 @pytest.mark.parametrize(
     ("images", "target", "named"),
     [
@@ -519,9 +525,9 @@ def test_protecting_is_fixed_by_its_seed_and_independent_of_batches():
         (np.full((2, 64, 64, 3), np.nan, np.float32), "ann", "finite"),
     ],
 )
-def test_protect_refuses_what_it_cannot_use(images, target, named):
+def test_protect_refuses_what_it_cannot_use(untrained, images, target, named):
     with pytest.raises(InputError) as error:
-        make_model(tiny_config()).protect(images, target)
+        untrained.protect(images, target)
     assert named in str(error.value)
 
 

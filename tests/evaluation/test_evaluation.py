@@ -17,6 +17,8 @@ from vgan_tf.images import write_image
 from vgan_tf.ondevice import open_export
 from vgan_tf.protection import DeviceModel, Release
 
+pytestmark = pytest.mark.usefixtures("few_companions")
+
 
 def names_of(images):
     return {image.tobytes() for image in images}
