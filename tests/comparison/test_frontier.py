@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import functools
 import json
 import os
 import re
@@ -53,7 +54,7 @@ def result(points):
 
 @pytest.fixture
 def measurements(monkeypatch):
-    """Replace attackers and classifiers by fixed figures; the list of the dumps that were measured."""
+    """Replace attackers and classifiers by fixed figures, load a run once; the list of the dumps that were measured."""
     seen = []
 
     def identity_attacks(dump, seeds, quick, progress, decode):
@@ -69,6 +70,7 @@ def measurements(monkeypatch):
         of_originals.setdefault(0, None)
         return evaluation(latent=dump.test.mu if dump.test.mu is None else 0.5)["utility"], {}
 
+    monkeypatch.setattr(frontier, "load_run", functools.cache(frontier.load_run))
     monkeypatch.setattr(frontier.reidentification, "identity_attacks", identity_attacks)
     monkeypatch.setattr(frontier, "utility_figures", utility_figures)
     monkeypatch.setattr(frontier, "train_classifier", lambda dump, learnt, source, seed: None)
