@@ -12,14 +12,15 @@ from vgan_tf.audit.controls import subverted
 from vgan_tf.audit.utility import classifier
 
 
-@pytest.mark.parametrize("size", (32, 128))
-def test_networks_reconstructions_and_controls_at_other_sizes(size):
-    dump = small_dump("same", 120, 36, 60, size=size)
+def test_networks_reconstructions_and_controls_at_128_pixels(monkeypatch):
+    monkeypatch.setattr(subverted, "QUICK_CHECK_STEPS", 10)
+    monkeypatch.setattr(subverted, "QUICK_HIDER_STEPS", 5)
+    dump = small_dump("same", 120, 36, 60, size=128)
     changed = subverted.subvert(dump, 0, True, silent)
     assert 0 < np.abs(changed.test.p.astype(int) - dump.test.p).max() <= subverted.MOST_LEVELS
     figures, pictures, _ = inversion(dump, [0], True, silent)
     assert figures["from_protected"]["recognised"]["accuracy"] > 0.9
-    assert pictures["from_protected"].shape[1:] == (size, size, 3)
+    assert pictures["from_protected"].shape[1:] == (128, 128, 3)
     predict = attackers.train(attackers.SMALL_CNN, dump.train.x, dump.train.ep, 3, 0, True)
     assert (predict(dump.test.x) == dump.test.ep).mean() > 0.6
 
