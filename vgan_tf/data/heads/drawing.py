@@ -2,7 +2,7 @@
 
 from vgan_tf.data.heads import camera
 
-VERSION = 5  # raise it whenever a pixel or a motion changes: what other versions prepared is not used
+VERSION = 6  # raise it whenever a pixel or a motion changes: what other versions prepared is not used
 
 
 def draw(renderer, person, motion, nuisance, size):

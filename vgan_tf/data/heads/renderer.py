@@ -198,7 +198,9 @@ class Renderer:
             weights[places[name]] = weight * (body.opening if name.startswith("eyeBlink") else 1)
         if weights.any():
             vertices = body.head.copy()
-            vertices[self._used] = body.head.take(self._used, axis=0) + (weights @ self._shapes).reshape(-1, 3)
+            moving = np.flatnonzero(weights)  # of many shapes a few
+            moved = (weights[moving] @ self._shapes[moving]).reshape(-1, 3)
+            vertices[self._used] = body.head.take(self._used, axis=0) + moved
             self._lids.clear(vertices, body.eyeballs)
         return vertices
 
