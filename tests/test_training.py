@@ -77,6 +77,24 @@ def test_a_seed_fixes_the_weights_and_only_the_training_part_is_trained_on(tmp_p
     assert sum(map(len, parts)) == len(set.union(*parts)) == 42
 
 
+def test_a_run_starts_from_the_weights_of_another(tmp_path, eagerly):
+    first = training.train(*new_run(tmp_path / "first"))
+    start = {"start": str(tmp_path / "first"), "encoder_epochs": 1, "latent_expression_weight": 1.0, "seed": 5}
+    run, faces = new_run(tmp_path / "second", **start)
+    begun = run.build_model()
+    begun.compile(total_steps=1)
+    assert run.restore_checkpoint(begun) == 0 and same(first, begun)
+    second = training.train(run, faces)
+    assert same(first.generator, second.generator) and not same(first.encoder, second.encoder)
+    with pytest.raises(InputError, match="first: its identities differ from those of this run's data"):
+        dataclasses.replace(run, identities=("ann", *run.identities[1:])).load_start(begun)
+    smaller = dataclasses.replace(run, config=run.config.replace(latent_dim=3))
+    with pytest.raises(InputError, match="model.weights.h5: truncated, or weights of another model"):
+        smaller.load_start(smaller.build_model())
+    with pytest.raises(InputError, match="nowhere: not a run folder"):
+        training.plan(run.config.replace(data="avatars:images=84", start="nowhere"), tmp_path / "third")
+
+
 def test_a_run_trained_in_bfloat16_computes_in_float32_when_loaded(tmp_path, eagerly):
     trained = training.train(*new_run(tmp_path / "run", precision="bfloat16", style_dim=3))
     assert trained.encoder.layers[1].compute_dtype == "bfloat16"

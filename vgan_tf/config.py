@@ -26,6 +26,7 @@ class Config:
         data: SOURCE as on the command line.
         pairs: SOURCE of images with counterparts, whose targets become the run's, to train on beside `data`, as half of
             each batch; "" for none.
+        start: run folder whose weights training begins with; "" for fresh ones.
         split: how test images are set apart: by "image", "clip", "subject", or as "given" by the data.
         test_fraction: share of the images (clips, subjects) kept for testing.
         image_size: side of the pictures in pixels, a power of two from 32.
@@ -91,6 +92,7 @@ class Config:
     preset: str = "paper"
     data: str = "avatars"
     pairs: str = ""
+    start: str = ""
     split: str = "image"
     test_fraction: float = 0.15
     image_size: int = 64

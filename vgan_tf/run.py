@@ -90,6 +90,18 @@ class Run:
         keras.utils.set_random_seed(self.config.seed)
         return kind(self.config, self.identities, self.expressions)
 
+    def load_start(self, model):
+        """Give a model the weights of the run that `config.start` names.
+
+        Raises:
+            InputError: no run there, its targets, expressions or latent differ, or its weights cannot be read.
+        """
+        other = open_run(self.config.start)
+        for what in ("identities", "expressions", "latent_names"):
+            if getattr(other, what) != getattr(self, what):
+                raise InputError(f"start={self.config.start}: its {what} differ from those of this run's data")
+        _with_weights(model, other.weights_path, "the run has not finished an epoch")
+
     def build_classifier(self):
         """A freshly initialised expression classifier, its weights decided by the configuration's seed."""
         keras.utils.set_random_seed(self.config.seed)
@@ -134,7 +146,7 @@ class Run:
             old.unlink()
 
     def restore_checkpoint(self, model):
-        """Load the newest checkpoint into a compiled model.
+        """Load the newest checkpoint into a compiled model, or before the first one what `config.start` names.
 
         Returns:
             int: epochs trained so far; 0 when there is no checkpoint yet.
@@ -143,6 +155,8 @@ class Run:
             InputError: the file is damaged or belongs to another model.
         """
         if not self.checkpoints():
+            if self.config.start:
+                self.load_start(model)
             return 0
         epoch, path = self.checkpoints()[-1]
         state = _training_state(model)

@@ -48,7 +48,8 @@ def plan(config, out, steps=None):
         (Run, FaceSet).
 
     Raises:
-        InputError: the data cannot be used, has too few images of an expression, or `steps` is below 1.
+        InputError: the data cannot be used, has too few images of an expression, `steps` is below 1, or `config.start`
+            does not fit.
     """
     if steps is not None and steps < 1:
         raise InputError(f"steps={steps}: must be at least 1")
@@ -83,6 +84,8 @@ def plan(config, out, steps=None):
         config = config.replace(epochs=math.ceil(steps / steps_per_epoch))
         steps_per_epoch = math.ceil(steps / config.epochs)
     run = Run(Path(out), config, identities, train.expressions, faces.fingerprint(), steps_per_epoch, names)
+    if config.start:
+        run.load_start(run.build_model())  # what does not fit is said before anything is written
     return run, faces
 
 

@@ -91,6 +91,40 @@ def test_a_head_is_shown_in_the_light_of_the_picture(around, seen):
     np.testing.assert_allclose(laid[60, 40], seen, atol=1)
 
 
+def standing(colour, below):
+    """A head of one colour laid over a grey picture of 120 x 120 pixels, whose lowest 40 rows are `below`."""
+    picture = np.full((120, 120, 3), 200, np.uint8)
+    picture[80:] = below
+    return lay_over(picture, [(head(colour, size=64, opaque=slice(0, 64)), Square(30, 20, 60), [40, 30, 40, 40])]).astype(int)
+
+
+def test_a_neck_takes_the_colour_of_the_neck_below_it():
+    own, skin, cloth = (120, 80, 60), (210, 170, 150), (60, 80, 200)
+    laid, clothed = standing(own, skin), standing(own, cloth)
+    np.testing.assert_allclose(laid[76, 60], skin, atol=12)
+    assert (np.diff(laid[65:77, 60, 0]) >= 0).all() and np.abs(laid[40, 60] - own).max() <= 4
+    assert np.abs(clothed[76, 60] - clothed[40, 60]).max() <= 1
+
+
+def test_shoulders_of_a_head_are_left_out_and_those_below_do_not_rise():
+    laid = standing((0, 0, 0), (20, 20, 20))
+    assert laid[73, 33].mean() > 150 and laid[60, 35].mean() < 30  # what is beside the neck is of the picture
+    empty = lay_over(
+        np.concatenate([np.full((80, 120, 3), 200), np.full((40, 120, 3), 20)]).astype(np.uint8),
+        [(head((0, 0, 0), opaque=slice(0, 0)), Square(30, 20, 60), [40, 30, 40, 40])],
+    )
+    assert empty[66, 60].min() > 180 and empty[79, 60].max() < 120
+
+
+def test_an_outline_has_no_steps():
+    slanted = np.zeros((32, 32, 4), np.uint8)
+    slanted[..., 3] = 255 * (np.mgrid[:32, :32][1] * 2 > np.mgrid[:32, :32][0] + 8)
+    white = np.full((400, 400, 3), 255, np.uint8)
+    laid = lay_over(white, [(Image.fromarray(slanted), Square(40, 40, 320), [100, 100, 9, 9])])
+    edge = (laid[120:240, :, 0] > 127).argmin(axis=1)
+    assert np.abs(edge - np.polyval(np.polyfit(np.arange(120), edge, 1), np.arange(120))).max() < 3
+
+
 def test_nearer_heads_hide_farther_ones(noise):
     box = [45, 45, 5, 5]
     small = head((0, 0, 200), opaque=slice(0, 8)), Square(40, 40, 20), box

@@ -4,18 +4,26 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from vgan_tf.images import HEAD_SCALE, HEAD_SHIFT
 from vgan_tf.ondevice.pictures import Square, pixels_of
 
-NEAR = 0.05  # how far a gap shows the very pixels beside it, as a share of its width; farther in, their means
-SMOOTHED = 0.2  # half the length over which these are taken, likewise
+# How far a gap shows the very pixels beside it, as a share of its width; farther in, their means; half the length over
+# which these are taken, likewise. What lies below, shoulders and clothes, is sharper and reaches less far up.
+NEAR, NEAR_BELOW = 0.05, 0.02
+SMOOTHED, SMOOTHED_BELOW = 0.2, 0.03
+REACH_BELOW = 0.05
 GREY = np.float32(127.5)  # of a gap with nothing beside it
 OVAL, RIM = 1.0, 0.12  # of a face that is replaced alone: its size and its soft edge, in shares of its box
 HAIR = 0.3  # how far a gap reaches above the square of a head, for hair put up and hats, in shares of its side
 ROWS = 32  # of a gap that are filled at once: few enough for the processor's cache
-NECK = 0.15  # the lowest share of a head's picture, in which it fades into what is below
+# Of a head's picture, in shares of its side: how high above its lower edge the neck begins to look as what is below; the
+# edge's fading; where the cut that leaves shoulders out begins, and half its width at the edge; its softness.
+NECK, SEAM, CUT, CUT_WIDTH, CUT_SOFTNESS = 0.25, 0.05, 0.28, 0.13, 0.04
+MIDDLE, STRIP = 0.12, 0.04  # half the width, and the height, of what is taken for the neck above and below the edge
+LIKE, UNLIKE = 36, 96  # levels by which the neck's pixels differ from its middle at most; others take none of its change
+OUTLINE, SHARPER = 1.0, 1.8  # pixels of a head's picture by which its outline is smoothed; then it is so much steeper
 # Light is judged by the brightest pixels around the gaps: their share of all; how bright they are, in levels, in
 # pictures that are not dark; and every how many pixels one is looked at.
 BRIGHTEST, WHITE, STRIDE = 0.1, 200.0, 7
@@ -105,16 +113,51 @@ def _lay(picture, head, square):
     around = Image.new("RGBA", (head.width + 2 * edge,) * 2)
     around.paste(head, (edge, edge))
     box = np.subtract((columns.start, rows.start, columns.stop, rows.stop), square[:2] * 2)
-    seen = around.resize(
+    place = (
         (columns.stop - columns.start, rows.stop - rows.start),
         Image.Resampling.BICUBIC,
         (edge + share * box).tolist(),
     )
-    below = (square.top + square.side - 0.5 - np.arange(rows.start, rows.stop)) / (NECK * square.side)
-    alpha = np.rint(np.asarray(seen.getchannel("A")) * np.clip(below, 0, 1)[:, None]).astype(np.uint8)
+    outline = around.getchannel("A").filter(ImageFilter.GaussianBlur(OUTLINE)).resize(*place)
+    alpha = np.clip((np.asarray(outline, np.float32) - GREY) * SHARPER + GREY, 0, 255)
+    height = (square.top + square.side - 0.5 - np.arange(rows.start, rows.stop)) / square.side
+    aside = np.abs(np.arange(columns.start, columns.stop) + 0.5 - square.left - square.side / 2) / square.side
+    alpha *= np.clip(height / SEAM, 0, 1)[:, None]
+    widths = CUT_WIDTH + (0.5 - CUT_WIDTH) * height / CUT
+    low = height < CUT
+    alpha[low] *= np.clip((widths[low, None] - aside) / CUT_SOFTNESS + 0.5, 0, 1)
+    seen = np.asarray(around.resize(*place).convert("RGB")).copy()
+    _match_neck(seen, height, aside, picture[rows.stop :, columns])
     laid = Image.fromarray(picture[rows, columns])
-    laid.paste(seen.convert("RGB"), mask=Image.fromarray(alpha))
+    laid.paste(Image.fromarray(seen), mask=Image.fromarray(np.rint(alpha).astype(np.uint8)))
     picture[rows, columns] = laid
+
+
+def _match_neck(head, height, aside, below):
+    """Let a head's neck take the colour of the neck below it, more and more towards its lower edge; in place.
+
+    Where no skin is below, it stays.
+
+    Args:
+        head: uint8 `(rows, columns, 3)`.
+        height: `(rows,)` above the lower edge of the head's whole picture, in shares of its side.
+        aside: `(columns,)`, likewise from its middle.
+        below: uint8 `(n, columns, 3)`, what the picture shows below; n may be 0.
+    """
+    middle, edge = aside < MIDDLE, height < STRIP
+    below = below[: edge.sum(), middle]
+    if not below.size:
+        return
+    own, colour = (np.median(part.reshape(-1, 3), axis=0) for part in (head[edge][:, middle], below))
+    if not (colour[0] > 1.05 * colour[1] and colour[1] > 0.9 * colour[2]):  # no skin
+        return
+    neck = height < NECK
+    pixels, share = head[neck].astype(np.float32), 1 - height[neck] / NECK
+    unlike = np.abs(pixels - own.astype(np.float32)).max(axis=2)
+    like = Image.fromarray(np.rint(255 * np.clip((UNLIKE - unlike) / (UNLIKE - LIKE), 0, 1)).astype(np.uint8))
+    like = np.asarray(like.filter(ImageFilter.GaussianBlur(len(head) / 100)), np.float32) / 255
+    like *= (share**2 * (3 - 2 * share))[:, None]
+    head[neck] = np.rint(np.clip(pixels + like[..., None] * (colour - own).astype(np.float32), 0, 255))
 
 
 def faces_only(picture, replaced, faces, whole):
@@ -151,7 +194,10 @@ def _inside(gap, picture):
 
 
 def _fill(result, picture, gap, covered):
-    """Fill a gap by what lies along its four sides, each side's part falling with the distance from it; in place."""
+    """Fill a gap by what lies along its four sides, each side's part falling with the distance from it; in place.
+
+    What lies below has a part at the lower edge alone: else shoulders would hang as a mist beside the neck.
+    """
     rows, columns = _inside(gap, picture)
     height, width = rows.stop - rows.start, columns.stop - columns.start
     if height <= 0 or width <= 0:
@@ -172,8 +218,11 @@ def _fill(result, picture, gap, covered):
         if not shown.any():
             continue
         distance = np.arange(1, abs(length) + 1)[:: np.sign(length)]
-        weight, near = 1 / np.square(distance), np.exp(-distance / (NEAR * gap.width))
-        smooth = _smoothed(line, shown)
+        weight, is_below = 1 / np.square(distance), axis == 0 and length < 0
+        near = np.exp(-distance / ((NEAR_BELOW if is_below else NEAR) * gap.width))
+        if is_below:
+            weight = weight * np.exp(-distance / (REACH_BELOW * gap.width))
+        smooth = _smoothed(line, shown, SMOOTHED_BELOW if is_below else SMOOTHED)
         # What another head hides is not shown.
         for away, along in ((weight, smooth), (weight * near, (line - smooth) * shown[:, None])):
             pair = np.tile(away, (3, 1)), along.T
@@ -187,9 +236,12 @@ def _fill(result, picture, gap, covered):
         result[rows, columns][part] = np.rint(total).transpose(1, 2, 0)
 
 
-def _smoothed(line, shown):
-    """Means of the pixels around each pixel of a line, of those that are `shown`: float32 `(n, 3)`."""
-    places, reach = np.arange(len(line)), round(SMOOTHED * len(line))
+def _smoothed(line, shown, reach):
+    """Means of the pixels around each pixel of a line, of those that are `shown`: float32 `(n, 3)`.
+
+    `reach` is half the length over which they are taken, in shares of the line.
+    """
+    places, reach = np.arange(len(line)), round(reach * len(line))
     ends, starts = np.minimum(places + reach + 1, len(line)), np.maximum(places - reach, 0)
     sums = np.cumsum(np.pad(np.column_stack([line, np.ones(len(line))]) * shown[:, None], ((1, 0), (0, 0))), axis=0)
     sums = sums[ends] - sums[starts]
