@@ -95,7 +95,8 @@ def standing(colour, below):
     """A head of one colour laid over a grey picture of 120 x 120 pixels, whose lowest 40 rows are `below`."""
     picture = np.full((120, 120, 3), 200, np.uint8)
     picture[80:] = below
-    return lay_over(picture, [(head(colour, size=64, opaque=slice(0, 64)), Square(30, 20, 60), [40, 30, 40, 40])]).astype(int)
+    laid = head(colour, size=64, opaque=slice(0, 64)), Square(30, 20, 60), [40, 30, 40, 40]
+    return lay_over(picture, [laid]).astype(int)
 
 
 def test_a_neck_takes_the_colour_of_the_neck_below_it():

@@ -18,11 +18,11 @@ GREY = np.float32(127.5)  # of a gap with nothing beside it
 OVAL, RIM = 1.0, 0.12  # of a face that is replaced alone: its size and its soft edge, in shares of its box
 HAIR = 0.3  # how far a gap reaches above the square of a head, for hair put up and hats, in shares of its side
 ROWS = 32  # of a gap that are filled at once: few enough for the processor's cache
-# Of a head's picture, in shares of its side: how high above its lower edge the neck begins to look as what is below; the
-# edge's fading; where the cut that leaves shoulders out begins, and half its width at the edge; its softness.
+# Of a head's picture, in shares of its side: how high above its lower edge the neck begins to look as what is below;
+# the edge's fading; where the cut that leaves shoulders out begins, and half its width at the edge; its softness.
 NECK, SEAM, CUT, CUT_WIDTH, CUT_SOFTNESS = 0.25, 0.05, 0.28, 0.13, 0.04
 MIDDLE, STRIP = 0.12, 0.04  # half the width, and the height, of what is taken for the neck above and below the edge
-LIKE, UNLIKE = 36, 96  # levels by which the neck's pixels differ from its middle at most; others take none of its change
+LIKE, UNLIKE = 36, 96  # levels off the neck's middle: up to the first a pixel is of the neck, from the second on not
 OUTLINE, SHARPER = 1.0, 1.8  # pixels of a head's picture by which its outline is smoothed; then it is so much steeper
 # Light is judged by the brightest pixels around the gaps: their share of all; how bright they are, in levels, in
 # pictures that are not dark; and every how many pixels one is looked at.
