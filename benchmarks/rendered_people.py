@@ -2,8 +2,9 @@
 
 The same small classifier of expressions, the encoder of `edge` with its linear head, learns from rendered people, all
 parts there or one left out, and is tested on FOLDER, photographs named PERSON_neutral.jpg and PERSON_smiling.jpg, and
-on other faces (`--others`, any source of vgan_tf.data). Nothing is chosen by them: epochs and the cut of the
-photographs stand below. The last line is JSON.
+on other faces (`--others`, any source of vgan_tf.data). With `--protected RUN` the first classifier, which knows
+nothing of the run, also reads the photographs as that protects them. Nothing is chosen by them: epochs and the cut of
+the photographs stand below. The last line is JSON.
 """
 
 import argparse
@@ -169,6 +170,18 @@ def photographs(folder):
     return paths, np.stack(cuts), smiling
 
 
+def protected_by(folder, paths):
+    """Photographs as the run in a folder makes them: uint8 `(n, targets, 2, SIZE, SIZE, 3)`, mirror images second."""
+    from vgan_tf.run import load_run
+
+    run, images = load_run(folder), []
+    for path in paths:
+        with Image.open(path) as image:
+            images.append(cut(image, SIZE))
+    made = np.stack([run.protect(np.stack(images), name, seed=0) for name in run.identities], axis=1)
+    return np.stack([made, made[..., ::-1, :]], axis=2)
+
+
 def find_photographs(folder):
     """(paths, whether each smiles: bool `(n,)`)."""
     paths = sorted(path for path in Path(folder).iterdir() if path.stem.endswith(("_neutral", "_smiling")))
@@ -272,6 +285,7 @@ def main():
     parser.add_argument("--epochs", type=int, default=12, help="passes over the pictures, for each classifier")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--sheet", metavar="FILE", help="for the photographs that the first classifier misreads")
+    parser.add_argument("--protected", metavar="RUN", help="a run by which photographs are protected, and then read")
     parser.add_argument("--keep", metavar="FOLDER", required=True, help="for the rendered pictures")
     parser.add_argument("--part", help=argparse.SUPPRESS)
     parser.add_argument("--draw", nargs=3, help=argparse.SUPPRESS)
@@ -294,6 +308,11 @@ def main():
         results[part]["cpu_minutes"] = round(seconds / 60, 1)
         if arguments.sheet and len(results) == 1:
             mistakes(shots, seen, arguments.sheet)
+        if arguments.protected and len(results) == 1:
+            paths, _, smiling = shots
+            made = protected_by(arguments.protected, paths)
+            seen = probabilities(model, made.reshape(-1, *made.shape[2:])).reshape(*made.shape[:2], -1)
+            results[part]["protected"] = with_interval(seen, people_of(paths), smiling)
         print(f"without {part}: {results[part]}", flush=True)
     print(json.dumps({"people": arguments.people, "images": arguments.images, "without": results}))
 
