@@ -78,12 +78,13 @@ def test_a_seed_fixes_the_weights_and_only_the_training_part_is_trained_on(tmp_p
 
 
 def test_a_run_starts_from_the_weights_of_another(tmp_path, eagerly):
-    first = training.train(*new_run(tmp_path / "first"))
-    start = {"start": str(tmp_path / "first"), "encoder_epochs": 1, "latent_expression_weight": 1.0, "seed": 5}
-    run, faces = new_run(tmp_path / "second", **start)
+    alone = {"encoder_epochs": 1, "latent_expression_weight": 1.0}
+    first = training.train(*new_run(tmp_path / "first", **alone))
+    run, faces = new_run(tmp_path / "second", start=str(tmp_path / "first"), seed=5, **alone)
     begun = run.build_model()
     begun.compile(total_steps=1)
     assert run.restore_checkpoint(begun) == 0 and same(first, begun)
+    assert int(begun.encoder_optimizer.iterations) == 0 and not values_of(begun.encoder_optimizer.variables)[2].any()
     second = training.train(run, faces)
     assert same(first.generator, second.generator) and not same(first.encoder, second.encoder)
     with pytest.raises(InputError, match="first: its identities differ from those of this run's data"):
@@ -343,6 +344,11 @@ def test_the_aligner_finds_where_a_head_is_and_how_large(counterparts, tmp_path,
     training.train_aligner(run)
     errors = np.abs(load_aligner(run.folder).predict(to_float(pictures[0][:60]), verbose=0) - places[:60])
     assert (errors.mean(axis=0) < (0.07, 0.07, 0.12)).all()  # guessing: 0.1, 0.1, 0.3
+    second = dataclasses.replace(run, folder=tmp_path / "second", config=run.config.replace(start=str(run.folder)))
+    monkeypatch.setattr(training, "load_unaligned", None)
+    second.save_config()
+    training.train_aligner(second)
+    assert same(load_aligner(second.folder), load_aligner(run.folder))
 
 
 def test_an_encoder_with_nothing_to_learn_is_refused(counterparts, tmp_path):

@@ -91,7 +91,7 @@ class Run:
         return kind(self.config, self.identities, self.expressions)
 
     def load_start(self, model):
-        """Give a model the weights of the run that `config.start` names.
+        """Give a model the weights of the run that `config.start` names, but not the state of its optimizers.
 
         Raises:
             InputError: no run there, its targets, expressions or latent differ, or its weights cannot be read.
@@ -100,7 +100,9 @@ class Run:
         for what in ("identities", "expressions", "latent_names"):
             if getattr(other, what) != getattr(self, what):
                 raise InputError(f"start={self.config.start}: its {what} differ from those of this run's data")
-        _with_weights(model, other.weights_path, "the run has not finished an epoch")
+        trained = _with_weights(self.build_model(), other.weights_path, "the run has not finished an epoch")
+        for variable, value in zip(model.weights, trained.weights, strict=True):
+            variable.assign(value)
 
     def build_classifier(self):
         """A freshly initialised expression classifier, its weights decided by the configuration's seed."""

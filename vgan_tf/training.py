@@ -25,7 +25,7 @@ from vgan_tf.errors import InputError
 from vgan_tf.images import ALIGNMENT_SIZE, to_float
 from vgan_tf.networks.expression import start_from_encoder
 from vgan_tf.protection import require_prototypes
-from vgan_tf.run import Run, open_run
+from vgan_tf.run import Run, load_aligner, open_run
 
 EVALUATION_BATCH_SIZE = 128
 CLASSIFIER_BATCH_SIZE = 64
@@ -235,7 +235,13 @@ def train_expression_classifier(run, model, training, validation):
 
 
 def train_aligner(run):
-    """Train the run's alignment network and save it, unless it is there or there is nothing to learn it from."""
+    """Train the run's alignment network and save it, unless it is there or there is nothing to learn it from.
+
+    That of the run to start from is taken over: it sees no more than where a face is.
+    """
+    known = load_aligner(run.config.start) if run.config.start else None
+    if known is not None and not run.alignment_path.exists():
+        run.save_aligner(known)
     source = run.config.pairs or run.config.data
     learnt = None if run.alignment_path.exists() else load_unaligned(source, ALIGNMENT_SIZE)
     if learnt is None:

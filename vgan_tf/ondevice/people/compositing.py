@@ -23,6 +23,7 @@ ROWS = 32  # of a gap that are filled at once: few enough for the processor's ca
 NECK, SEAM, CUT, CUT_WIDTH, CUT_SOFTNESS = 0.25, 0.05, 0.28, 0.13, 0.04
 MIDDLE, STRIP = 0.12, 0.04  # half the width, and the height, of what is taken for the neck above and below the edge
 LIKE, UNLIKE = 36, 96  # levels off the neck's middle: up to the first a pixel is of the neck, from the second on not
+NO_SKIN, SKIN = (1.02, 0.85), (1.1, 0.95)  # red over green and green over blue: up to these no skin, from these skin
 OUTLINE, SHARPER = 1.0, 1.8  # pixels of a head's picture by which its outline is smoothed; then it is so much steeper
 # Light is judged by the brightest pixels around the gaps: their share of all; how bright they are, in levels, in
 # pictures that are not dark; and every how many pixels one is looked at.
@@ -136,7 +137,7 @@ def _lay(picture, head, square):
 def _match_neck(head, height, aside, below):
     """Let a head's neck take the colour of the neck below it, more and more towards its lower edge; in place.
 
-    Where no skin is below, it stays.
+    Where no skin is below, it stays as it is.
 
     Args:
         head: uint8 `(rows, columns, 3)`.
@@ -149,14 +150,14 @@ def _match_neck(head, height, aside, below):
     if not below.size:
         return
     own, colour = (np.median(part.reshape(-1, 3), axis=0) for part in (head[edge][:, middle], below))
-    if not (colour[0] > 1.05 * colour[1] and colour[1] > 0.9 * colour[2]):  # no skin
-        return
+    redder = np.maximum(colour[:2], 1) / np.maximum(colour[1:], 1)  # red over green, green over blue
+    skin = np.clip((redder - NO_SKIN) / np.subtract(SKIN, NO_SKIN), 0, 1).min()
     neck = height < NECK
     pixels, share = head[neck].astype(np.float32), 1 - height[neck] / NECK
     unlike = np.abs(pixels - own.astype(np.float32)).max(axis=2)
     like = Image.fromarray(np.rint(255 * np.clip((UNLIKE - unlike) / (UNLIKE - LIKE), 0, 1)).astype(np.uint8))
     like = np.asarray(like.filter(ImageFilter.GaussianBlur(len(head) / 100)), np.float32) / 255
-    like *= (share**2 * (3 - 2 * share))[:, None]
+    like *= skin * (share**2 * (3 - 2 * share))[:, None]
     head[neck] = np.rint(np.clip(pixels + like[..., None] * (colour - own).astype(np.float32), 0, 255))
 
 
