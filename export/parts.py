@@ -36,12 +36,13 @@ def build_parts(model, classifier, aligner=None):
         encoded = model.threshold(encoded)
     if model.prototypes is not None:
         encoded = _inline(model.prototypes, [encoded])
+    shown, given = (one if model.emphasis is None else model.emphasis(one) for one in (encoded, latent))
     parts = {
         name: keras.Model(inputs, outputs, name=name)
         for name, inputs, outputs in (
-            ("anonymizer", [image, target], {"protected": _inline(model.generator, [encoded, code])}),
+            ("anonymizer", [image, target], {"protected": _inline(model.generator, [shown, code])}),
             ("encoder", [image], {"latent": encoded}),
-            ("generator", [latent, target], {"protected": _inline(model.generator, [latent, code])}),
+            ("generator", [latent, target], {"protected": _inline(model.generator, [given, code])}),
             ("expression", [image], {"probabilities": _inline(classifier, [image])}),
         )
     }

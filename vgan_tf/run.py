@@ -88,7 +88,7 @@ class Run:
     def build_model(self, kind=PPRLVGAN):
         """A freshly initialised model of class `kind`, its weights decided by the configuration's seed."""
         keras.utils.set_random_seed(self.config.seed)
-        return kind(self.config, self.identities, self.expressions)
+        return kind(self.config, self.identities, self.expressions, self.latent_names)
 
     def load_start(self, model):
         """Give a model the weights of the run that `config.start` names, but not the state of its optimizers.
