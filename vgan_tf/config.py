@@ -391,7 +391,7 @@ def edge_with_counterparts():
         encoder_epochs=15,
         warmup_epochs=12,
         protection_noise=0.0,
-        protection_threshold=0.3,
+        protection_threshold=0.35,
         protection_gain=1.4,
         augment_shift_px=4,
         optimizer="adam",
