@@ -29,6 +29,7 @@ from vgan_tf.data.heads.model import load_model
 from vgan_tf.data.heads.preparation import ENVIRONMENT
 from vgan_tf.data.heads.renderer import Renderer
 from vgan_tf.files import replacing
+from vgan_tf.images import HEAD_SCALE, HEAD_SHIFT
 from vgan_tf.labels import EXPRESSIONS
 
 SIZE, SHIFT = 128, 4  # pixels
@@ -171,7 +172,10 @@ def photographs(folder):
 
 
 def protected_by(folder, paths):
-    """Photographs as the run in a folder makes them: uint8 `(n, targets, 2, SIZE, SIZE, 3)`, mirror images second."""
+    """Photographs as the run in a folder makes them: uint8 `(n, targets, 2, SIZE, SIZE, 3)`, mirror images second.
+
+    Of whole heads, only the square in which the encoder sees a face is taken, as classifiers know it.
+    """
     from vgan_tf.run import load_run
 
     run, images = load_run(folder), []
@@ -179,6 +183,12 @@ def protected_by(folder, paths):
         with Image.open(path) as image:
             images.append(cut(image, SIZE))
     made = np.stack([run.protect(np.stack(images), name, seed=0) for name in run.identities], axis=1)
+    if run.config.alpha:
+        side = SIZE / HEAD_SCALE
+        left, top = (SIZE - side) / 2, (SIZE - side) / 2 - HEAD_SHIFT * side
+        where = (SIZE, SIZE), Image.Resampling.BICUBIC, (left, top, left + side, top + side)
+        faces = [np.asarray(Image.fromarray(one).resize(*where)) for one in made.reshape(-1, SIZE, SIZE, 3)]
+        made = np.stack(faces).reshape(made.shape)
     return np.stack([made, made[..., ::-1, :]], axis=2)
 
 

@@ -1,6 +1,7 @@
 """benchmarks/rendered_people.py: its classifier is the encoder as a run begins with it."""
 
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -34,7 +35,7 @@ def test_its_classifier_learns_and_reads(rendered_people):
 class Darkening:
     """A run that darkens pictures, for each target by so much."""
 
-    identities = ("ann", "bob")
+    identities, config = ("ann", "bob"), SimpleNamespace(alpha=False)
 
     def protect(self, images, target, seed):
         return images // (2 + self.identities.index(target))
@@ -51,3 +52,7 @@ def test_photographs_are_read_as_a_run_protects_them(rendered_people, tmp_path, 
     np.testing.assert_array_equal(made[:, :, 1], made[:, :, 0, :, ::-1])
     with Image.open(paths[2]) as image:
         np.testing.assert_array_equal(made[2, 1, 0], rendered_people.cut(image, 128) // 3)
+    monkeypatch.setattr(Darkening, "config", SimpleNamespace(alpha=True))
+    heads = rendered_people.protected_by("run", paths)
+    # Two thirds of a head's width are the face's.
+    np.testing.assert_allclose(heads[0, 0, 0, 64, [0, -1], 0], made[0, 0, 0, 64, [21, 106], 0], atol=2)
