@@ -9,8 +9,7 @@ import argparse
 import json
 
 import numpy as np
-from PIL import Image
-from rendered_people import cut, find_photographs, people_of, with_interval
+from rendered_people import find_photographs, middles, people_of, with_interval
 
 from vgan_tf.commands import quiet_libraries
 from vgan_tf.images import tile, write_image
@@ -39,11 +38,7 @@ def main():
 
     model, classifier = load_run(arguments.run), load_expression_classifier(arguments.run)
     paths, smiling = find_photographs(arguments.photographs)
-    images = []
-    for path in paths:
-        with Image.open(path) as image:
-            images.append(cut(image, model.config.image_size))
-    images = np.stack(images)
+    images = middles(paths, model.config.image_size)
     person = people_of(paths)
     protected = np.stack([model.protect(images, name, seed=0) for name in model.identities], axis=1)
 

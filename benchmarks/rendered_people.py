@@ -29,8 +29,9 @@ from vgan_tf.data.heads.model import load_model
 from vgan_tf.data.heads.preparation import ENVIRONMENT
 from vgan_tf.data.heads.renderer import Renderer
 from vgan_tf.files import replacing
-from vgan_tf.images import HEAD_SCALE, HEAD_SHIFT
 from vgan_tf.labels import EXPRESSIONS
+from vgan_tf.ondevice.people.compositing import head_square
+from vgan_tf.ondevice.pictures import Square
 
 SIZE, SHIFT = 128, 4  # pixels
 BATCH_SIZE = 32
@@ -139,6 +140,7 @@ def train(images, labels, truth, epochs, seed):
         warmup_epochs=0,
         motion_dim=len(latent_names(faces)),
         latent_dim=len(latent_names(faces)),
+        protection_threshold=0.0,  # its latents are read as they are
         augment_shift_px=SHIFT,
         batch_size=BATCH_SIZE,
         precision="bfloat16",
@@ -178,15 +180,12 @@ def protected_by(folder, paths):
     """
     from vgan_tf.run import load_run
 
-    run, images = load_run(folder), []
-    for path in paths:
-        with Image.open(path) as image:
-            images.append(cut(image, SIZE))
-    made = np.stack([run.protect(np.stack(images), name, seed=0) for name in run.identities], axis=1)
+    run, images = load_run(folder), middles(paths, SIZE)
+    made = np.stack([run.protect(images, name, seed=0) for name in run.identities], axis=1)
     if run.config.alpha:
-        side = SIZE / HEAD_SCALE
-        left, top = (SIZE - side) / 2, (SIZE - side) / 2 - HEAD_SHIFT * side
-        where = (SIZE, SIZE), Image.Resampling.BICUBIC, (left, top, left + side, top + side)
+        head = head_square(Square(0, 0, 1))
+        face = np.subtract((0, 0, 1, 1), head[:2] * 2) * SIZE / head.side
+        where = (SIZE, SIZE), Image.Resampling.BICUBIC, face.tolist()
         faces = [np.asarray(Image.fromarray(one).resize(*where)) for one in made.reshape(-1, SIZE, SIZE, 3)]
         made = np.stack(faces).reshape(made.shape)
     return np.stack([made, made[..., ::-1, :]], axis=2)
@@ -205,6 +204,15 @@ def cut(image, size, place=(0, 0), larger=1):
     image = ImageOps.exif_transpose(image).convert("RGB")
     box = [(MIDDLE[axis] + place[axis] + sign * SIDE * larger / 2) * image.width for sign in (-1, 1) for axis in (0, 1)]
     return np.asarray(image.resize((size, size), Image.Resampling.BOX, tuple(box)))
+
+
+def middles(paths, size):
+    """That square of each photograph, not moved: uint8 `(n, size, size, 3)`."""
+    squares = []
+    for path in paths:
+        with Image.open(path) as image:
+            squares.append(cut(image, size))
+    return np.stack(squares)
 
 
 def cuts_of(image):

@@ -10,7 +10,8 @@ def build_parts(model, classifier, aligner=None):
     """Cut the networks into the parts that are exported; they share the weights.
 
     Anonymizer and encoder use the latent's mean without noise, with the model's threshold, or the nearest prototype
-    where it has prototypes: the same face and target always give the same picture.
+    where it has prototypes: the same face and target always give the same picture. Anonymizer and generator draw
+    expressions with the model's gain.
 
     Args:
         model: PPRLVGAN.

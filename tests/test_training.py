@@ -88,10 +88,9 @@ def test_a_run_starts_from_the_weights_of_another(tmp_path, eagerly):
     second = training.train(run, faces)
     assert same(first.generator, second.generator) and not same(first.encoder, second.encoder)
     with pytest.raises(InputError, match="first: its identities differ from those of this run's data"):
-        dataclasses.replace(run, identities=("ann", *run.identities[1:])).load_start(begun)
-    smaller = dataclasses.replace(run, config=run.config.replace(latent_dim=3))
+        dataclasses.replace(run, identities=("ann", *run.identities[1:])).starting_model()
     with pytest.raises(InputError, match="model.weights.h5: truncated, or weights of another model"):
-        smaller.load_start(smaller.build_model())
+        dataclasses.replace(run, config=run.config.replace(latent_dim=3)).starting_model()
     with pytest.raises(InputError, match="nowhere: not a run folder"):
         training.plan(run.config.replace(data="avatars:images=84", start="nowhere"), tmp_path / "third")
 

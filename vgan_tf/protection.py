@@ -146,7 +146,7 @@ class Protection:
         return latents if self.emphasis is None else self.emphasis(latents)
 
     def decode(self, latents, targets):
-        """The faces of target identities with the expression of latents, as many times as strong as is configured.
+        """The faces of target identities with the expression of latents, `config.protection_gain` times as strong.
 
         Args:
             latents: float32 `(n, latent_dim)`.

@@ -90,8 +90,8 @@ class Run:
         keras.utils.set_random_seed(self.config.seed)
         return kind(self.config, self.identities, self.expressions, self.latent_names)
 
-    def load_start(self, model):
-        """Give a model the weights of the run that `config.start` names, but not the state of its optimizers.
+    def starting_model(self):
+        """A model with the weights of the run that `config.start` names.
 
         Raises:
             InputError: no run there, its targets, expressions or latent differ, or its weights cannot be read.
@@ -100,9 +100,7 @@ class Run:
         for what in ("identities", "expressions", "latent_names"):
             if getattr(other, what) != getattr(self, what):
                 raise InputError(f"start={self.config.start}: its {what} differ from those of this run's data")
-        trained = _with_weights(self.build_model(), other.weights_path, "the run has not finished an epoch")
-        for variable, value in zip(model.weights, trained.weights, strict=True):
-            variable.assign(value)
+        return _with_weights(self.build_model(), other.weights_path, "the run has not finished an epoch")
 
     def build_classifier(self):
         """A freshly initialised expression classifier, its weights decided by the configuration's seed."""
@@ -148,7 +146,7 @@ class Run:
             old.unlink()
 
     def restore_checkpoint(self, model):
-        """Load the newest checkpoint into a compiled model, or before the first one what `config.start` names.
+        """Load the newest checkpoint into a compiled model, or before the first one the weights of `config.start`.
 
         Returns:
             int: epochs trained so far; 0 when there is no checkpoint yet.
@@ -158,7 +156,7 @@ class Run:
         """
         if not self.checkpoints():
             if self.config.start:
-                self.load_start(model)
+                model.set_weights(self.starting_model().get_weights())
             return 0
         epoch, path = self.checkpoints()[-1]
         state = _training_state(model)

@@ -85,7 +85,7 @@ def plan(config, out, steps=None):
         steps_per_epoch = math.ceil(steps / config.epochs)
     run = Run(Path(out), config, identities, train.expressions, faces.fingerprint(), steps_per_epoch, names)
     if config.start:
-        run.load_start(run.build_model())  # what does not fit is said before anything is written
+        run.starting_model()  # what does not fit is said before anything is written
     return run, faces
 
 
@@ -239,11 +239,12 @@ def train_aligner(run):
 
     That of the run to start from is taken over: it sees no more than where a face is.
     """
-    known = load_aligner(run.config.start) if run.config.start else None
-    if known is not None and not run.alignment_path.exists():
+    if run.alignment_path.exists():
+        return
+    if run.config.start and (known := load_aligner(run.config.start)) is not None:
         run.save_aligner(known)
-    source = run.config.pairs or run.config.data
-    learnt = None if run.alignment_path.exists() else load_unaligned(source, ALIGNMENT_SIZE)
+        return
+    learnt = load_unaligned(run.config.pairs or run.config.data, ALIGNMENT_SIZE)
     if learnt is None:
         return
     pictures, places = learnt

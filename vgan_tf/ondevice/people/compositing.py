@@ -9,11 +9,6 @@ from PIL import Image, ImageFilter
 from vgan_tf.images import HEAD_SCALE, HEAD_SHIFT
 from vgan_tf.ondevice.pictures import Square, pixels_of
 
-# How far a gap shows the very pixels beside it, as a share of its width; farther in, their means; half the length over
-# which these are taken, likewise. What lies below, shoulders and clothes, is sharper and reaches less far up.
-NEAR, NEAR_BELOW = 0.05, 0.02
-SMOOTHED, SMOOTHED_BELOW = 0.2, 0.03
-REACH_BELOW = 0.05
 GREY = np.float32(127.5)  # of a gap with nothing beside it
 OVAL, RIM = 1.0, 0.12  # of a face that is replaced alone: its size and its soft edge, in shares of its box
 HAIR = 0.3  # how far a gap reaches above the square of a head, for hair put up and hats, in shares of its side
@@ -29,6 +24,22 @@ OUTLINE, SHARPER = 1.0, 1.8  # pixels of a head's picture by which its outline i
 # pictures that are not dark; and every how many pixels one is looked at.
 BRIGHTEST, WHITE, STRIDE = 0.1, 200.0, 7
 DARKEST, TINT, MOST_TINT = 0.3, 0.7, 0.25  # least gain; how much of these pixels' colour is taken for light, at most
+
+
+class Side(NamedTuple):
+    """How a gap shows what lies along one of its sides, in shares of its width.
+
+    near: how far it shows the very pixels; farther in, their means. smoothed: half the length over which these are
+    taken, as a share of the side. reach: how far in they have a part.
+    """
+
+    near: float
+    smoothed: float
+    reach: float
+
+
+BESIDE = Side(0.05, 0.2, math.inf)
+BELOW = Side(0.02, 0.03, 0.05)  # shoulders and clothes: else they hang as a mist beside the neck
 
 
 class Gap(NamedTuple):
@@ -195,10 +206,7 @@ def _inside(gap, picture):
 
 
 def _fill(result, picture, gap, covered):
-    """Fill a gap by what lies along its four sides, each side's part falling with the distance from it; in place.
-
-    What lies below has a part at the lower edge alone: else shoulders would hang as a mist beside the neck.
-    """
+    """Fill a gap by what lies along its four sides, each side's part falling with the distance from it; in place."""
     rows, columns = _inside(gap, picture)
     height, width = rows.stop - rows.start, columns.stop - columns.start
     if height <= 0 or width <= 0:
@@ -206,11 +214,11 @@ def _fill(result, picture, gap, covered):
     # The sum of the sides' parts is one of products: of what depends on the row and on the column, each (3, n).
     down, right = [np.full((3, height), 1e-6 * GREY)], [np.ones((3, width))]
     weights = np.full((height, width), 1e-6, np.float32)
-    for axis, place, length in (
-        (0, rows.start - 1, height),
-        (0, rows.stop, -height),
-        (1, columns.start - 1, width),
-        (1, columns.stop, -width),
+    for axis, place, length, side in (
+        (0, rows.start - 1, height, BESIDE),
+        (0, rows.stop, -height, BELOW),
+        (1, columns.start - 1, width, BESIDE),
+        (1, columns.stop, -width, BESIDE),
     ):
         if not 0 <= place < picture.shape[axis]:
             continue
@@ -219,11 +227,9 @@ def _fill(result, picture, gap, covered):
         if not shown.any():
             continue
         distance = np.arange(1, abs(length) + 1)[:: np.sign(length)]
-        weight, is_below = 1 / np.square(distance), axis == 0 and length < 0
-        near = np.exp(-distance / ((NEAR_BELOW if is_below else NEAR) * gap.width))
-        if is_below:
-            weight = weight * np.exp(-distance / (REACH_BELOW * gap.width))
-        smooth = _smoothed(line, shown, SMOOTHED_BELOW if is_below else SMOOTHED)
+        weight = np.exp(-distance / (side.reach * gap.width)) / np.square(distance)
+        near = np.exp(-distance / (side.near * gap.width))
+        smooth = _smoothed(line, shown, side.smoothed)
         # What another head hides is not shown.
         for away, along in ((weight, smooth), (weight * near, (line - smooth) * shown[:, None])):
             pair = np.tile(away, (3, 1)), along.T
