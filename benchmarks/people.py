@@ -197,7 +197,7 @@ def measure_clips(scenes, export, count):
     figures = {"input": {"flicker": _rounded(flicker["input"])}}
     for kind in kinds:
         read = np.concatenate([one - one.mean(0) for one in latents[kind]])
-        follows = {n: np.corrcoef(read[:, i], moved[:, i])[0, 1] for i, n in enumerate(protector.latent_names)}
+        follows = {n: correlation(read[:, i], moved[:, i]) for i, n in enumerate(protector.latent_names)}
         told = [n for i, n in enumerate(protector.latent_names) if moved[:, i].std() > 0.05]
         blinks = [follows[n] for n in told if "eyeBlink" in n]
         figures[kind] = {
@@ -225,6 +225,11 @@ def _middles(faces):
     """Middles of the faces' squares: float `(n, 2)`, in pixels."""
     squares = [face.square for face in faces]
     return np.array([(square.left + square.side / 2, square.top + square.side / 2) for square in squares])
+
+
+def correlation(read, truth):
+    """Of two series, float `(n,)`; 0 where one of them stands still, as a latent below its threshold does."""
+    return np.corrcoef(read, truth)[0, 1] if read.std() and truth.std() else 0.0
 
 
 def _lag_ms(read, truth):

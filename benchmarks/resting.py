@@ -15,7 +15,7 @@ from vgan_tf.data.heads.preparation import ENVIRONMENT
 os.environ |= {**ENVIRONMENT, "KERAS_BACKEND": "numpy"}  # nothing is trained here
 
 import numpy as np
-from people import NEUTRAL, RATE, SEED, _as_latents
+from people import NEUTRAL, RATE, SEED, _as_latents, correlation
 
 from vgan_tf.data.heads import clips, drawing, nuisances, people
 from vgan_tf.data.heads.model import load_model
@@ -65,7 +65,7 @@ def measure(seen, names, change):
     looks = np.stack([np.concatenate([one.mean(axis=0), *np.quantile(one, TENTHS, axis=0)]) for one in changed])
     figures = {
         "r2": np.mean(1 - errors[moved]),
-        "correlation": np.mean([np.corrcoef(latents[:, i], truth[:, i])[0, 1] for i in moved]),
+        "correlation": np.mean([correlation(latents[:, i], truth[:, i]) for i in moved]),
         "expression": (_said(latents) == _said(truth)).mean(),
         "expression_held": np.mean(held),
         "named_by_means": named(looks[:, : len(names)], who),

@@ -114,8 +114,6 @@ def _describe(layer, shape):
         return [(kind, {"rank": len(shape)}, [scale, offset])]
     if kind == "Rescaling":
         weights = [np.full(shape[-1], number, np.float32) for number in (layer.scale, layer.offset)]
-        if len(shape) == 2:
-            return [("Dense", {"activation": "linear"}, [np.diag(weights[0]), weights[1]])]
         return [("BatchNormalization", {"rank": len(shape)}, weights)]
     if kind == "ReLU" and layer.max_value in (None, 6.0) and not layer.negative_slope and not layer.threshold:
         return [("Activation", {"activation": "relu6" if layer.max_value else "relu"}, [])]

@@ -199,9 +199,6 @@ face still shows. Test the files on people like your own users before you ship t
 {% if threshold %}
 | what is left out of a latent | numbers below {{ "%g" % threshold }}: they become 0 |
 {% endif %}
-{% if gain != 1 %}
-| how strongly expressions are drawn | {{ "%g" % gain }} times as in the latent; pose and gaze as in it |
-{% endif %}
 {% if prototypes %}
 | different latents that can be decoded | {{ codes }}, {{ prototypes }} of each expression: \
 a picture holds at most {{ "%.1f" % bits }} bits about the face |

@@ -10,8 +10,7 @@ def build_parts(model, classifier, aligner=None):
     """Cut the networks into the parts that are exported; they share the weights.
 
     Anonymizer and encoder use the latent's mean without noise, with the model's threshold, or the nearest prototype
-    where it has prototypes: the same face and target always give the same picture. Anonymizer and generator draw
-    expressions with the model's gain.
+    where it has prototypes: the same face and target always give the same picture.
 
     Args:
         model: PPRLVGAN.
@@ -37,13 +36,12 @@ def build_parts(model, classifier, aligner=None):
         encoded = model.threshold(encoded)
     if model.prototypes is not None:
         encoded = _inline(model.prototypes, [encoded])
-    shown, given = (one if model.emphasis is None else model.emphasis(one) for one in (encoded, latent))
     parts = {
         name: keras.Model(inputs, outputs, name=name)
         for name, inputs, outputs in (
-            ("anonymizer", [image, target], {"protected": _inline(model.generator, [shown, code])}),
+            ("anonymizer", [image, target], {"protected": _inline(model.generator, [encoded, code])}),
             ("encoder", [image], {"latent": encoded}),
-            ("generator", [latent, target], {"protected": _inline(model.generator, [given, code])}),
+            ("generator", [latent, target], {"protected": _inline(model.generator, [latent, code])}),
             ("expression", [image], {"probabilities": _inline(classifier, [image])}),
         )
     }

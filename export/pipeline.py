@@ -106,7 +106,6 @@ def export_run(folder, out, recipes=RECIPES, data=None, progress=print, score=Tr
         "prototypes": run.config.protection_prototypes,
         "noise": run.config.protection_noise,
         "threshold": run.config.protection_threshold,
-        "gain": 1.0 if model.emphasis is None else run.config.protection_gain,
         "audit": audit_of(run),
         "versions": versions(),
         "files": files,

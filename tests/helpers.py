@@ -84,14 +84,14 @@ def noise_batch(count=8, seed=0):
     return tf.constant(images), {name: tf.constant(values, tf.int32) for name, values in labels.items()}
 
 
-def make_model(config, latent_names=(), **compile_options):
+def make_model(config, **compile_options):
     """A compiled PPRLVGAN of three identities that runs eagerly, which saves the tracing."""
     import keras
 
     from vgan_tf import PPRLVGAN
 
     keras.utils.set_random_seed(config.seed)
-    model = PPRLVGAN(config, ("ann", "bob", "cid"), EXPRESSIONS, latent_names)
+    model = PPRLVGAN(config, ("ann", "bob", "cid"), EXPRESSIONS)
     model.compile(total_steps=100, run_eagerly=True, **compile_options)
     return model
 

@@ -211,24 +211,6 @@ def test_a_threshold_leaves_out_what_is_small_and_draws_nothing(trained_model, f
     assert np.abs((called + 1) * 127.5 - found.pictures).max() <= 1
 
 
-def test_a_gain_is_given_to_what_is_drawn_of_expressions_alone(faces):
-    names = ("joy", "yaw", "gaze_x", "motion_jawOpen")
-    images, targets = faces.images[:5], np.arange(5) % 3
-    plain = make_model(tiny_config(latent_dim=4, protection_noise=0.0), names)
-    model = make_model(tiny_config(latent_dim=4, protection_noise=0.0, protection_gain=1.5), names)
-    found = model.protect_and_encode(images, targets, 0)
-    np.testing.assert_array_equal(found.released, plain.encode(images))
-    stronger = found.released * np.float32([1.5, 1, 1, 1.5])
-    np.testing.assert_array_equal(found.pictures, plain.decode(stronger, targets))
-    assert (found.pictures != plain.decode(found.released, targets)).any()
-    called = np.asarray(model([images / np.float32(127.5) - 1, np.eye(3, dtype=np.float32)[targets]]))
-    assert np.abs((called + 1) * 127.5 - found.pictures).max() <= 1
-    same = type(model).from_config(model.get_config())
-    assert same.emphasis.scale == model.emphasis.scale == [1.5, 1.0, 1.0, 1.5]
-    assert with_release(model, "threshold:0.1", faces).emphasis.scale == [1.5, 1.0, 1.0, 1.5]
-    assert make_model(tiny_config(protection_gain=1.5)).emphasis is None  # a latent without meaning stays as it is
-
-
 def test_releases_as_text():
     for text, release in (
         ("latent", Release("latent")),

@@ -203,8 +203,6 @@ def synthesize(model, target, count, seed=0):
         if faces is None:
             raise InputError(f"{source}: tells no motions to draw; protect or morph pictures instead")
         latents = motion_of(faces, np.arange(count))
-        if model.emphasis is not None:  # what is true needs none
-            latents = latents / np.float32(model.emphasis.scale)
     elif model.prototypes is None:
         latents = random.standard_normal((count, model.config.latent_dim)).astype(np.float32)
     else:

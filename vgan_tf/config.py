@@ -79,8 +79,6 @@ class Config:
             latent (`vgan_tf.protection`); 0 for the latent itself; not in the paper.
         protection_threshold: protection sets what is smaller in the latent to 0, as misreading is what tells people
             apart there (`vgan_tf.networks.layers.FirmThreshold`); 0 for none; not in the paper.
-        protection_gain: how many times as strong as in the latent protection draws expressions, not pose and gaze:
-            an encoder that is unsure says too little; where the latent is the motion; not in the paper.
         augment_shift_px: random shift of training images, up to so many pixels. augment_flip: random mirror images.
         optimizer: "rmsprop" with the authors' decay of the learning rate, or "adam" with a cosine schedule from
             learning_rate to 0 over the run.
@@ -139,7 +137,6 @@ class Config:
     protection_noise: float = 1.0
     protection_prototypes: int = 0
     protection_threshold: float = 0.0
-    protection_gain: float = 1.0
     augment_shift_px: int = 0
     augment_flip: bool = False
     optimizer: str = "rmsprop"
@@ -231,7 +228,7 @@ CHECKS = (
     ),
     ("in [0, 1)", lambda value: 0 <= value < 1, ["true_target_fraction"]),
     ("above 0 and below 1", lambda value: 0 < value < 1, ["test_fraction"]),
-    ("above 0", lambda value: value > 0, [*_named("learning_rate"), "protection_gain"]),
+    ("above 0", lambda value: value > 0, _named("learning_rate")),
     (
         "whole numbers of at least 1",
         lambda value: value and all(type(count) is int and count >= 1 for count in value),
@@ -391,8 +388,7 @@ def edge_with_counterparts():
         encoder_epochs=15,
         warmup_epochs=12,
         protection_noise=0.0,
-        protection_threshold=0.35,
-        protection_gain=1.4,
+        protection_threshold=0.2,
         augment_shift_px=4,
         optimizer="adam",
         learning_rate=5e-3,
@@ -420,7 +416,6 @@ def demo():
         encoder_depth=1,
         alpha=False,
         protection_threshold=0.0,
-        protection_gain=1.0,
         augment_shift_px=0,
         batch_size=32,
         encoder_epochs=6,

@@ -3,14 +3,14 @@
 from typing import Any, NamedTuple
 
 import keras
-from keras import layers, ops
+from keras import ops
 
 from vgan_tf import backends, losses
 from vgan_tf.config import Config
 from vgan_tf.errors import InputError
 from vgan_tf.networks import build, latent_classifier, sample_latent
 from vgan_tf.networks.layers import FirmThreshold
-from vgan_tf.protection import Protection, gains_of, prototype_network
+from vgan_tf.protection import Protection, prototype_network
 
 ADAM_BETA_1 = 0.5  # the usual choice for GANs (Radford et al. 2016)
 RMSPROP_DECAY = 1e-6  # of the learning rate, in each step; the authors'
@@ -62,14 +62,12 @@ class PPRLVGAN(keras.Model, Protection):
         config: Config.
         identities: names of the target identities, in the order of the target code.
         expressions: names of the expressions.
-        latent_names: what each number of the latent says, as of `data.pipeline.latent_names`; empty where training
-            gives them no meaning.
 
     Raises:
         InputError: fewer than two identities or expressions.
     """
 
-    def __init__(self, config, identities, expressions, latent_names=(), **kwargs):
+    def __init__(self, config, identities, expressions, **kwargs):
         super().__init__(**kwargs)
         if len(identities) < 2 or len(expressions) < 2:
             raise InputError(
@@ -82,14 +80,11 @@ class PPRLVGAN(keras.Model, Protection):
         prototypes = config.protection_prototypes * len(expressions)
         self.prototypes = prototype_network(config.latent_dim, prototypes) if prototypes else None
         self.threshold = FirmThreshold(config.protection_threshold) if config.protection_threshold else None
-        gains = gains_of(config, latent_names)
-        self.emphasis = None if gains is None else layers.Rescaling(gains, name="emphasis")
 
         # Settings
         self.config = config
         self.identities = tuple(identities)
         self.expressions = tuple(expressions)
-        self.latent_names = tuple(latent_names)
         self.discriminator_optimizer = self.encoder_optimizer = None
         self.seed_generator = keras.random.SeedGenerator(config.seed)
         self.kl_ramp_steps = 0
@@ -211,7 +206,7 @@ class PPRLVGAN(keras.Model, Protection):
         """Protect float images for given target codes: `(images, one-hot targets)` -> images; no noise."""
         images, targets = inputs
         z_mean, _ = self.encoder(images, training=training)
-        return self.generator([self._emphasised(self._released(z_mean)), targets], training=training)
+        return self.generator([self._released(z_mean), targets], training=training)
 
     @backends.step
     def train_step(self, data):
@@ -475,7 +470,6 @@ class PPRLVGAN(keras.Model, Protection):
             "config": self.config.to_dict(),
             "identities": list(self.identities),
             "expressions": list(self.expressions),
-            "latent_names": list(self.latent_names),
         }
 
     @classmethod

@@ -16,7 +16,6 @@ from keras import layers, ops
 
 from vgan_tf.config import Config
 from vgan_tf.data import partition
-from vgan_tf.data.faces import ANGLES
 from vgan_tf.errors import InputError
 from vgan_tf.images import to_float, to_uint8
 from vgan_tf.networks.layers import sample_latent
@@ -63,14 +62,6 @@ def release_of(config):
     if config.protection_threshold:
         return f"threshold:{config.protection_threshold:g}"
     return f"sample:{config.protection_noise:g}" if config.protection_noise else "latent"
-
-
-def gains_of(config, latent_names):
-    """What protection multiplies each number of the latent by before it decodes them: list of float, or None."""
-    if config.protection_gain == 1 or not latent_names:
-        return None
-    angles = [name in ANGLES or name.startswith("gaze") for name in latent_names]
-    return [1.0 if angle else config.protection_gain for angle in angles]
 
 
 class Protected(NamedTuple):
@@ -142,11 +133,8 @@ class Protection:
             latents = latents if step is None else step(latents)
         return latents
 
-    def _emphasised(self, latents):
-        return latents if self.emphasis is None else self.emphasis(latents)
-
     def decode(self, latents, targets):
-        """The faces of target identities with the expression of latents, `config.protection_gain` times as strong.
+        """The faces of target identities with the expression of latents.
 
         Args:
             latents: float32 `(n, latent_dim)`.
@@ -160,7 +148,7 @@ class Protection:
     def decode_with_alpha(self, latents, targets):
         """As `decode`, with alpha as fourth channel where the model gives it: the share of a pixel that is the head."""
         codes = target_codes(targets, len(self.identities))
-        latents = ops.convert_to_numpy(self._emphasised(np.asarray(latents, np.float32)))
+        latents = np.asarray(latents, np.float32)
         batches = (slice(first, first + BATCH_SIZE) for first in range(0, len(latents), BATCH_SIZE))
         return np.concatenate(
             [to_uint8(self.generator([latents[rows], codes[rows]], training=False)) for rows in batches]
@@ -348,7 +336,7 @@ def with_release(model, release, faces):
         protection_prototypes=int(release.amount) if release.kind == "prototypes" else 0,
         protection_threshold=release.amount if release.kind == "threshold" else 0.0,
     )
-    changed = type(model)(config, model.identities, model.expressions, model.latent_names)
+    changed = type(model)(config, model.identities, model.expressions)
     for layer in changed.layers:
         if layer.weights and layer.name != "prototypes":
             layer.set_weights(model.get_layer(layer.name).get_weights())

@@ -88,7 +88,7 @@ class Run:
     def build_model(self, kind=PPRLVGAN):
         """A freshly initialised model of class `kind`, its weights decided by the configuration's seed."""
         keras.utils.set_random_seed(self.config.seed)
-        return kind(self.config, self.identities, self.expressions, self.latent_names)
+        return kind(self.config, self.identities, self.expressions)
 
     def starting_model(self):
         """A model with the weights of the run that `config.start` names.
