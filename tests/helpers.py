@@ -30,7 +30,7 @@ def counterpart_config(**changes):
     """`edge` for data with counterparts, with few channels and pictures of 64 pixels, in batches of 8."""
     few = {name: getattr(preset("tiny"), name) for name in vars(Config()) if name.endswith("_filters")}
     small = {"preset": "tiny", "image_size": 64, "latent_dim": 8, "batch_size": 8}
-    small |= {"epochs": 2, "encoder_epochs": 0, "warmup_epochs": 0, "generator_bumps": 4, "augment_shift_px": 0}
+    small |= {"epochs": 2, "encoder_epochs": 1, "warmup_epochs": 0, "generator_bumps": 4, "augment_shift_px": 0}
     return edge_with_counterparts().replace(**few, **small).replace(**changes)
 
 

@@ -225,12 +225,13 @@ def counterparts(monkeypatch):
 def test_with_counterparts_their_targets_are_the_identities_and_validation_has_them_too(
     counterparts, tmp_path, eagerly
 ):
-    run, faces = training.plan(counterpart_config(epochs=1), tmp_path / "run", steps=1)
+    run, faces = planned(counterpart_config(), tmp_path / "run")
     assert run.identities == STUB_IDENTITIES and run.config.motion_dim == 8 and faces is counterparts
     training.train(run, faces)
-    (row,) = history(run.folder)
-    for name in ("counterpart", "gradient", "latent_motion", "features"):
-        assert float(row[name]) > 0 and float(row[f"val_{name}"]) > 0
+    encoder, game = history(run.folder)
+    for row, names in ((encoder, ["latent_motion"]), (game, ["counterpart", "gradient", "features"])):
+        for name in names:
+            assert float(row[name]) > 0 and float(row[f"val_{name}"]) > 0
     loaded = load_run(run.folder)
     assert loaded.identities == STUB_IDENTITIES and loaded.config.latent_dim == 8
     assert loaded.decode_with_alpha(loaded.encode(faces.images[:2]), [0, 2]).shape == (2, 64, 64, 4)
@@ -293,7 +294,7 @@ def test_in_the_warmup_the_discriminator_rests_and_then_it_plays(counterparts, t
     run, faces = planned(counterpart_config(epochs=3, encoder_epochs=1, warmup_epochs=1), tmp_path / "run")
     model = training.train(run, faces)
     _, warmup, game = history(run.folder)
-    for name in ("discriminator_loss", "features", "latent_motion"):
+    for name in ("discriminator_loss", "features"):
         assert (
             float(warmup[name])
             == float(warmup[f"val_{name}"])
@@ -354,6 +355,8 @@ def test_an_encoder_with_nothing_to_learn_is_refused(counterparts, tmp_path):
     nothing = {"latent_motion_weight": 0.0, "latent_expression_weight": 0.0}
     with pytest.raises(InputError, match="encoder_epochs=1: .*latent_expression_weight"):
         training.plan(counterpart_config(encoder_epochs=1, **nothing), tmp_path / "run")
+    with pytest.raises(InputError, match="encoder_epochs=0: .*knows the motion.*start=RUN"):
+        training.plan(counterpart_config(encoder_epochs=0), tmp_path / "run")
 
 
 @pytest.fixture
@@ -366,13 +369,13 @@ def own_and_pairs(monkeypatch):
 
 
 def test_own_images_join_those_with_counterparts_and_both_teach(own_and_pairs, classifier, tmp_path, eagerly):
-    config = counterpart_config(data="own", pairs="heads:", epochs=1)
+    config = counterpart_config(data="own", pairs="heads:")
     run, faces = planned(config, tmp_path / "run")
     assert run.identities == STUB_IDENTITIES and faces is own_and_pairs["own"] and run.config.motion_dim == 8
     learnt = len(training.partition(own_and_pairs["heads:"], config)[0])
     assert training.plan(config, tmp_path)[0].steps_per_epoch == 2 * learnt // config.batch_size
     model = training.train(run, faces)
-    (row,) = history(run.folder)
+    _, row = history(run.folder)
     assert float(row["counterpart"]) > 0 < float(row["val_counterpart"])
     assert model.protect(faces.images[:2], "bob").shape == (2, 64, 64, 3)
     assert open_run(run.folder).config.pairs == "heads:"

@@ -22,14 +22,15 @@ class Synthesis(NamedTuple):
     """Protected images and what they were made from; all float.
 
     protected: `(batch, image_size, image_size, 3)` in [-1, 1]. latent: `(batch, latent_dim)`.
-    z_mean, z_log_var: `(encoded, latent_dim)`, of all images encoded: the first `batch` are those of `latent`.
+    z_mean, z_log_var: `(encoded, latent_dim)`, of all images encoded: the first `batch` are those of `latent`. None where
+        the encoder learns apart.
     style_mean, style_log_var: `(encoded, style_dim)`, likewise, or None.
     """
 
     protected: Any
     latent: Any
-    z_mean: Any
-    z_log_var: Any
+    z_mean: Any = None
+    z_log_var: Any = None
     style_mean: Any = None
     style_log_var: Any = None
 
@@ -49,6 +50,10 @@ class PPRLVGAN(keras.Model, Protection):
 
     Where a batch has counterparts, they are what the discriminator takes for real, and the generator's output is
     compared with them whatever the target. The people of the images need not be among `identities` then.
+
+    Where the latent is the motion (`config.motion_dim`) encoder and generator learn *apart*: the encoder in its own stage
+    alone, the generator from the true motion, in the game, too. From what the encoder misreads it would learn to hedge:
+    half-closed eyes, half a smile.
 
     Where `config.dependence_images` is above 0 the game is played with the first `config.batch_size` images of a batch;
     the others are encoded only. Where `config.protection_prototypes` is above 0, call `adapt` after `fit`, before
@@ -149,16 +154,21 @@ class PPRLVGAN(keras.Model, Protection):
         )
         if alone:
             # One of its own, as the generator begins later; its schedule spans the steps that the encoder takes.
-            length = total_steps and steps(0, alone, each) + steps(early, config.epochs, each)
+            length = total_steps and steps(0, alone, each) + (0 if self.apart else steps(early, config.epochs, each))
             self.encoder_optimizer = _optimizer(config, config.learning_rate, length)
             self.encoder_optimizer.build(self.encoder_variables)
         self.generator_optimizer.build(self.generator_variables)
         self.discriminator_optimizer.build(self.discriminator.trainable_variables)
 
     @property
+    def apart(self):
+        """Whether encoder and generator never learn from each other, as the latent is the motion."""
+        return self.config.motion_dim > 0
+
+    @property
     def generator_variables(self):
         """What the generator's optimizer trains: generator, style networks, and an encoder without one of its own."""
-        variables = [] if self.encoder_optimizer else self.encoder_variables
+        variables = [] if self.apart or self.encoder_optimizer else self.encoder_variables
         if not self.config.style_dim:
             return variables + self.generator.trainable_variables
         return variables + self.style_encoder.trainable_variables + self.styled_generator.trainable_variables
@@ -246,7 +256,7 @@ class PPRLVGAN(keras.Model, Protection):
             return self.generator_loss(images, synthesis, labels, self.seed_generator, training=True)
 
         learners = [(self.generator_optimizer, self.generator_variables)]
-        if self.encoder_optimizer:
+        if self.encoder_optimizer and not self.apart:
             learners.append((self.encoder_optimizer, self.encoder_variables))
         backends.descend(self, learners, loss)
 
@@ -302,11 +312,14 @@ class PPRLVGAN(keras.Model, Protection):
         Returns:
             Synthesis.
         """
-        z_mean, z_log_var = self.encoder(images, training=training)
         players = self.players if players is None else players
         targets = labels["target"][:players]
-        latent = sample_latent(z_mean[:players], z_log_var[:players], seed=seed)
         code = ops.one_hot(targets, len(self.identities), dtype="float32")
+        if self.apart:
+            latent = self._true_latent(images[:players], {name: values[:players] for name, values in labels.items()})
+            return Synthesis(self.generator([latent, code], training=training), latent)
+        z_mean, z_log_var = self.encoder(images, training=training)
+        latent = sample_latent(z_mean[:players], z_log_var[:players], seed=seed)
         if not self.config.style_dim:
             return Synthesis(self.generator([latent, code], training=training), latent, z_mean, z_log_var)
         style_mean, style_log_var = self.style_encoder(images, training=training)
@@ -316,6 +329,15 @@ class PPRLVGAN(keras.Model, Protection):
         style = ops.where(same[:, None] > 0, own_style, drawn_style)
         protected = self.styled_generator([latent, code, style], training=training)
         return Synthesis(protected, latent, z_mean, z_log_var, style_mean, style_log_var)
+
+    def _true_latent(self, images, labels):
+        """The true motion, and what protection decodes where an image comes without: `(batch, latent_dim)`."""
+        if "motion" not in labels:
+            raise InputError("motion_dim is set, but the batch has no motion; add it")
+        if "paired" not in labels:
+            return labels["motion"]
+        released = ops.stop_gradient(self._released(self.encoder(images, training=False)[0]))
+        return ops.where(labels["paired"][:, None] > 0, labels["motion"], released)
 
     def discriminate(self, images, identity, expression, seed, training):
         """D's logits of real, identity and expression, and its feature maps, for noisy images.
@@ -389,8 +411,9 @@ class PPRLVGAN(keras.Model, Protection):
         images, identity = images[:count], encoded["identity"][:count]
         targets = labels["target"][:count]
         same = _same(targets, identity)
-        loss = self._latent_loss(synthesis.z_mean, synthesis.z_log_var, synthesis.latent, labels, training)
-        loss = loss + self._game_loss(images, protected, same, labels, seed, training)
+        loss = self._game_loss(images, protected, same, labels, seed, training)
+        if not self.apart:
+            loss = loss + self._latent_loss(synthesis.z_mean, synthesis.z_log_var, synthesis.latent, labels, training)
         if config.reconstruction_weight:
             error = losses.reconstruction(images, protected)
             self._track_loss("reconstruction", error, sample_weight=same)

@@ -70,6 +70,11 @@ def plan(config, out, steps=None):
         if config.latent_motion_weight and paired.motion_names:
             names = tuple(latent_names(paired))
             config = config.replace(motion_dim=len(names), latent_dim=len(names))
+            if not (config.encoder_epochs or config.start):
+                raise InputError(
+                    f"encoder_epochs=0: {config.pairs or config.data} knows the motion, which the encoder learns by "
+                    "itself; set it above 0, or start=RUN for one that has learnt"
+                )
     elif config.alpha:
         raise InputError(f"{config.data}: brings no counterparts with alpha; set alpha=false, or train on heads:")
     if config.warmup_epochs and not config.motion_dim:

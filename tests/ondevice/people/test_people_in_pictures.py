@@ -53,7 +53,7 @@ def test_of_a_covered_head_no_pixel_has_a_part_in_the_result(noise):
 def test_a_gap_goes_over_into_the_picture_around_it():
     ramp = np.repeat(np.linspace(0, 255, 160)[None, :, None], 100, 0).repeat(3, 2).round().astype(np.uint8)
     result = lay_over(ramp, [(head((0, 0, 0), opaque=slice(0, 0)), Square(50, 30, 40), [60, 40, 9, 9])]).astype(int)
-    assert np.abs(np.diff(result, axis=1)).max() < 30 and np.abs(result - ramp)[30:70, 50].max() < 8
+    assert np.abs(np.diff(result, axis=1)).max() < 40 and np.abs(result - ramp)[30:70, 50].max() < 8
     whole = lay_over(ramp, [(head((0, 0, 0), opaque=slice(0, 0)), Square(-50, -50, 300), [0, 0, 9, 9])])
     assert (whole == 128).all()
 
@@ -95,7 +95,7 @@ def standing(colour, below):
     """A head of one colour laid over a grey picture of 120 x 120 pixels, whose lowest 40 rows are `below`."""
     picture = np.full((120, 120, 3), 200, np.uint8)
     picture[80:] = below
-    laid = head(colour, size=64, opaque=slice(0, 64)), Square(30, 20, 60), [40, 30, 40, 40]
+    laid = head(colour, size=64, opaque=slice(1, 63)), Square(30, 20, 60), [40, 30, 40, 40]
     return lay_over(picture, [laid]).astype(int)
 
 
@@ -104,7 +104,30 @@ def test_a_neck_takes_the_colour_of_the_neck_below_it():
     laid, clothed = standing(own, skin), standing(own, cloth)
     np.testing.assert_allclose(laid[76, 60], skin, atol=12)
     assert (np.diff(laid[65:77, 60, 0]) >= 0).all() and np.abs(laid[40, 60] - own).max() <= 4
-    assert np.abs(clothed[76, 60] - clothed[40, 60]).max() <= 1
+    np.testing.assert_allclose(clothed[79, 60], cloth, atol=2)  # a collar, which ends below the chin
+    assert np.abs(clothed[69, 60] - clothed[40, 60]).max() <= 1
+
+
+def test_shoulders_rise_to_the_neck_as_far_as_they_reach():
+    below = np.full((40, 120, 3), 200)
+    below[:, 38:82] = 240, 240, 240
+    below[:, 50:70] = 210, 170, 150
+    laid = standing((210, 170, 150), below)
+    for column in (40, 79):  # shoulders; beside them, and above them, is what is behind
+        assert laid[79, column].min() > 230 > laid[74, column].max()
+    for column in (34, 85):
+        np.testing.assert_allclose(laid[66:80, column], 200, atol=8)
+    np.testing.assert_allclose(laid[79, 52:68], np.tile((210, 170, 150), (16, 1)), atol=4)
+    lit = np.abs(laid[72:80, 30:90] - 240).max(axis=2) < 8  # the collar narrows upwards
+    widths = [np.ptp(np.flatnonzero(row)) for row in lit if row.any()]
+    assert len(widths) > 3 and (np.diff(widths) >= 0).all() and widths[0] < widths[-1]
+
+
+def test_what_hides_a_face_is_laid_as_it_is():
+    picture = np.full((120, 120, 3), 200, np.uint8)
+    black = Image.new("RGBA", (64, 64), "black")
+    laid = lay_over(picture, [(black, Square(30, 20, 60), [40, 30, 40, 40])])
+    assert not laid[21:79, 31:89].any()
 
 
 def test_shoulders_of_a_head_are_left_out_and_those_below_do_not_rise():

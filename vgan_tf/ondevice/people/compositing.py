@@ -14,8 +14,11 @@ OVAL, RIM = 1.0, 0.12  # of a face that is replaced alone: its size and its soft
 HAIR = 0.3  # how far a gap reaches above the square of a head, for hair put up and hats, in shares of its side
 ROWS = 32  # of a gap that are filled at once: few enough for the processor's cache
 # Of a head's picture, in shares of its side: how high above its lower edge the neck begins to look as what is below;
-# the edge's fading; where the cut that leaves shoulders out begins, and half its width at the edge; its softness.
-NECK, SEAM, CUT, CUT_WIDTH, CUT_SOFTNESS = 0.25, 0.05, 0.28, 0.13, 0.04
+# between which heights the cut that leaves shoulders out widens, half its width below, and its softness.
+NECK, CUT, CUT_WIDTH, CUT_SOFTNESS = 0.25, (0.2, 0.32), 0.19, 0.03
+# Likewise of what the neck stands on: its height; half its width above, and below at most; the softness of its outline;
+# half the length over which it is smoothed. ELSE: levels off what is at the sides, from which on it is a shoulder.
+FOOT, FOOT_WIDTHS, FOOT_SOFTNESS, STREAKS, ELSE = 0.16, (0.2, 0.4), 0.015, 0.012, 20
 MIDDLE, STRIP = 0.12, 0.04  # half the width, and the height, of what is taken for the neck above and below the edge
 LIKE, UNLIKE = 36, 96  # levels off the neck's middle: up to the first a pixel is of the neck, from the second on not
 NO_SKIN, SKIN = (1.02, 0.85), (1.1, 0.95)  # red over green and green over blue: up to these no skin, from these skin
@@ -39,7 +42,7 @@ class Side(NamedTuple):
 
 
 BESIDE = Side(0.05, 0.2, math.inf)
-BELOW = Side(0.02, 0.03, 0.05)  # shoulders and clothes: else they hang as a mist beside the neck
+BELOW = Side(0.02, 0.01, 0.008)  # shoulders and clothes: else they hang as a mist beside the neck
 
 
 class Gap(NamedTuple):
@@ -133,13 +136,17 @@ def _lay(picture, head, square):
     outline = around.getchannel("A").filter(ImageFilter.GaussianBlur(OUTLINE)).resize(*place)
     alpha = np.clip((np.asarray(outline, np.float32) - GREY) * SHARPER + GREY, 0, 255)
     height = (square.top + square.side - 0.5 - np.arange(rows.start, rows.stop)) / square.side
-    aside = np.abs(np.arange(columns.start, columns.stop) + 0.5 - square.left - square.side / 2) / square.side
-    alpha *= np.clip(height / SEAM, 0, 1)[:, None]
-    widths = CUT_WIDTH + (0.5 - CUT_WIDTH) * height / CUT
-    low = height < CUT
-    alpha[low] *= np.clip((widths[low, None] - aside) / CUT_SOFTNESS + 0.5, 0, 1)
+    across = (np.arange(columns.start, columns.stop) + 0.5 - square.left) / square.side - 0.5
+    aside = np.abs(across)
     seen = np.asarray(around.resize(*place).convert("RGB")).copy()
-    _match_neck(seen, height, aside, picture[rows.stop :, columns])
+    if head.getchannel("A").getextrema()[0] < 255:  # else it is no head, but what hides one
+        low = height < CUT[1]
+        widths = np.interp(height[low, None], CUT, (CUT_WIDTH, 0.5))
+        alpha[low] *= np.clip((widths - aside) / CUT_SOFTNESS + 0.5, 0, 1)
+        below = picture[rows.stop : rows.stop + math.ceil(STRIP * square.side), columns]
+        if below[:, aside < MIDDLE].size:
+            _match_neck(seen, height, aside, below)
+            _lay_foot(seen, alpha, height, across, below[0])
     laid = Image.fromarray(picture[rows, columns])
     laid.paste(Image.fromarray(seen), mask=Image.fromarray(np.rint(alpha).astype(np.uint8)))
     picture[rows, columns] = laid
@@ -154,13 +161,10 @@ def _match_neck(head, height, aside, below):
         head: uint8 `(rows, columns, 3)`.
         height: `(rows,)` above the lower edge of the head's whole picture, in shares of its side.
         aside: `(columns,)`, likewise from its middle.
-        below: uint8 `(n, columns, 3)`, what the picture shows below; n may be 0.
+        below: uint8 `(n, columns, 3)`, what the picture shows below.
     """
     middle, edge = aside < MIDDLE, height < STRIP
-    below = below[: edge.sum(), middle]
-    if not below.size:
-        return
-    own, colour = (np.median(part.reshape(-1, 3), axis=0) for part in (head[edge][:, middle], below))
+    own, colour = (np.median(part[:, middle].reshape(-1, 3), axis=0) for part in (head[edge], below))
     redder = np.maximum(colour[:2], 1) / np.maximum(colour[1:], 1)  # red over green, green over blue
     skin = np.clip((redder - NO_SKIN) / np.subtract(SKIN, NO_SKIN), 0, 1).min()
     neck = height < NECK
@@ -170,6 +174,36 @@ def _match_neck(head, height, aside, below):
     like = np.asarray(like.filter(ImageFilter.GaussianBlur(len(head) / 100)), np.float32) / 255
     like *= skin * (share**2 * (3 - 2 * share))[:, None]
     head[neck] = np.rint(np.clip(pixels + like[..., None] * (colour - own).astype(np.float32), 0, 255))
+
+
+def _lay_foot(head, alpha, height, across, line):
+    """Let a head's neck stand on what the picture shows below: shoulders rise to it as a collar does; in place.
+
+    Args:
+        head: uint8 `(rows, columns, 3)`, its neck matched.
+        alpha: float32 `(rows, columns)`, 0 to 255.
+        height: as for `_match_neck`.
+        across: `(columns,)`, from the middle of the head's whole picture to the right, in shares of its side.
+        line: uint8 `(columns, 3)`, the row of the picture below the head.
+    """
+    foot, narrow = height < FOOT, FOOT_WIDTHS[0]
+    share = 1 - np.maximum(height[foot, None], 0) / FOOT
+    line = _smoothed(line.astype(np.float32), np.ones(len(line), bool), STREAKS)
+    for side in (-1, 1):
+        half = np.flatnonzero(side * across >= 0)[::side]  # columns from the middle outwards
+        if len(half) < 2:
+            continue
+        away, shown = side * across[half], line[half]
+        shoulder = np.flatnonzero(np.abs(shown - shown[-1]).max(axis=1) > ELSE)
+        wide = np.clip(away[shoulder[-1]] if shoulder.size else narrow, *FOOT_WIDTHS)
+        width = narrow + (wide - narrow) * share**3
+        # The neck goes straight up; what is beside it is drawn in, all of it as far as the outline.
+        place = np.where(away < narrow, away, narrow + (away - narrow) * (wide - narrow) / (width - narrow + 1e-6))
+        place = np.clip(np.rint((place - away[0]) / (away[1] - away[0])), 0, len(half) - 1).astype(int)
+        part = np.clip((width - away) / FOOT_SOFTNESS + 0.5, 0, 1) * share**2 * (3 - 2 * share)
+        here = np.ix_(foot, half)
+        head[here] = np.rint(head[here] + part[..., None] * (shown[place] - head[here]))
+        alpha[here] = np.maximum(alpha[here], 255 * part)
 
 
 def faces_only(picture, replaced, faces, whole):
