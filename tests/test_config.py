@@ -30,6 +30,11 @@ def test_edge_alone_is_another_one_where_the_data_bring_counterparts():
     [
         (preset("tiny"), {"motion_dim": 5}, "motion_dim=5: the latent is the motion"),
         (preset("tiny"), {"warmup_epochs": 2}, "warmup_epochs=2: .*set encoder_epochs"),
+        (
+            preset("tiny"),
+            {"motion_dim": 8, "latent_dim": 8, "latent_dependence_weight": 1.0},
+            "latent_dependence_weight=1.0: where the latent is the motion",
+        ),
         (preset("paper"), {"generator_bumps": 4}, "generator_bumps=4: .*must be 0"),
     ],
 )

@@ -396,6 +396,17 @@ def test_apart_the_encoder_has_a_stage_of_its_own_and_the_generator_always_draws
         model.test_step((images, {name: labels[name] for name in ("identity", "expression", "target")}))
 
 
+def test_apart_the_generator_draws_what_is_released_of_images_whose_motion_is_not_known():
+    model = make_model(counterpart_config(motion_dim=8))
+    images, labels = counterpart_batch()
+    labels["paired"] = ops.convert_to_tensor(np.float32(np.arange(8) < 4))
+    latent = ops.convert_to_numpy(model.synthesize(images, labels, seed=0, training=False).latent)
+    np.testing.assert_array_equal(latent[:4], labels["motion"][:4])
+    np.testing.assert_allclose(latent[4:], model.encode(images)[4:], atol=1e-6)
+    with pytest.raises(InputError, match="the batch has no motion"):
+        model.train_step((images, {name: labels[name] for name in ("identity", "expression", "target", "counterpart")}))
+
+
 def losses_at(model, real_logit):
     """The two losses after the discriminator's real logit has been raised by as much for every image."""
     model.discriminator.get_layer("real_logits").bias.assign([real_logit])

@@ -162,8 +162,8 @@ class Config:
             raise InputError(f"motion_dim={self.motion_dim}: the latent is the motion; latent_dim must be as large")
         if self.motion_dim and self.latent_dependence_weight:
             raise InputError(
-                f"latent_dependence_weight={self.latent_dependence_weight}: where the latent is the motion, the encoder "
-                "learns from that alone; must be 0"
+                f"latent_dependence_weight={self.latent_dependence_weight}: where the latent is the motion, the encoder"
+                " learns from that alone; must be 0"
             )
         if self.warmup_epochs and not (self.encoder_epochs or self.start):
             raise InputError(f"warmup_epochs={self.warmup_epochs}: the encoder learns before; set encoder_epochs, too")

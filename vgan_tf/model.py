@@ -22,8 +22,8 @@ class Synthesis(NamedTuple):
     """Protected images and what they were made from; all float.
 
     protected: `(batch, image_size, image_size, 3)` in [-1, 1]. latent: `(batch, latent_dim)`.
-    z_mean, z_log_var: `(encoded, latent_dim)`, of all images encoded: the first `batch` are those of `latent`. None where
-        the encoder learns apart.
+    z_mean, z_log_var: `(encoded, latent_dim)`, of all images encoded: the first `batch` are those of `latent`; None
+        where the encoder learns apart.
     style_mean, style_log_var: `(encoded, style_dim)`, likewise, or None.
     """
 
@@ -51,9 +51,9 @@ class PPRLVGAN(keras.Model, Protection):
     Where a batch has counterparts, they are what the discriminator takes for real, and the generator's output is
     compared with them whatever the target. The people of the images need not be among `identities` then.
 
-    Where the latent is the motion (`config.motion_dim`) encoder and generator learn *apart*: the encoder in its own stage
-    alone, the generator from the true motion, in the game, too. From what the encoder misreads it would learn to hedge:
-    half-closed eyes, half a smile.
+    Where the latent is the motion (`config.motion_dim`) encoder and generator learn *apart*: the encoder in a stage of
+    its own, the generator always from the true motion. From what an encoder misreads it would learn to hedge: with
+    half-closed eyes, and half a smile.
 
     Where `config.dependence_images` is above 0 the game is played with the first `config.batch_size` images of a batch;
     the others are encoded only. Where `config.protection_prototypes` is above 0, call `adapt` after `fit`, before

@@ -16,6 +16,7 @@ ROWS = 32  # of a gap that are filled at once: few enough for the processor's ca
 # Of a head's picture, in shares of its side: how high above its lower edge the neck begins to look as what is below;
 # between which heights the cut that leaves shoulders out widens, half its width below, and its softness.
 NECK, CUT, CUT_WIDTH, CUT_SOFTNESS = 0.25, (0.2, 0.32), 0.19, 0.03
+CROWN = 0.36  # how hair is rounded that reaches over the upper edge: how much lower its outline is at the sides
 # Likewise of what the neck stands on: its height; half its width above, and below at most; the softness of its outline;
 # half the length over which it is smoothed. ELSE: levels off what is at the sides, from which on it is a shoulder.
 FOOT, FOOT_WIDTHS, FOOT_SOFTNESS, STREAKS, ELSE = 0.16, (0.2, 0.4), 0.015, 0.012, 20
@@ -140,6 +141,8 @@ def _lay(picture, head, square):
     aside = np.abs(across)
     seen = np.asarray(around.resize(*place).convert("RGB")).copy()
     if head.getchannel("A").getextrema()[0] < 255:  # else it is no head, but what hides one
+        crown = 1 - height[:, None] - CROWN * (2 * aside) ** 2
+        alpha *= np.clip(crown / CUT_SOFTNESS + 0.5, 0, 1)
         low = height < CUT[1]
         widths = np.interp(height[low, None], CUT, (CUT_WIDTH, 0.5))
         alpha[low] *= np.clip((widths - aside) / CUT_SOFTNESS + 0.5, 0, 1)
