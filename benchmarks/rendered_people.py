@@ -174,21 +174,22 @@ def photographs(folder):
 
 
 def protected_by(folder, paths):
-    """Photographs as the run in a folder makes them: uint8 `(n, targets, 2, SIZE, SIZE, 3)`, mirror images second.
-
-    Of whole heads, only the square in which the encoder sees a face is taken, as classifiers know it.
-    """
+    """Photographs as the run in a folder makes them: uint8 `(n, targets, 2, SIZE, SIZE, 3)`, mirror images second."""
     from vgan_tf.run import load_run
 
     run, images = load_run(folder), middles(paths, SIZE)
     made = np.stack([run.protect(images, name, seed=0) for name in run.identities], axis=1)
     if run.config.alpha:
-        head = head_square(Square(0, 0, 1))
-        face = np.subtract((0, 0, 1, 1), head[:2] * 2) * SIZE / head.side
-        where = (SIZE, SIZE), Image.Resampling.BICUBIC, face.tolist()
-        faces = [np.asarray(Image.fromarray(one).resize(*where)) for one in made.reshape(-1, SIZE, SIZE, 3)]
-        made = np.stack(faces).reshape(made.shape)
+        made = faces_of(made.reshape(-1, SIZE, SIZE, 3)).reshape(made.shape)
     return np.stack([made, made[..., ::-1, :]], axis=2)
+
+
+def faces_of(heads):
+    """Of whole heads the square in which an encoder sees a face, as classifiers know it: uint8 `(n, SIZE, SIZE, 3)`."""
+    head = head_square(Square(0, 0, 1))
+    face = np.subtract((0, 0, 1, 1), head[:2] * 2) * SIZE / head.side
+    where = (SIZE, SIZE), Image.Resampling.BICUBIC, face.tolist()
+    return np.stack([np.asarray(Image.fromarray(one).resize(*where)) for one in heads])
 
 
 def find_photographs(folder):
