@@ -189,6 +189,9 @@ face still shows. Test the files on people like your own users before you ship t
 |---|---|
 | preset | `{{ preset }}` |
 | training data | `{{ training_data }}`, fingerprint `{{ training_data_fingerprint }}` |
+{% if earlier_data %}
+| what the weights had learnt from before | `{{ earlier_data | join("`, `") }}` |
+{% endif %}
 | data of calibration and measurement | `{{ data }}`, fingerprint `{{ data_fingerprint }}` |
 | {{ identities | length }} target identities | {{ identities | join(", ") }} |
 | {{ expressions | length }} expressions | {{ expressions | join(", ") }} |

@@ -18,7 +18,7 @@ from .examples import draw_examples, for_calibration, inputs_of
 from .metadata import add_metadata
 from .parts import build_parts
 from .quantization_aware import QuantizationError, convert_qat
-from .records import audit_of, describe, versions, write_export
+from .records import audit_of, describe, earlier_data, versions, write_export
 from .scoring import Trial, failures
 from .sheet import identity_sheet
 from .verification import verify
@@ -94,6 +94,7 @@ def export_run(folder, out, recipes=RECIPES, data=None, progress=print, score=Tr
         "preset": run.config.preset,
         "training_data": run.config.data,
         "training_data_fingerprint": run.fingerprint,
+        "earlier_data": earlier_data(run),
         "data": str(data or run.config.data),
         "data_fingerprint": faces.fingerprint(),
         "weights_sha256": run.weights_sha256(),

@@ -15,6 +15,7 @@ from vgan_tf.errors import InputError
 from vgan_tf.files import replacing, write_json, write_text
 from vgan_tf.images import write_image
 from vgan_tf.ondevice.lite import LiteModel
+from vgan_tf.run import open_run
 
 from .convert import RECIPES
 from .inspection import operators
@@ -33,6 +34,22 @@ def versions():
         "numpy": np.__version__,
         "ai_edge_litert": ai_edge_litert.__version__,
     }
+
+
+def earlier_data(run):
+    """What the weights of a run learnt from before it began, by `config.start`: list of SOURCEs, the latest first.
+
+    In place of that of a run that is no longer there, its folder.
+    """
+    sources = []
+    while run.config.start:
+        try:
+            earlier = open_run(run.config.start)
+        except InputError:
+            return [*sources, run.config.start]
+        run = earlier
+        sources.append(run.config.data)
+    return sources
 
 
 def audit_of(run):

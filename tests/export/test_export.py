@@ -29,7 +29,7 @@ from export.examples import draw_examples, for_calibration, inputs_of
 from export.inspection import operators, problems, read
 from export.metadata import add_metadata
 from export.parts import PARTS, build_parts
-from export.records import audit_of
+from export.records import audit_of, earlier_data
 from export.verification import verify
 from vgan_tf import training
 from vgan_tf.data import load_faces
@@ -388,6 +388,17 @@ def test_the_record_names_the_data_that_were_used(exported, trained_folder, monk
     assert (changed["data"], changed["data_fingerprint"]) == (other, load_faces(other).fingerprint())
     card = (tmp_path / "MODEL_CARD.md").read_text()
     assert all(f"`{value}`" in card for value in (*own, other, changed["data_fingerprint"]))
+
+
+def test_what_weights_learnt_from_before_is_found_by_where_runs_started(trained_folder, tmp_path):
+    first = open_run(trained_folder)
+    assert earlier_data(first) == []
+    second = dataclasses.replace(first, folder=tmp_path / "two", config=first.config.replace(start=str(trained_folder)))
+    second.save_config()
+    third = dataclasses.replace(second, config=first.config.replace(data="own", start=str(second.folder)))
+    assert earlier_data(third) == [first.config.data, first.config.data]
+    (second.folder / "config.json").unlink()
+    assert earlier_data(third) == [str(second.folder)]
 
 
 def test_the_record_has_the_audit_of_these_weights_alone(trained_folder, tmp_path):

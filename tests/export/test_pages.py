@@ -29,6 +29,7 @@ def record():
         "alpha": False,
         "prototypes": 0,
         "threshold": 0.2,
+        "earlier_data": ["first", "runs/gone"],
         "noise": 0.0,
         "audit": None,
         "versions": {"tensorflow": "2.21.0", "keras": "3.15.1"},
@@ -124,6 +125,11 @@ def test_the_number_of_possible_latents_is_given_where_it_is_limited(record):
 def test_what_is_left_out_of_a_latent_is_on_the_card(record):
     assert row(model_card(record), "what is left out of a latent").endswith("numbers below 0.2: they become 0 |")
     assert "left out of a latent" not in model_card({**record, "threshold": 0.0})
+
+
+def test_what_weights_had_learnt_from_before_is_on_the_card(record):
+    assert row(model_card(record), "what the weights had learnt from before").endswith("| `first`, `runs/gone` |")
+    assert "learnt from before" not in model_card({**record, "earlier_data": []})
 
 
 def test_what_a_latent_says_is_on_the_card_where_it_is_known(record):
