@@ -290,6 +290,19 @@ def test_what_images_with_counterparts_cannot_have(counterparts, tmp_path, chang
     training.plan(counterpart_config(alpha=False, counterpart_weight=0.0, **changes), tmp_path / "run")
 
 
+def test_a_run_that_starts_from_another_keeps_its_encoder_of_which_the_classifier_begins(
+    counterparts, tmp_path, eagerly, monkeypatch
+):
+    first = training.train(*planned(counterpart_config(), tmp_path / "first"))
+    changed = {"encoder_epochs": 0, "warmup_epochs": 1, "epochs": 2, "start": str(tmp_path / "first"), "seed": 4}
+    begun, start = [], training.start_from_encoder
+    monkeypatch.setattr(training, "start_from_encoder", lambda *networks: begun.append(networks) or start(*networks))
+    second = training.train(*planned(counterpart_config(**changed), tmp_path / "second"))
+    assert same(first.encoder, second.encoder) and same(first.latent_expression_head, second.latent_expression_head)
+    assert not same(first.generator, second.generator) and not same(first.discriminator, second.discriminator)
+    assert begun[0][1:] == (second.encoder, second.latent_expression_head)
+
+
 def test_in_the_warmup_the_discriminator_rests_and_then_it_plays(counterparts, tmp_path):
     run, faces = planned(counterpart_config(epochs=3, encoder_epochs=1, warmup_epochs=1), tmp_path / "run")
     model = training.train(run, faces)

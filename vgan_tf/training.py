@@ -215,7 +215,8 @@ def train_expression_classifier(run, model, training, validation):
     )
     steps = min(max(1, len(learnt) // config.batch_size), MOST_CLASSIFIER_STEPS // CLASSIFIER_EPOCHS)
     classifier, rate = run.build_classifier(), CLASSIFIER_LEARNING_RATE
-    if config.encoder_epochs and start_from_encoder(classifier, model.encoder, model.latent_expression_head):
+    learnt_before = config.encoder_epochs or config.start
+    if learnt_before and start_from_encoder(classifier, model.encoder, model.latent_expression_head):
         rate = FINE_TUNING_RATE
     schedule = keras.optimizers.schedules.CosineDecay(rate, steps * CLASSIFIER_EPOCHS)
     classifier.compile(
