@@ -291,7 +291,7 @@ def test_what_images_with_counterparts_cannot_have(counterparts, tmp_path, chang
 
 
 def test_a_run_that_starts_from_another_keeps_its_encoder_of_which_the_classifier_begins(
-    counterparts, tmp_path, eagerly, monkeypatch
+    counterparts, classifier, tmp_path, eagerly, monkeypatch
 ):
     first = training.train(*planned(counterpart_config(), tmp_path / "first"))
     changed = {"encoder_epochs": 0, "warmup_epochs": 1, "epochs": 2, "start": str(tmp_path / "first"), "seed": 4}
