@@ -423,9 +423,9 @@ def demo():
         protection_threshold=0.0,
         augment_shift_px=0,
         batch_size=32,
-        encoder_epochs=6,
+        encoder_epochs=9,
         warmup_epochs=12,
-        epochs=20,
+        epochs=23,
     )
 
 
