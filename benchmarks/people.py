@@ -25,7 +25,7 @@ from vgan_tf.data.heads import clips, drawing, motions, nuisances, people
 from vgan_tf.data.heads.dataset import Heads
 from vgan_tf.data.heads.model import load_model
 from vgan_tf.data.heads.renderer import Renderer
-from vgan_tf.data.pipeline import UNITS
+from vgan_tf.data.pipeline import unit_of
 from vgan_tf.labels import EXPRESSIONS
 from vgan_tf.ondevice import ExpressionReader, Protector, open_export
 from vgan_tf.ondevice.people.finding import find_faces
@@ -249,8 +249,7 @@ def _as_latents(truth, names):
     for motion in truth:
         values = dict(zip(motions.TRUTH, motions.truth_of(motion), strict=True))
         values |= {name: motion.intensity * (motion.expression == name) for name in EXPRESSIONS}
-        units = [next((unit for start, unit in UNITS.items() if name.startswith(start)), 1) for name in names]
-        rows.append([values[name] / unit for name, unit in zip(names, units, strict=True)])
+        rows.append([values[name] / unit_of(name) for name in names])
     return np.float32(rows)
 
 

@@ -17,7 +17,7 @@ from vgan_tf.audit.utility.motion import expression_means, motion_scale
 from vgan_tf.commands import quiet_libraries
 from vgan_tf.data import load_faces
 from vgan_tf.data.heads import motions
-from vgan_tf.data.pipeline import UNITS, latent_names, motion_of, with_alpha
+from vgan_tf.data.pipeline import latent_names, motion_of, unit_of, with_alpha
 from vgan_tf.images import to_uint8
 
 DRAWS = 2000  # of the bootstrap over people
@@ -65,11 +65,10 @@ def figures(expression, latents, faces):
     column = np.array([names.index(name) if name in names else 0 for name in faces.expressions])[faces.expression]
     told = faces.expression != faces.expressions.index("neutral")  # whose strength the latent says
     strength = [told * values[rows, column] for values in (motion_of(faces, rows), latents)]
-    moved = [number for number, name in enumerate(names) if name not in faces.expressions]
-    true = np.stack([faces.truth[names[number]] for number in moved], axis=1)
-    moved_names = [names[number] for number in moved]
-    units = [next((unit for start, unit in UNITS.items() if name.startswith(start)), 1) for name in moved_names]
-    said, scale = latents[:, moved] * units, motion_scale(true, moved_names)
+    moved_names = [name for name in names if name not in faces.expressions]
+    true, moved = np.stack([faces.truth[name] for name in moved_names], axis=1), np.isin(names, moved_names)
+    said = latents[:, moved] * [unit_of(name) for name in moved_names]
+    scale = motion_scale(true, moved_names)
 
     def within(values):
         return values - expression_means(values, faces.expression)

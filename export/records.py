@@ -44,10 +44,9 @@ def earlier_data(run):
     sources = []
     while run.config.start:
         try:
-            earlier = open_run(run.config.start)
+            run = open_run(run.config.start)
         except InputError:
             return [*sources, run.config.start]
-        run = earlier
         sources.append(run.config.data)
     return sources
 

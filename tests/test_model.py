@@ -187,7 +187,7 @@ def test_the_discriminator_takes_counterparts_for_real_and_their_targets_for_tru
 
 
 def test_rows_without_a_counterpart_add_nothing_to_what_is_compared_with_one():
-    config = counterpart_config(motion_dim=8, discriminator_fake_weight=0.0, latent_expression_weight=0.0)
+    config = counterpart_config(discriminator_fake_weight=0.0, latent_expression_weight=0.0)
     quiet = {f"{name}_weight": 0.0 for name in ("adversarial", "identity", "expression", "kl")}
     model = make_model(config.replace(**quiet))
     images, labels = counterpart_batch()
@@ -197,6 +197,7 @@ def test_rows_without_a_counterpart_add_nothing_to_what_is_compared_with_one():
     masked = model.test_step((images, {**labels, "paired": tf.constant(paired)}))
     for name in ("counterpart", "gradient", "features", "latent_motion", "identity_accuracy", "expression_accuracy"):
         assert float(masked[name]) == pytest.approx(float(first_half[name]), rel=1e-4), name
+    assert float(masked["latent_motion"]) > 0
     assert float(masked["generator_loss"]) == pytest.approx(float(first_half["generator_loss"]) / 2, rel=1e-4)
     model.reset_metrics()
     assert float(model.test_step((images, labels))["counterpart"]) != pytest.approx(float(masked["counterpart"]))

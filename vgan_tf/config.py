@@ -71,7 +71,8 @@ class Config:
         discriminator_noise: std of the noise added to every image that the discriminator sees; not in the paper.
         generator_steps: generator steps for each discriminator step.
         encoder_epochs: epochs at the start in which only the encoder learns, from the truth about its latent and from
-            mirror images, too, while kl_weight grows from 0. It has an optimizer of its own then. Not in the paper.
+            mirror images, too, while kl_weight grows from 0. It has an optimizer of its own then. Where the latent is
+            the motion it learns in these epochs alone. Not in the paper.
         warmup_epochs: epochs after those in which only the generator learns, to draw counterparts from the true motion.
             Not in the paper.
         protection_noise: scale of the posterior's noise when protecting; 1 samples the latent, 0 uses its mean.
@@ -360,7 +361,7 @@ def edge_with_counterparts():
 
     The generator's output is compared with the counterpart for every target, so that nothing has to be said of what is
     not motion: no reconstruction of the input, no style, no penalties of dependence. Batches and epochs are for a GPU
-    and 80,000 pictures. The weights that come with the package were trained so: docs/results/edge.md.
+    and 80,000 pictures. How the weights that come with the package were trained: docs/results/edge.md.
     """
     return Config(
         preset="edge",

@@ -52,8 +52,8 @@ class PPRLVGAN(keras.Model, Protection):
     compared with them whatever the target. The people of the images need not be among `identities` then.
 
     Where the latent is the motion (`config.motion_dim`) encoder and generator learn *apart*: the encoder in a stage of
-    its own, the generator always from the true motion. From what an encoder misreads it would learn to hedge: with
-    half-closed eyes, and half a smile.
+    its own, the generator always from the true motion. From what an encoder misreads it would learn to draw averages:
+    half-closed eyes, half a smile.
 
     Where `config.dependence_images` is above 0 the game is played with the first `config.batch_size` images of a batch;
     the others are encoded only. Where `config.protection_prototypes` is above 0, call `adapt` after `fit`, before
@@ -130,7 +130,7 @@ class PPRLVGAN(keras.Model, Protection):
         Args:
             discriminator_optimizer, generator_optimizer: keras.optimizers.Optimizer. The second one is
                 `model.optimizer`, which Keras's callbacks read; it also trains the encoder, unless that learns by
-                itself first (`config.encoder_epochs`), with an optimizer of its own.
+                itself (`config.encoder_epochs`, with an optimizer of its own) or not at all (`apart`).
             total_steps: iterations that Adam's cosine schedule spans; RMSprop needs none.
             kwargs: passed to `keras.Model.compile`.
         """

@@ -278,6 +278,11 @@ def mirrored_motion(names):
     return np.array(order, np.int64), np.array(signs, np.float32)
 
 
+def unit_of(name):
+    """What counts as 1 of a parameter of motion: float, of `UNITS`."""
+    return next((value for start, value in UNITS.items() if name.startswith(start)), 1)
+
+
 def motion_of(faces, rows):
     """What faces do, all in about one range: what the latent becomes.
 
@@ -285,14 +290,10 @@ def motion_of(faces, rows):
         float32 `(n, parameters)`, columns as of `latent_names`: strengths, 1 where the truth does not tell the
         intensity, and the rest in UNITS.
     """
-
-    def unit(name):
-        return next((value for start, value in UNITS.items() if name.startswith(start)), 1)
-
     shown = np.asarray(faces.expressions)[faces.expression[rows]]
     intensity = faces.truth["intensity"][rows] if "intensity" in faces.truth else 1.0
     columns = [
-        intensity * (shown == name) if name in faces.expressions else faces.truth[name][rows] / unit(name)
+        intensity * (shown == name) if name in faces.expressions else faces.truth[name][rows] / unit_of(name)
         for name in latent_names(faces)
     ]
     return np.stack(columns, axis=1).astype(np.float32)
