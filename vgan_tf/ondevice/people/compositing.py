@@ -136,13 +136,14 @@ def _lay(picture, head, square):
     )
     outline = around.getchannel("A").filter(ImageFilter.GaussianBlur(OUTLINE)).resize(*place)
     alpha = np.clip((np.asarray(outline, np.float32) - GREY) * SHARPER + GREY, 0, 255)
-    height = (square.top + square.side - 0.5 - np.arange(rows.start, rows.stop)) / square.side
-    across = (np.arange(columns.start, columns.stop) + 0.5 - square.left) / square.side - 0.5
+    height = ((square.top + square.side - 0.5 - np.arange(rows.start, rows.stop)) / square.side).astype(np.float32)
+    across = ((np.arange(columns.start, columns.stop) + 0.5 - square.left) / square.side - 0.5).astype(np.float32)
     aside = np.abs(across)
     seen = np.asarray(around.resize(*place).convert("RGB")).copy()
     if head.getchannel("A").getextrema()[0] < 255:  # else it is no head, but what hides one
-        crown = 1 - height[:, None] - CROWN * (2 * aside) ** 2
-        alpha *= np.clip(crown / CUT_SOFTNESS + 0.5, 0, 1)
+        high = height > 1 - CROWN - CUT_SOFTNESS
+        crown = 1 - height[high, None] - CROWN * (2 * aside) ** 2
+        alpha[high] *= np.clip(crown / CUT_SOFTNESS + 0.5, 0, 1)
         low = height < CUT[1]
         widths = np.interp(height[low, None], CUT, (CUT_WIDTH, 0.5))
         alpha[low] *= np.clip((widths - aside) / CUT_SOFTNESS + 0.5, 0, 1)
@@ -189,24 +190,23 @@ def _lay_foot(head, alpha, height, across, line):
         across: `(columns,)`, from the middle of the head's whole picture to the right, in shares of its side.
         line: uint8 `(columns, 3)`, the row of the picture below the head.
     """
-    foot, narrow = height < FOOT, FOOT_WIDTHS[0]
+    foot, middle, narrow = np.s_[np.count_nonzero(height >= FOOT) :], np.searchsorted(across, 0), FOOT_WIDTHS[0]
     share = 1 - np.maximum(height[foot, None], 0) / FOOT
     line = _smoothed(line.astype(np.float32), np.ones(len(line), bool), STREAKS)
-    for side in (-1, 1):
-        half = np.flatnonzero(side * across >= 0)[::side]  # columns from the middle outwards
-        if len(half) < 2:
+    for half, outwards in ((np.s_[middle:], np.s_[::1]), (np.s_[:middle], np.s_[::-1])):
+        away, shown = np.abs(across[half])[outwards], line[half][outwards]
+        pixels, cover = head[foot, half][:, outwards], alpha[foot, half][:, outwards]
+        if len(away) < 2:
             continue
-        away, shown = side * across[half], line[half]
         shoulder = np.flatnonzero(np.abs(shown - shown[-1]).max(axis=1) > ELSE)
         wide = np.clip(away[shoulder[-1]] if shoulder.size else narrow, *FOOT_WIDTHS)
         width = narrow + (wide - narrow) * share**3
         # The neck goes straight up; what is beside it is drawn in, all of it as far as the outline.
         place = np.where(away < narrow, away, narrow + (away - narrow) * (wide - narrow) / (width - narrow + 1e-6))
-        place = np.clip(np.rint((place - away[0]) / (away[1] - away[0])), 0, len(half) - 1).astype(int)
+        place = np.clip(np.rint((place - away[0]) / (away[1] - away[0])), 0, len(away) - 1).astype(int)
         part = np.clip((width - away) / FOOT_SOFTNESS + 0.5, 0, 1) * share**2 * (3 - 2 * share)
-        here = np.ix_(foot, half)
-        head[here] = np.rint(head[here] + part[..., None] * (shown[place] - head[here]))
-        alpha[here] = np.maximum(alpha[here], 255 * part)
+        pixels[:] = np.rint(pixels + part[..., None] * (shown[place] - pixels))
+        cover[:] = np.maximum(cover, 255 * part)
 
 
 def faces_only(picture, replaced, faces, whole):
