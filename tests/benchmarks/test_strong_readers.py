@@ -1,4 +1,4 @@
-"""benchmarks/readers.py: what its figures say of readings that are known."""
+"""benchmarks/strong_readers.py: what its figures say of readings that are known."""
 
 import dataclasses
 import sys
@@ -14,9 +14,9 @@ from vgan_tf.data.pipeline import latent_names, motion_of
 def readers(monkeypatch):
     pytest.importorskip("moderngl", reason="no moderngl (pip install -e '.[heads]')")
     monkeypatch.setattr(sys, "path", [str(ROOT / "benchmarks"), *sys.path])
-    import readers
+    import strong_readers
 
-    return readers
+    return strong_readers
 
 
 @pytest.fixture
