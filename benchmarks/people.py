@@ -3,7 +3,8 @@
 Rendered people, whose truth is known, in an export whose latent is the motion. `limits`: how often the expression is
 read rightly from faces that are turned, tilted, small or covered, and how well covered ones can be told. `clips`: how
 much latents, places and pictures tremble from frame to frame, and how well latents follow the truth, as seen, with the
-smoothing of files, and with that of live frames. The last line is JSON.
+smoothing of files, and with that of live frames; the pictures beside the input and beside the target rendered from the
+truth. The last line is JSON.
 """
 
 import argparse
@@ -22,7 +23,8 @@ import numpy as np
 from PIL import Image
 
 from vgan_tf.data.heads import clips, drawing, motions, nuisances, people
-from vgan_tf.data.heads.dataset import Heads
+from vgan_tf.data.heads.cast import CAST
+from vgan_tf.data.heads.dataset import CANONICAL, Heads
 from vgan_tf.data.heads.model import load_model
 from vgan_tf.data.heads.renderer import Renderer
 from vgan_tf.data.pipeline import unit_of
@@ -94,6 +96,10 @@ class Scenes:
             out.mux(stream.encode())
         return truth
 
+    def target(self, name, motion, size):
+        """One of the cast doing that, as a generator that makes no error would draw it: PIL picture with alpha."""
+        return Image.fromarray(drawing.draw(self.renderer, CAST[name], motion, CANONICAL, size))
+
 
 def measure_limits(scenes, export, count):
     """{what is the matter: figures}, `count` pictures of each."""
@@ -143,6 +149,19 @@ def _look(protector, reader, image, motion):
     }
 
 
+class Rendering(Protector):
+    """A Protector that renders the target in place of generating it: what a generator without errors would give."""
+
+    def __init__(self, scenes, export):
+        super().__init__(export)
+        self.scenes, self.size = scenes, open_export(export).image_size
+
+    def heads(self, picture, faces, targets, black=False, latents=None, alpha=False):
+        """As there, but `latents` is a list of Motion."""
+        heads = [self.scenes.target(*one, self.size) for one in zip(targets, latents, strict=True)]
+        return heads, [""] * len(heads)
+
+
 class Noting(Protector):
     """A Protector that keeps the first face of each picture and what it was to do, as a list of (Face, latent)."""
 
@@ -157,10 +176,12 @@ class Noting(Protector):
 
 def measure_clips(scenes, export, count):
     """{"seen", "smoothed" or "live": figures}, over `count` clips."""
-    protector = Noting(export)
+    protector, rendering = Noting(export), Rendering(scenes, export)
+    if others := set(protector.identities) - set(CAST):
+        raise SystemExit(f"{', '.join(sorted(others))}: not of the cast that comes with the package")
     kinds = "seen", "smoothed", "live"
     latents, places = {kind: [] for kind in kinds}, {kind: [] for kind in kinds}
-    flicker, truths, behind = {kind: [] for kind in ("input", *kinds)}, [], []
+    flicker, truths, behind = {kind: [] for kind in ("input", "rendered", *kinds)}, [], []
     for number in range(count):
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "clip.mp4"
@@ -168,11 +189,17 @@ def measure_clips(scenes, export, count):
             tracks, frames = follow(path)
             shown = [(frame, dict(faces)[0]) for _, frame, faces in followed(path, tracks, frames, "") if faces]
         pictures, faces = zip(*shown, strict=True)
-        truths.append(_as_latents(truth, protector.latent_names)[tracks[0].first :][: len(shown)])
+        truth = truth[tracks[0].first :][: len(shown)]
+        truths.append(_as_latents(truth, protector.latent_names))
         target = protector.identities[number % len(protector.identities)]
         x, y, w, h = np.mean([face.box for face in faces], axis=0).round().astype(int)
         region = np.s_[y : y + h, x : x + w]
         flicker["input"].append(_tremble([picture[region] for picture in pictures]))
+        perfect = [
+            rendering.replace_faces(picture, [face], [target], True, [motion])[0][region]
+            for (picture, face), motion in zip(shown, truth, strict=True)
+        ]
+        flicker["rendered"].append(_tremble(perfect))
         seen = np.concatenate([protector.encode(*one) for one in zip(pictures, zip(faces), strict=True)])
         for kind, values in {"seen": seen, "smoothed": smoothed(seen, RATE)}.items():
             replaced = [
@@ -194,7 +221,7 @@ def measure_clips(scenes, export, count):
         behind.append(100 * np.abs(_middles(now)[:, 0] - sway - _middles(faces)[:, 0]).mean() / side)
     moved = np.concatenate([truth - truth.mean(0) for truth in truths])
     own = np.mean([_tremble(truth) for truth in truths])
-    figures = {"input": {"flicker": _rounded(flicker["input"])}}
+    figures = {kind: {"flicker": _rounded(flicker[kind])} for kind in ("input", "rendered")}
     for kind in kinds:
         read = np.concatenate([one - one.mean(0) for one in latents[kind]])
         follows = {n: correlation(read[:, i], moved[:, i]) for i, n in enumerate(protector.latent_names)}

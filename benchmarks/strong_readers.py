@@ -1,4 +1,4 @@
-"""What strong readers find in protected pictures: `python benchmarks/strong_readers.py RUN --learn SOURCE --test SOURCE`.
+"""What strong readers find in protected pictures: `python benchmarks/strong_readers.py RUN --learn SOURCE --test ...`.
 
 The audit's readers learn from the few people whom it tests. These learn from the many people of `--learn`, by the
 network and the training of rendered_people.py: one from originals, one from what the run makes of them. Both read
