@@ -126,6 +126,16 @@ def test_further_images_are_encoded_and_no_more(monkeypatch):
     assert logs["discriminator_loss"] == again["discriminator_loss"] and logs["kl"] == again["kl"]
 
 
+def test_the_discriminators_noise_fades_to_nothing_over_the_game(monkeypatch):
+    model, seen = make_model(tiny_config(discriminator_noise=0.5)), []
+    spy_on(model.discriminator, "call", monkeypatch, lambda x, *_, **__: seen.append(np.asarray(x).std()))
+    nothing, zeros = np.zeros((8, 64, 64, 3), np.float32), np.zeros(8, np.int32)
+    for played in (0, 50, 100, 200):  # of 100
+        model.discriminator_optimizer.iterations.assign(played)
+        model.discriminate(nothing, zeros, zeros, seed=1, training=True)
+    assert seen == pytest.approx([0.5, 0.25, 0, 0], rel=0.02)
+
+
 def test_outputs_are_compared_with_their_counterparts_for_every_target():
     quiet = {name: 0.0 for name in vars(tiny_config()) if name.endswith("_weight")}
     model = make_model(tiny_config(**{**quiet, "counterpart_weight": 2.0}))

@@ -68,7 +68,8 @@ class Config:
         true_target_fraction: share of the training targets set to the true identity beyond those drawn uniformly.
         conditional_real_fake: D1 judges whether a face is a real one of its identity and expression, not whether it is
             real alone; not in the paper.
-        discriminator_noise: std of the noise added to every image that the discriminator sees; not in the paper.
+        discriminator_noise: std of the noise added to every image that the discriminator sees, at the start of the
+            game; it fades to 0 at its end. Not in the paper.
         generator_steps: generator steps for each discriminator step.
         encoder_epochs: epochs at the start in which only the encoder learns, from the truth about its latent and from
             mirror images, too, while kl_weight grows from 0. It has an optimizer of its own then. Where the latent is

@@ -93,6 +93,7 @@ class PPRLVGAN(keras.Model, Protection):
         self.discriminator_optimizer = self.encoder_optimizer = None
         self.seed_generator = keras.random.SeedGenerator(config.seed)
         self.kl_ramp_steps = 0
+        self.game_steps = None
         self.stage = "game"  # see `enter`
 
         # Metric trackers
@@ -144,13 +145,14 @@ class PPRLVGAN(keras.Model, Protection):
 
         each = config.generator_steps
         self.kl_ramp_steps = (steps(0, alone) or 0) * each
+        self.game_steps = steps(early, config.epochs)
         generator_optimizer = generator_optimizer or _optimizer(
             config, config.learning_rate, steps(alone, config.epochs, each)
         )
         super().compile(optimizer=generator_optimizer, **kwargs)
         self.generator_optimizer = generator_optimizer
         self.discriminator_optimizer = discriminator_optimizer or _optimizer(
-            config, config.discriminator_learning_rate, steps(early, config.epochs)
+            config, config.discriminator_learning_rate, self.game_steps
         )
         if alone:
             # One of its own, as the generator begins later; its schedule spans the steps that the encoder takes.
@@ -343,10 +345,15 @@ class PPRLVGAN(keras.Model, Protection):
         """D's logits of real, identity and expression, and its feature maps, for noisy images.
 
         Where D1 is conditional it is asked for a real face of the given identity and expression, int `(batch,)`. The
-        noise, absent from the paper, has D read only what is there to see.
+        noise, absent from the paper, has D read only what is there to see. It fades over the game, as it hides what is
+        fine, too.
         """
         if training and self.config.discriminator_noise:
-            images = images + self.config.discriminator_noise * keras.random.normal(ops.shape(images), seed=seed)
+            noise = self.config.discriminator_noise
+            if self.game_steps:
+                played = ops.cast(self.discriminator_optimizer.iterations, "float32")
+                noise = noise * ops.maximum(0.0, 1 - played / self.game_steps)
+            images = images + noise * keras.random.normal(ops.shape(images), seed=seed)
         real_logits, *others = self.discriminator(images, training=training)
         if self.config.conditional_real_fake:
             codes = [ops.one_hot(identity, len(self.identities)), ops.one_hot(expression, len(self.expressions))]

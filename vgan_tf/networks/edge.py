@@ -24,6 +24,7 @@ BATCH_NORM_MOMENTUM = 0.9
 DISCRIMINATOR_DROPOUT = 0.3
 LARGEST_DEEP_MAP = 16  # side of the largest map on which an encoder may have several convolutions
 STYLE_CELLS = 8  # side of the copy of the image that the style is read from
+FINE_FILTERS = 12  # maps at the picture's full size
 BUMP_FEATURES = (128, 64)  # units of the dense layers that bumps are read off
 BUMP_HALF_WIDTH = 0.3  # of bumps at first, in halves of the picture's side
 BUMP_MIDDLES = ((-0.6, 0.4), (-0.5, 0.5))  # rows and columns between which they lie at first: the face of a counterpart
@@ -84,8 +85,15 @@ def generators(config, identity_count):
         ]
         for filters in others
     ]
-    ending = [layers.Conv2DTranspose(output_channels(config), 4, strides=2, padding="same")]  # 32 -> 64
-    ending += [layers.Activation("tanh", name="protected", dtype="float32")]
+    # 32 -> 64. Each pixel of two by two has a kernel of its own, and with nothing behind it hair and clothes show stripes.
+    coarse = layers.Conv2DTranspose(output_channels(config), 4, strides=2, padding="same")
+    fine = [
+        layers.Conv2DTranspose(FINE_FILTERS, 4, strides=2, padding="same", use_bias=False),
+        BatchNormalization(momentum=BATCH_NORM_MOMENTUM),
+        layers.ReLU(),
+        layers.Conv2D(output_channels(config), 3, padding="same"),
+    ]
+    protected = layers.Activation("tanh", name="protected", dtype="float32")
     maps = bump_maps(code, config) if config.generator_bumps else {}
 
     def image(x):
@@ -94,7 +102,7 @@ def generators(config, identity_count):
             x = _through(stage, x)
             if x.shape[1] in maps:
                 x = layers.Concatenate()([x, maps[x.shape[1]]])
-        return _through(ending, x)
+        return protected(layers.Add()([coarse(x), _through(fine, x)]))
 
     x = dense(code)
     plain = keras.Model([latent, target], image(x), name="generator")
