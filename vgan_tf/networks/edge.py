@@ -85,7 +85,7 @@ def generators(config, identity_count):
         ]
         for filters in others
     ]
-    # 32 -> 64. Each pixel of two by two has a kernel of its own, and with nothing behind it hair and clothes show stripes.
+    # 32 -> 64. The pixels of two by two have kernels of their own: with nothing behind them, hair shows stripes.
     coarse = layers.Conv2DTranspose(output_channels(config), 4, strides=2, padding="same")
     fine = [
         layers.Conv2DTranspose(FINE_FILTERS, 4, strides=2, padding="same", use_bias=False),
