@@ -7,6 +7,7 @@ the steps of upsampling and convolution: docs/results/history.md), batch norm be
 import keras
 import numpy as np
 from keras import layers
+from keras.initializers import RandomNormal
 
 from vgan_tf.backends import BatchNormalization
 from vgan_tf.networks.layers import (
@@ -91,7 +92,8 @@ def generators(config, identity_count):
         layers.Conv2DTranspose(FINE_FILTERS, 4, strides=2, padding="same", use_bias=False),
         BatchNormalization(momentum=BATCH_NORM_MOMENTUM),
         layers.ReLU(),
-        layers.Conv2D(output_channels(config), 3, padding="same"),
+        # Small at first: large parts of two branches that cancel out are what 8 bits hold badly.
+        layers.Conv2D(output_channels(config), 3, padding="same", kernel_initializer=RandomNormal(stddev=1e-3)),
     ]
     protected = layers.Activation("tanh", name="protected", dtype="float32")
     maps = bump_maps(code, config) if config.generator_bumps else {}
