@@ -17,7 +17,7 @@ ROUGH_PROTOTYPE_IMAGES = 400  # in which prototypes are found while training goe
 
 
 class Stages(keras.callbacks.Callback):
-    """Has the encoder learn by itself, then the generator by itself, and then play those whom the game teaches."""
+    """Has the encoder learn by itself, then the generator by itself; the game comes last."""
 
     def on_epoch_begin(self, epoch, logs=None):
         config = self.model.config
