@@ -91,14 +91,6 @@ def _describe(layer, shape):
         return [(kind, {"activation": "linear"}, _kernel_and_bias(layer, layer.units)), *_activation(layer)]
     if kind == "Ramps":
         return [("Dense", {"activation": "linear"}, [layer.kernel, layer.bias])]
-    if kind == "FirmThreshold":
-        (first, second), bias = layer.plain(shape[-1])
-        dense = "Dense", {"activation": "linear"}
-        return [
-            (*dense, [first, bias]),
-            ("Activation", {"activation": "relu"}, []),
-            (*dense, [second, 0 * bias[: shape[-1]]]),
-        ]
     if kind in WEIGHTED and (layer.data_format, *layer.dilation_rate, getattr(layer, "groups", 1)) == PLAIN:
         settings = {
             "filters": layer.filters,

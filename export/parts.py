@@ -33,7 +33,7 @@ def build_parts(model, classifier, aligner=None):
     code = layers.ReLU(name="code")(target)
     encoded = _inline(model.encoder, [image])
     if model.threshold is not None:
-        encoded = model.threshold(encoded)
+        encoded = _inline(model.threshold, [encoded])
     if model.prototypes is not None:
         encoded = _inline(model.prototypes, [encoded])
     parts = {

@@ -1,4 +1,4 @@
-"""Prototypes: what is decoded is one of a few latents, found by expression and strength, and no more of an image."""
+"""What a trained model releases: the latent, with noise, without what is small in it, or one of a few prototypes."""
 
 import dataclasses
 
@@ -13,66 +13,11 @@ from vgan_tf.data.splits import partition
 from vgan_tf.errors import InputError
 from vgan_tf.protection import (
     Release,
-    Winner,
-    find_prototypes,
-    fit_prototypes,
+    find_release,
     parse_release,
-    prototype_network,
     with_release,
 )
 from vgan_tf.run import Run
-
-
-def clouds(count=300, seed=0):
-    """Latents of three labels, apart in two of four dimensions, strong to different degrees; (latents, labels)."""
-    random = np.random.default_rng(seed)
-    labels = np.arange(count) % 3
-    latents = random.normal(scale=0.05, size=(count, 4))
-    directions = np.array([[1.0, 0.0], [0.0, 1.0], [-1.0, -1.0]])
-    latents[:, :2] += directions[labels] * random.uniform(1, 2, count)[:, None]
-    return latents, labels
-
-
-def chosen_by(weights, latents):
-    """The numbers of the prototypes that a network with these weights chooses."""
-    network = prototype_network(latents.shape[1], len(weights[1]))
-    network.set_weights(weights)
-    found = np.asarray(network(latents.astype(np.float32)))
-    return np.abs(found[:, None] - weights[2]).sum(axis=2).argmin(axis=1), found
-
-
-def test_the_winner_is_the_first_of_the_highest():
-    scores = np.array([[0.0, 2.0, 1.0], [3.0, 3.0, 1.0], [-3.0, -2.0, -1.0]], np.float32)
-    np.testing.assert_array_equal(Winner()(scores), [[0, 1, 0], [1, 0, 0], [0, 0, 1]])
-
-
-@pytest.mark.parametrize("each", [1, 2, 3])
-def test_prototypes_are_means_by_label_and_strength(each):
-    latents, labels = clouds()
-    weights = fit_prototypes(latents, labels, 3, each)
-    assert [array.shape for array in weights] == [(4, 3 * each), (3 * each,), (3 * each, 4)]
-    strength = np.linalg.norm(latents[:, :2], axis=1)
-    for label in range(3):
-        rows = np.flatnonzero(labels == label)
-        parts = np.array_split(rows[np.argsort(strength[rows])], each)
-        wanted = np.stack([latents[part].mean(axis=0) for part in parts])
-        np.testing.assert_allclose(weights[2][label * each : (label + 1) * each], wanted, atol=0.05)
-    chosen, found = chosen_by(weights, latents)
-    assert (chosen // each == labels).mean() > 0.99 and set(chosen) == set(range(3 * each))
-    np.testing.assert_array_equal(found, weights[2][chosen])  # exactly, not nearly
-
-
-def test_units_and_directions_of_the_latent_do_not_matter():
-    latents, labels = clouds()
-    turned = latents @ np.random.default_rng(1).normal(size=(4, 4)) * 100 + 7
-    one, other = (chosen_by(fit_prototypes(some, labels, 3, 2), some)[0] for some in (latents, turned))
-    assert (one == other).mean() > 0.98
-
-
-def test_a_latent_that_does_not_vary_is_no_failure():
-    weights = fit_prototypes(np.ones((6, 2)), np.arange(6) % 2, 2, 1)
-    assert all(np.isfinite(array).all() for array in weights)
-    np.testing.assert_allclose(weights[2], 1)
 
 
 @pytest.fixture(scope="module")
@@ -155,7 +100,7 @@ def test_a_rare_expression_has_its_prototypes_and_a_missing_one_is_said_before_t
     rows = np.flatnonzero(faces.expression == 6)[2:]
     few = faces.subset(np.setdiff1d(np.arange(len(faces)), rows))
     model = make_model(tiny_config(protection_prototypes=2))
-    find_prototypes(model, few, most=21)
+    find_release(model, few, most=21)
     assert len(np.unique(model.prototypes.get_weights()[2], axis=0)) == 14
     monkeypatch.setattr(training, "load_faces", lambda source, size: few)
     with pytest.raises(InputError, match="protection_prototypes=3: only [012] training images of surprise"):
@@ -164,7 +109,7 @@ def test_a_rare_expression_has_its_prototypes_and_a_missing_one_is_said_before_t
 
 def test_a_run_is_trained_resumed_and_loaded_with_its_prototypes(tmp_path, eagerly, monkeypatch):
     monkeypatch.setattr(training, "CLASSIFIER_EPOCHS", 1)
-    monkeypatch.setattr(callbacks, "ROUGH_PROTOTYPE_IMAGES", 7)  # of an epoch on the way, not of the last one
+    monkeypatch.setattr(callbacks, "ROUGH_RELEASE_IMAGES", 7)  # of an epoch on the way, not of the last one
     faces = noise_faces(per_cell=3)
     config = tiny_config(protection_prototypes=1, epochs=2)
     run = Run(tmp_path / "run", config, faces.identities, faces.expressions, faces.fingerprint(), 1)

@@ -27,10 +27,11 @@ from helpers import (
     values_of,
 )
 
-from vgan_tf import callbacks, load_run, training
+from vgan_tf import callbacks, load_run, protection, training
 from vgan_tf.data.pipeline import latent_names
 from vgan_tf.errors import InputError
 from vgan_tf.images import to_float
+from vgan_tf.protection import with_release
 from vgan_tf.run import Run, load_aligner, load_expression_classifier, open_run
 
 TRAIN_CLASSIFIER = training.train_expression_classifier
@@ -235,6 +236,10 @@ def test_with_counterparts_their_targets_are_the_identities_and_validation_has_t
     loaded = load_run(run.folder)
     assert loaded.identities == STUB_IDENTITIES and loaded.config.latent_dim == 8
     assert loaded.decode_with_alpha(loaded.encode(faces.images[:2]), [0, 2]).shape == (2, 64, 64, 4)
+    implied, drawn = (np.asarray(loaded.threshold.get_layer(name).kernel) for name in ("implied", "drawn"))
+    assert np.any(drawn) and same(with_release(loaded, f"threshold:{run.config.protection_threshold}", faces), loaded)
+    ratio = np.linalg.norm(drawn.reshape(4, 6, 8), axis=(0, 2)) / np.linalg.norm(implied.reshape(4, 6, 8), axis=(0, 2))
+    assert (ratio > 0.999).all() and (ratio < 2.001).all()
     still = training.plan(counterpart_config(latent_motion_weight=0.0), tmp_path / "still")[0]
     assert still.config.motion_dim == 0 and still.latent_names == ()
     names = tuple(latent_names(faces))
@@ -376,7 +381,8 @@ def test_an_encoder_with_nothing_to_learn_is_refused(counterparts, tmp_path):
 def own_and_pairs(monkeypatch):
     """Own images, 42 of noise, and the faces with counterparts as "heads:"."""
     sources = {"own": noise_faces(per_cell=4), "heads:": faces_with_counterparts()}
-    monkeypatch.setattr(training, "load_faces", lambda source, size: sources[source])
+    for module in (training, protection):
+        monkeypatch.setattr(module, "load_faces", lambda source, size: sources[source])
     monkeypatch.setattr(training, "load_unaligned", lambda source, size: None)
     return sources
 
@@ -392,6 +398,7 @@ def test_own_images_join_those_with_counterparts_and_both_teach(own_and_pairs, c
     assert float(row["counterpart"]) > 0 < float(row["val_counterpart"])
     assert model.protect(faces.images[:2], "bob").shape == (2, 64, 64, 3)
     assert open_run(run.folder).config.pairs == "heads:"
+    assert np.any(model.threshold.get_layer("drawn").kernel), "the motion of pairs says what strengths imply"
     again, _ = planned(config, tmp_path / "again")
     assert same(model, training.train(again, faces))
 

@@ -8,12 +8,12 @@ import numpy as np
 from tqdm import tqdm
 
 from vgan_tf.images import tile, write_image
-from vgan_tf.protection import PROTOTYPE_IMAGES, find_prototypes
+from vgan_tf.protection import RELEASE_IMAGES, find_release, images_for_release
 
 SAMPLE_COLUMNS = 10
 SAMPLE_TARGETS = 8
 BATCHES_BETWEEN_LOOKS = 20
-ROUGH_PROTOTYPE_IMAGES = 400  # in which prototypes are found while training goes on
+ROUGH_RELEASE_IMAGES = 400  # in which what is released is settled while training goes on
 
 
 class Stages(keras.callbacks.Callback):
@@ -29,11 +29,11 @@ class Stages(keras.callbacks.Callback):
 
 
 class RunRecorder(keras.callbacks.Callback):
-    """After each epoch: prototypes, a row of history.csv, the sample grid, the weights and, last, the checkpoint."""
+    """After each epoch: the release, a row of history.csv, the sample grid, the weights and, last, the checkpoint."""
 
     def __init__(self, run, training, validation, first_epoch):
         super().__init__()
-        self.run, self.training = run, training
+        self.run, self.known = run, images_for_release(run.config, training)
         self.rows = run.read_history(first_epoch)
         self.seconds = float(self.rows[-1]["seconds"]) if self.rows else 0.0
         columns = np.linspace(0, len(validation) - 1, min(SAMPLE_COLUMNS, len(validation))).astype(int)
@@ -45,9 +45,9 @@ class RunRecorder(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         self.seconds += time.perf_counter() - self.started
         values = {name: f"{value:.9g}" for name, value in sorted(logs.items())}
-        # On the way the prototypes are for the sample grid and whoever looks in; a rougher guess does.
+        # On the way these are for the sample grid and whoever looks in; a rougher guess does.
         last = epoch + 1 == self.run.config.epochs
-        find_prototypes(self.model, self.training, PROTOTYPE_IMAGES if last else ROUGH_PROTOTYPE_IMAGES)
+        find_release(self.model, self.known, RELEASE_IMAGES if last else ROUGH_RELEASE_IMAGES)
         self.rows.append({"epoch": epoch + 1, **values, "seconds": f"{self.seconds:.1f}"})
         self.run.write_history(self.rows)
         write_image(self.run.folder / "samples" / f"epoch_{epoch + 1:04d}.png", sample_grid(self.model, self.inputs))

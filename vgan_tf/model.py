@@ -9,8 +9,8 @@ from vgan_tf import backends, losses
 from vgan_tf.config import Config
 from vgan_tf.errors import InputError
 from vgan_tf.networks import build, latent_classifier, sample_latent
-from vgan_tf.networks.layers import FirmThreshold
-from vgan_tf.protection import Protection, prototype_network
+from vgan_tf.networks.release import prototype_network, threshold_network
+from vgan_tf.protection import Protection
 
 ADAM_BETA_1 = 0.5  # the usual choice for GANs (Radford et al. 2016)
 RMSPROP_DECAY = 1e-6  # of the learning rate, in each step; the authors'
@@ -57,7 +57,7 @@ class PPRLVGAN(keras.Model, Protection):
 
     Where `config.dependence_images` is above 0 the game is played with the first `config.batch_size` images of a batch;
     the others are encoded only. Where `config.protection_prototypes` is above 0, call `adapt` after `fit`, before
-    protecting.
+    protecting; where `config.protection_threshold` and `config.motion_dim` are, too.
 
     Deviations from the authors' code: the discriminator learns from real and generated images in one step, not two; it
     sees images that the generator made in training mode; all steps of one iteration use the same images and target
@@ -84,7 +84,9 @@ class PPRLVGAN(keras.Model, Protection):
         self.latent_expression_head = latent_classifier(config.latent_dim, len(expressions))
         prototypes = config.protection_prototypes * len(expressions)
         self.prototypes = prototype_network(config.latent_dim, prototypes) if prototypes else None
-        self.threshold = FirmThreshold(config.protection_threshold) if config.protection_threshold else None
+        strengths = sum(name != "neutral" for name in expressions) if config.motion_dim else 0
+        threshold = config.protection_threshold
+        self.threshold = threshold_network(config.latent_dim, threshold, strengths) if threshold else None
 
         # Settings
         self.config = config

@@ -10,20 +10,20 @@ import dataclasses
 from collections.abc import Callable
 from typing import NamedTuple
 
-import keras
 import numpy as np
-from keras import layers, ops
+from keras import ops
 
 from vgan_tf.config import Config
-from vgan_tf.data import partition
+from vgan_tf.data import load_faces, partition
+from vgan_tf.data.pipeline import motion_of
 from vgan_tf.errors import InputError
 from vgan_tf.images import to_float, to_uint8
 from vgan_tf.networks.layers import sample_latent
+from vgan_tf.networks.release import fit_prototypes, fit_threshold, require_prototypes
 from vgan_tf.ondevice.export_folder import open_export
 from vgan_tf.targets import resolve_targets, target_codes
 
-RIDGE = 1e-3  # share of the mean variance, added to each, so that a covariance can be inverted
-PROTOTYPE_IMAGES = 4000  # in which prototypes are found
+RELEASE_IMAGES = 4000  # in which prototypes, or what a threshold is to spare, are found
 BATCH_SIZE = 128
 
 
@@ -81,22 +81,24 @@ class Protected(NamedTuple):
 class Protection:
     """What a trained `PPRLVGAN` does with images. Its networks, configuration and labels are the model's."""
 
-    def adapt(self, images, expression):
-        """Find the prototypes that protection decodes, where the configuration asks for some; after training.
+    def adapt(self, images, expression, motion=None):
+        """Find what the release needs of training images, after training: prototypes, or what strengths imply.
 
         Args:
             images: training images, as for `encode`.
             expression: int `(n,)`.
+            motion: float `(n, latent_dim)`, as of `data.pipeline.motion_of`, where the latent is the motion.
 
         Raises:
             InputError: an expression with fewer images than it is to have prototypes.
         """
-        each = self.config.protection_prototypes
-        if not each:
-            return
-        require_prototypes(expression, self.expressions, each)
-        means, _ = self._posterior(images)
-        self.prototypes.set_weights(fit_prototypes(means, np.asarray(expression), len(self.expressions), each))
+        if each := self.config.protection_prototypes:
+            require_prototypes(expression, self.expressions, each)
+            means, _ = self._posterior(images)
+            self.prototypes.set_weights(fit_prototypes(means, np.asarray(expression), len(self.expressions), each))
+        if self.config.protection_threshold and motion is not None:
+            means, _ = self._posterior(images)
+            fit_threshold(self.threshold, motion, means)
 
     def encode(self, images, seed=None, noise=1.0):
         """The latent of images, as protection decodes it: the nearest prototype, where there are some.
@@ -322,7 +324,7 @@ def with_release(model, release, faces):
     Args:
         model: PPRLVGAN.
         release: text as for `parse_release`.
-        faces: FaceSet, the whole data that it was trained on; prototypes are found in its training part.
+        faces: FaceSet, the whole data that it was trained on; what the release needs is found in its training part.
 
     Returns:
         PPRLVGAN, or DeviceModel with noise.
@@ -338,91 +340,30 @@ def with_release(model, release, faces):
     )
     changed = type(model)(config, model.identities, model.expressions)
     for layer in changed.layers:
-        if layer.weights and layer.name != "prototypes":
+        if layer.weights and layer.name not in ("prototypes", "threshold"):
             layer.set_weights(model.get_layer(layer.name).get_weights())
-    find_prototypes(changed, partition(faces, model.config)[0])
+    find_release(changed, images_for_release(config, partition(faces, config)[0]))
     return DeviceModel.of_keras(changed, release) if release.kind == "noise" else changed
 
 
-def find_prototypes(model, training, most=PROTOTYPE_IMAGES):
-    """Find a model's prototypes, if it is to have some, in the training part: in about `most` images, or fewer."""
-    if model.config.protection_prototypes:
-        order = np.random.default_rng(model.config.seed).permutation(len(training))
-        each = -(-most // len(model.expressions))  # however rare an expression is
-        chosen = [order[training.expression[order] == label][:each] for label in range(len(model.expressions))]
+def images_for_release(config, training):
+    """The training images that know what `find_release` needs: the FaceSet `training`, or that of the run's pairs."""
+    if config.pairs and config.protection_threshold and config.motion_dim:
+        return partition(load_faces(config.pairs, config.image_size), config)[0]
+    return training
+
+
+def find_release(model, training, most=RELEASE_IMAGES):
+    """Have a model `adapt`, if it is to, to about `most` images of the training part, or to fewer."""
+    config, count = model.config, len(model.expressions)
+    knows_motion = bool(config.protection_threshold and config.motion_dim)
+    if config.protection_prototypes or knows_motion:
+        order = np.random.default_rng(config.seed).permutation(len(training))
+        each = -(-most // count)  # however rare an expression is
+        chosen = [order[training.expression[order] == label][:each] for label in range(count)]
         some = training.subset(np.sort(np.concatenate(chosen)))
-        model.adapt(np.asarray(some.images), some.expression)
-
-
-@keras.saving.register_keras_serializable("vgan_tf")
-class Winner(layers.Layer):
-    """Scores `(batch, n)` -> 1 for the highest of a row, the first of several, and 0 for the others."""
-
-    def call(self, scores):
-        return ops.take(ops.eye(scores.shape[-1]), ops.argmax(scores, axis=-1), axis=0)
-
-    def compute_output_shape(self, shape):
-        return shape
-
-
-def prototype_network(latent_dim, count):
-    """Latent `(batch, latent_dim)` -> the nearest of `count` prototypes, the same shape; nothing in it is trained.
-
-    Its weights, all 0 before `fit_prototypes`: kernel `(latent_dim, count)` and bias `(count,)` of the linear scores,
-    prototypes `(count, latent_dim)`.
-    """
-    latent = keras.Input((latent_dim,), name="latent")
-    scores = layers.Dense(count, kernel_initializer="zeros", name="scores")(latent)
-    chosen = layers.Dense(latent_dim, use_bias=False, kernel_initializer="zeros", name="prototypes")(Winner()(scores))
-    return keras.Model(latent, chosen, name="prototypes", trainable=False)
-
-
-def require_prototypes(expression, names, each):
-    """Raise InputError where an expression has fewer images, int labels `(n,)`, than it is to have prototypes."""
-    for name, count in zip(names, np.bincount(expression, minlength=len(names)), strict=True):
-        if count < each:
-            raise InputError(
-                f"protection_prototypes={each}: only {count} training images of {name} to find them in; "
-                "give more, or set a lower number (0 for none)"
-            )
-
-
-def fit_prototypes(latents, labels, classes, each):
-    """Means of latents by label and strength, and the linear discriminant that chooses among them (Fisher 1936).
-
-    The strength of a latent is its label's score, by a discriminant among the labels whose scores add up to 0; each
-    label's latents are cut into `each` parts of equal size by it.
-
-    Args:
-        latents: float `(n, latent_dim)`.
-        labels: int `(n,)`, each of `range(classes)` at least `each` times.
-        classes, each: how many labels, and prototypes for each.
-
-    Returns:
-        [kernel, bias, prototypes] as `prototype_network` has them, float32; prototype `label * each + part`.
-    """
-    latents = np.asarray(latents, np.float64)
-    means = np.stack([latents[labels == label].mean(axis=0) for label in range(classes)])
-    kernel, bias = _discriminant(latents, means[labels], means)
-    strength = (latents @ kernel + bias)[np.arange(len(latents)), labels]
-    groups = np.empty(len(latents), np.int64)
-    for label in range(classes):
-        rows = np.flatnonzero(labels == label)
-        rank = np.argsort(np.argsort(strength[rows], kind="stable"), kind="stable")
-        groups[rows] = label * each + rank * each // len(rows)
-    prototypes = np.stack([latents[groups == group].mean(axis=0) for group in range(classes * each)])
-    kernel, bias = _discriminant(latents, prototypes[groups], prototypes)
-    return [np.asarray(array, np.float32) for array in (kernel, bias, prototypes)]
-
-
-def _discriminant(latents, centres, means):
-    """Kernel and bias of scores, highest for the nearest mean as measured by the covariance around the own centres."""
-    covariance = np.atleast_2d(np.cov((latents - centres).T, bias=True))
-    covariance += np.eye(len(covariance)) * (RIDGE * np.trace(covariance) / len(covariance) + 1e-12)
-    kernel = np.linalg.solve(covariance, means.T)
-    bias = -0.5 * np.sum(means.T * kernel, axis=0)
-    # What all scores have in common decides nothing, and 8 bits hold the rest the better without it.
-    return kernel - kernel.mean(axis=1, keepdims=True), bias - bias.mean()
+        motion = motion_of(some, np.arange(len(some))) if knows_motion else None
+        model.adapt(np.asarray(some.images), some.expression, motion)
 
 
 def _as_floats(images):

@@ -24,7 +24,7 @@ from vgan_tf.data.stored import BLOCK, StoredImages, write_beside
 from vgan_tf.errors import InputError
 from vgan_tf.images import ALIGNMENT_SIZE, to_float
 from vgan_tf.networks.expression import start_from_encoder
-from vgan_tf.protection import require_prototypes
+from vgan_tf.networks.release import require_prototypes
 from vgan_tf.run import Run, load_aligner, open_run
 
 EVALUATION_BATCH_SIZE = 128

@@ -37,6 +37,7 @@ from vgan_tf.errors import InputError, VerificationError
 from vgan_tf.files import write_json
 from vgan_tf.images import to_uint8
 from vgan_tf.networks import alignment_network, expression_classifier
+from vgan_tf.networks.release import fit_threshold, threshold_network
 from vgan_tf.ondevice import Protector, open_export
 from vgan_tf.ondevice.alignment import aligner_of, face_of
 from vgan_tf.ondevice.lite import LiteModel
@@ -167,6 +168,24 @@ def test_files_with_a_threshold_leave_out_what_is_small(recipe):
     small = np.abs(latents) < 0.9 * threshold
     np.testing.assert_array_equal(found[small], 0)
     assert (np.abs(found) > threshold).sum() > 10
+
+
+@pytest.mark.parametrize("recipe", ["float32", "int8", "dynamic"])
+@pytest.mark.parametrize("part_name", ["encoder", "anonymizer"])
+def test_files_spare_what_strengths_imply(part_name, recipe):
+    cut_out = cut(counterpart_config(motion_dim=8, protection_threshold=0.1))
+    model, _, examples = cut_out
+    images, random = to_uint8(examples["image"]), np.random.default_rng(0)
+    latents, _ = model._posterior(images)
+    motion = random.normal(size=(42, 8))
+    motion[:, 6:] = motion[:, :6] @ random.normal(size=(6, 2))
+    fit_threshold(model.threshold, motion, latents)
+    content, part, examples = made(cut_out, part_name, recipe)
+    verify(content, part, recipe, examples)
+    if part_name == "encoder":
+        found, wanted = LiteModel(content).run(image=images)["latent"], model.encode(images)
+        without = np.asarray(threshold_network(8, 0.1)(latents))
+        assert np.abs(found - wanted).mean() < 0.1 * np.abs(wanted - without)[:, 6:].mean()
 
 
 def test_a_file_that_chooses_other_prototypes_is_refused():

@@ -129,40 +129,6 @@ class Ramps(layers.Layer):
         return (*input_shape[:-1], self.side * self.count)
 
 
-@keras.saving.register_keras_serializable("vgan_tf")
-class FirmThreshold(layers.Layer):
-    """Firm shrinkage (Gao and Bruce 1997), number by number: 0 up to a threshold, as it is from `WHOLE` thresholds on.
-
-    Args:
-        threshold: above 0.
-    """
-
-    WHOLE = 1.5
-
-    def __init__(self, threshold, **kwargs):
-        super().__init__(**kwargs)
-        self.threshold = float(threshold)
-
-    def call(self, latents):
-        kernel, bias = self.plain(latents.shape[-1])
-        return ops.matmul(ops.relu(ops.matmul(latents, kernel[0]) + bias), kernel[1])
-
-    def plain(self, size):
-        """As a dense layer with ReLU and one without bias, which every runtime has: ((kernel, kernel), bias)."""
-        steep = self.WHOLE / (self.WHOLE - 1)
-        signs, eye = np.array([1, 1, -1, -1], np.float32), np.eye(size, dtype=np.float32)
-        bias = -self.threshold * np.array([1, self.WHOLE, 1, self.WHOLE], np.float32)
-        back = signs * np.array([steep, 1 - steep, steep, 1 - steep], np.float32)
-        kernels = np.kron(signs[None], eye), np.kron(back[:, None], eye)
-        return kernels, np.repeat(bias, size)
-
-    def compute_output_shape(self, shape):
-        return shape
-
-    def get_config(self):
-        return {**super().get_config(), "threshold": self.threshold}
-
-
 def latent_classifier(latent_dim, classes):
     """A linear classifier on the latent: `(batch, latent_dim)` -> logits `(batch, classes)`."""
     latent = keras.Input((latent_dim,), name="latent")
