@@ -200,7 +200,8 @@ face still shows. Test the files on people like your own users before you ship t
 | what its numbers say (angles in tens of degrees) | {{ latent_names | join(", ") }} |
 {% endif %}
 {% if threshold %}
-| what is left out of a latent | numbers below {{ "%g" % threshold }}: they become 0 |
+| what is left out of a latent | numbers below {{ "%g" % threshold }}\
+{% if latent_names %}, but for what the strengths of expressions imply{% endif %}: they become 0 |
 {% endif %}
 {% if prototypes %}
 | different latents that can be decoded | {{ codes }}, {{ prototypes }} of each expression: \

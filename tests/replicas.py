@@ -26,9 +26,8 @@ FIRST, ALL = 2, 5  # epochs
 QUIET = {
     "true_target_fraction": 0.999999,
     "discriminator_noise": 0.0,
-    "latent_dependence_weight": 0.0,  # These three compare the images of one replica.
+    "latent_dependence_weight": 0.0,  # These two compare the images of one replica.
     "style_dependence_weight": 0.0,
-    "latent_style_dependence_weight": 0.0,
     "dependence_images": 8,
     "style_dim": 2,
     "protection_prototypes": 1,

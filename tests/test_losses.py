@@ -3,7 +3,6 @@
 import math
 
 import numpy as np
-import pytest
 from keras import ops
 
 from vgan_tf import losses
@@ -102,24 +101,3 @@ def test_label_dependence_within_groups_ignores_where_the_groups_lie():
 
 def test_dependence_of_a_batch_without_pairs_is_finite():
     assert np.isfinite(mean_dependence(np.ones((2, 3)), np.int32([0, 1])))
-    for count in (1, 2, 3):
-        codes = np.ones((count, 3), np.float32)
-        assert np.isfinite(losses.code_dependence(codes, codes)).all()
-
-
-def mean_code_dependence(first, second):
-    values = losses.code_dependence(first.astype(np.float32), second.astype(np.float32))
-    assert values.shape == (len(first),)
-    return float(np.mean(values))
-
-
-def test_code_dependence_is_zero_on_average_for_independent_codes_and_two_for_equal_ones():
-    generator = np.random.default_rng(0)
-    first = generator.standard_normal((256, 4))
-    chance = [mean_code_dependence(first, generator.standard_normal((256, 3))) for _ in range(50)]
-    assert abs(np.mean(chance)) < 3 * np.std(chance) / np.sqrt(50)
-    assert mean_code_dependence(first, 3 * first + 1) == pytest.approx(2, abs=1e-3)
-    linear = generator.standard_normal((256, 3)) + first[:, :1]
-    bent = np.cos(2 * first[:, :3])  # uncorrelated
-    for dependent in (linear, bent):
-        assert mean_code_dependence(first, dependent) > 4 * np.std(chance)

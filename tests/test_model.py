@@ -251,21 +251,6 @@ def test_the_penalty_on_the_identity_compares_people_within_one_expression():
     assert dependence["each another"] == 0 != dependence["all the same"]
 
 
-def test_the_style_drives_the_latent_away_and_is_not_driven_itself():
-    quiet = {name: 0.0 for name in vars(tiny_config()) if name.endswith("_weight")}
-    model = make_model(tiny_config(style_dim=3, **{**quiet, "latent_style_dependence_weight": 1.0}))
-    networks = (model.encoder, model.style_encoder)
-    heads = [network.get_layer("z_mean").kernel for network in networks]
-    images, labels = noise_batch()
-    labels["target"] = labels["identity"]
-    with tf.GradientTape() as tape:
-        synthesis = model.synthesize(images, labels, seed=0, training=False)
-        loss = model.generator_loss(images, synthesis, labels, seed=0, training=False)
-    latent, style = tape.gradient(loss, [head.value for head in heads])
-    assert np.abs(latent).max() > 0
-    assert style is None or not np.abs(style).max()
-
-
 def test_two_generator_steps_for_each_discriminator_step():
     model = make_model(tiny_config(generator_steps=2))
     for iterations in (1, 2):

@@ -64,7 +64,6 @@ class Config:
         style_dim: length of the style, what of an image is neither expression nor identity (light, background, pose);
             training reconstructs images with their style, protection leaves it out. 0 for none; not in the paper.
         style_kl_weight, style_dependence_weight: KL of the style's posterior, and its dependence on both labels.
-        latent_style_dependence_weight: dependence of the latent on the style, which drives pose and light out of it.
         true_target_fraction: share of the training targets set to the true identity beyond those drawn uniformly.
         conditional_real_fake: D1 judges whether a face is a real one of its identity and expression, not whether it is
             real alone; not in the paper.
@@ -80,7 +79,8 @@ class Config:
         protection_prototypes: protection decodes the nearest of so many prototypes of each expression in place of the
             latent (`vgan_tf.protection`); 0 for the latent itself; not in the paper.
         protection_threshold: protection sets what is smaller in the latent to 0, as misreading is what tells people
-            apart there (`vgan_tf.networks.layers.FirmThreshold`); 0 for none; not in the paper.
+            apart there, but spares what goes with an expression (`networks.release.threshold_network`); 0 for none; not
+            in the paper.
         augment_shift_px: random shift of training images, up to so many pixels. augment_flip: random mirror images.
         optimizer: "rmsprop" with the authors' decay of the learning rate, or "adam" with a cosine schedule from
             learning_rate to 0 over the run.
@@ -129,7 +129,6 @@ class Config:
     style_dim: int = 0
     style_kl_weight: float = 0.0
     style_dependence_weight: float = 0.0
-    latent_style_dependence_weight: float = 0.0
     true_target_fraction: float = 0.0
     conditional_real_fake: bool = False
     discriminator_noise: float = 0.0
@@ -310,8 +309,8 @@ def edge():
     """Ours, for phones, and the default; measured in docs/results/history.md.
 
     Its additions to the game are each a weight or a size; 0 switches one off: reconstruction and feature matching where
-    the target is the true identity, the style, the conditional D1, and the latent's expression head and penalties of
-    dependence on the identity and on the style. Its protection decodes one latent for each expression; with
+    the target is the true identity, the style, the conditional D1, and the latent's expression head and its penalty of
+    dependence on the identity. Its protection decodes one latent for each expression; with
     `protection_prototypes=0` it decodes what the encoder found.
     """
     return Config(
@@ -338,7 +337,6 @@ def edge():
         style_dim=16,
         style_kl_weight=0.003,
         style_dependence_weight=1.0,
-        latent_style_dependence_weight=5.0,
         true_target_fraction=0.5,
         conditional_real_fake=True,
         discriminator_noise=0.2,
@@ -395,7 +393,7 @@ def edge_with_counterparts():
         encoder_epochs=15,
         warmup_epochs=12,
         protection_noise=0.0,
-        protection_threshold=0.2,
+        protection_threshold=0.15,
         augment_shift_px=4,
         optimizer="adam",
         learning_rate=5e-3,

@@ -2,8 +2,8 @@
 
 Each replica takes its part of every batch. Losses are means over the whole batch, batch normalisation takes its
 statistics over the whole batch, and all replicas make the same step. What differs from one process: each replica draws
-noise and target identities of its own, and `losses.label_dependence` and `code_dependence`, which compare the images of
-a batch with each other, see those of one replica.
+noise and target identities of its own, and `losses.label_dependence`, which compares the images of a batch, sees those
+of one replica.
 """
 
 import dataclasses

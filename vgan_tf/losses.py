@@ -138,25 +138,6 @@ def label_dependence(codes, labels, within=None):
     return _mean_over_pairs(kernel, alike) - _mean_over_pairs(kernel, compared * (1.0 - same))
 
 
-def code_dependence(first, second):
-    """How much of one code can be told from another: the alignment of their kernels (Kornblith et al. 2019).
-
-    That is the Hilbert-Schmidt independence criterion (Gretton et al. 2005) as a share of the most that it could be,
-    with a linear kernel and, added, a Gaussian one. Its estimate is centred without bias (Szekely and Rizzo 2014).
-
-    Args:
-        first, second: float `(batch, size)`, sizes may differ; each dimension is scaled to unit deviation first.
-
-    Returns:
-        float `(batch,)`, whose mean over the batch is the estimate: about 0 for independent codes, 2 for equal ones.
-    """
-    rows = 0.0
-    for one, other in zip(_centred_kernels(first), _centred_kernels(second), strict=True):
-        most = ops.sqrt(ops.sum(ops.square(one)) * ops.sum(ops.square(other))) + 1e-6
-        rows = rows + ops.sum(one * other, axis=-1) / most
-    return rows * ops.cast(ops.shape(rows)[0], rows.dtype)
-
-
 def _same(labels):
     """float `(batch, batch)`: 1 for pairs of the same label."""
     return ops.cast(ops.equal(labels[:, None], labels[None, :]), "float32")
@@ -169,18 +150,6 @@ def _inner_and_distances(codes):
     inner = ops.matmul(codes, ops.transpose(codes)) / codes.shape[-1]
     squares = ops.diagonal(inner)
     return inner, squares[:, None] + squares[None, :] - 2.0 * inner
-
-
-def _centred_kernels(codes):
-    inner, distances = _inner_and_distances(codes)
-    count = ops.shape(inner)[0]
-    between = 1.0 - ops.eye(count, dtype=inner.dtype)
-    count = ops.cast(count, inner.dtype)
-    for kernel in (inner, ops.exp(-0.5 * distances)):
-        kernel = kernel * between
-        rows = ops.sum(kernel, axis=-1, keepdims=True) / ops.maximum(count - 2.0, 1.0)
-        mean = ops.sum(rows) / ops.maximum(count - 1.0, 1.0)
-        yield (kernel - rows - ops.transpose(rows) + mean) * between
 
 
 def _mean_over_pairs(kernel, chosen):

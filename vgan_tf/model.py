@@ -114,7 +114,6 @@ class PPRLVGAN(keras.Model, Protection):
                 "latent_dependence",
                 "style_kl",
                 "style_dependence",
-                "latent_style_dependence",
             )
         }
         self.real_accuracy_trackers = [
@@ -440,9 +439,6 @@ class PPRLVGAN(keras.Model, Protection):
             dependence = sum(losses.label_dependence(synthesis.style_mean, values) for values in encoded.values())
             self._track_loss("style_dependence", dependence)
             loss = loss + config.style_dependence_weight * ops.mean(dependence)
-            dependence = losses.code_dependence(synthesis.z_mean, ops.stop_gradient(synthesis.style_mean))
-            self._track_loss("latent_style_dependence", dependence)
-            loss = loss + config.latent_style_dependence_weight * ops.mean(dependence)
         self._track_loss("generator_loss", loss)
         return ops.mean(loss)
 

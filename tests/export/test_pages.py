@@ -124,6 +124,8 @@ def test_the_number_of_possible_latents_is_given_where_it_is_limited(record):
 
 def test_what_is_left_out_of_a_latent_is_on_the_card(record):
     assert row(model_card(record), "what is left out of a latent").endswith("numbers below 0.2: they become 0 |")
+    knowing = row(model_card({**record, "latent_names": ["joy", "yaw"]}), "what is left out of a latent")
+    assert knowing.endswith("numbers below 0.2, but for what the strengths of expressions imply: they become 0 |")
     assert "left out of a latent" not in model_card({**record, "threshold": 0.0})
 
 
