@@ -22,8 +22,9 @@ from export.quantization_aware import QuantizationError, convert_qat
 from vgan_tf.errors import InputError
 from vgan_tf.images import to_float, to_uint8
 from vgan_tf.networks import expression_classifier
+from vgan_tf.networks.edge import FINE_FILTERS
+from vgan_tf.networks.release import fit_prototypes
 from vgan_tf.ondevice.lite import LiteModel
-from vgan_tf.protection import fit_prototypes
 
 
 def parts_of(config, latent_gain=1):
@@ -90,7 +91,7 @@ def test_folding_changes_nothing_but_the_layers(config):
         flat = fold(part)
         wanted = evaluate(part, examples)
         assert wanted.std(axis=0).max() > 0.001
-        np.testing.assert_allclose(evaluate(rebuild(flat), examples), wanted, atol=1e-4)
+        np.testing.assert_allclose(evaluate(rebuild(flat), examples), wanted, atol=1e-3)  # 0.0007: what RAISED cuts off
         assert not {"BatchNormalization", "Dropout", "Functional", "Dense"} & {layer.kind for layer in flat.layers}
 
 
@@ -107,6 +108,16 @@ def test_a_transposed_convolution_that_doubles_becomes_a_plain_one_of_the_same_w
     np.testing.assert_allclose(evaluate(rebuild(flat), examples), evaluate(part, examples), atol=1e-5)
     kept = {layer.kind for layer in fold(parts_of(small_paper_config())["generator"]).layers}
     assert "Conv2DTranspose" in kept and "DepthToSpace" not in kept
+
+
+def test_the_two_branches_at_the_end_of_a_generator_become_one():
+    part = parts_of(tiny_config())["generator"]
+    flat = fold(part)
+    kinds = [layer.kind for layer in flat.layers]
+    assert "Add" not in kinds and kinds[-3:] == ["Cropping2D", "Conv2D", "Activation"]
+    assert flat.layers[-2].weights[0].shape == (3, 3, FINE_FILTERS + 3, 3)
+    doubled = sum(isinstance(layer, layers.Conv2DTranspose) for layer in part.layers)
+    assert kinds.count("DepthToSpace") == doubled - 1
 
 
 def test_batch_norm_after_relu_becomes_a_convolution_that_only_flips_and_shifts():
