@@ -13,7 +13,7 @@ from vgan_tf.errors import InputError
 
 WEIGHTED = ("Conv2D", "Conv2DTranspose", "Dense")
 ENDING = [("Add", None), ("Conv2DTranspose", "linear"), ("Conv2D", "linear"), ("Conv2DTranspose", "relu")]
-RAISED = np.float32(5.0)  # of which tanh is 0.9999
+RAISED = np.float32(6.0)  # of which tanh is 0.99999
 PLAIN = ("channels_last", 1, 1, 1)  # data format, dilation, groups: the only ones that a convolution may have
 
 

@@ -91,7 +91,7 @@ def test_folding_changes_nothing_but_the_layers(config):
         flat = fold(part)
         wanted = evaluate(part, examples)
         assert wanted.std(axis=0).max() > 0.001
-        np.testing.assert_allclose(evaluate(rebuild(flat), examples), wanted, atol=2e-4)  # 1e-4: what RAISED cuts off
+        np.testing.assert_allclose(evaluate(rebuild(flat), examples), wanted, atol=1e-4)
         assert not {"BatchNormalization", "Dropout", "Functional", "Dense"} & {layer.kind for layer in flat.layers}
 
 
