@@ -12,9 +12,10 @@ import numpy as np
 from vgan_tf.errors import InputError
 
 WEIGHTED = ("Conv2D", "Conv2DTranspose", "Dense")
-ENDING = [("Add", None), ("Conv2DTranspose", "linear"), ("Conv2D", "linear"), ("Conv2DTranspose", "relu")]
-RAISED = np.float32(6.0)  # of which tanh is 0.99999
 PLAIN = ("channels_last", 1, 1, 1)  # data format, dilation, groups: the only ones that a convolution may have
+# What `_without_branches` looks for: the sum, the coarse picture, the convolution of the finer maps, and these maps.
+ENDING = [("Add", None), ("Conv2DTranspose", "linear"), ("Conv2D", "linear"), ("Conv2DTranspose", "relu")]
+RAISED = np.float32(6.0)  # tanh of it is 0.99999
 
 
 class Layer(NamedTuple):

@@ -92,12 +92,16 @@ class Protection:
         Raises:
             InputError: an expression with fewer images than it is to have prototypes.
         """
-        if each := self.config.protection_prototypes:
+        each = self.config.protection_prototypes
+        spares = bool(self.config.protection_threshold and self.config.motion_dim) and motion is not None
+        if each:
             require_prototypes(expression, self.expressions, each)
-            means, _ = self._posterior(images)
+        if not (each or spares):
+            return
+        means, _ = self._posterior(images)
+        if each:
             self.prototypes.set_weights(fit_prototypes(means, np.asarray(expression), len(self.expressions), each))
-        if self.config.protection_threshold and motion is not None:
-            means, _ = self._posterior(images)
+        if spares:
             fit_threshold(self.threshold, motion, means)
 
     def encode(self, images, seed=None, noise=1.0):
