@@ -13,9 +13,6 @@ from vgan_tf.errors import InputError
 
 WEIGHTED = ("Conv2D", "Conv2DTranspose", "Dense")
 PLAIN = ("channels_last", 1, 1, 1)  # data format, dilation, groups: the only ones that a convolution may have
-# What `_without_branches` looks for: the sum, the coarse picture, the convolution of the finer maps, and these maps.
-ENDING = [("Add", None), ("Conv2DTranspose", "linear"), ("Conv2D", "linear"), ("Conv2DTranspose", "relu")]
-RAISED = np.float32(6.0)  # tanh of it is 0.99999
 
 
 class Layer(NamedTuple):
@@ -167,37 +164,8 @@ def _join(flat):
             layer = _pointwise(layer, scale, offset)
         joined[layer.name] = layer
         now[name] = layer.name
-    layers = _without_branches(list(joined.values()))
-    layers = [one for layer in layers for plain in _without_dense(layer) for one in _without_doubling(plain)]
+    layers = [one for layer in joined.values() for plain in _without_dense(layer) for one in _without_doubling(plain)]
     return FlatModel(flat.inputs, tuple(layers), {name: now[made_by] for name, made_by in flat.outputs.items()})
-
-
-def _without_branches(layers):
-    """The edge generator's end, two transposed convolutions of the same maps, as one of them: LiteRT takes less time.
-
-    The first, coarse one gives pictures, the second one finer maps that go through ReLU and a convolution; the sum of
-    both is the picture. Here the coarse picture, raised by `RAISED`, goes through the ReLU as well, and through the
-    middle of that convolution's kernel. What is below `-RAISED` there is cut off; it is before a tanh.
-    """
-    known = {layer.name: layer for layer in layers}
-    for total in layers:
-        coarse, last = (known.get(name) for name in total.inputs) if len(total.inputs) == 2 else (None, None)
-        fine = known.get(last.inputs[0]) if last else None
-        found = [(one.kind, one.settings.get("activation")) for one in (total, coarse, last, fine) if one]
-        if found == ENDING and coarse.inputs == fine.inputs:
-            break
-    else:
-        return layers
-    (picture, shift), (kernel, bias), (maps, maps_bias) = (one.weights for one in (coarse, last, fine))
-    passing = np.zeros((*kernel.shape[:2], len(shift), len(shift)), np.float32)
-    passing[kernel.shape[0] // 2, kernel.shape[1] // 2] = np.eye(len(shift))
-    both = fine._replace(
-        settings={**fine.settings, "filters": len(shift) + len(maps_bias)},
-        weights=(np.concatenate([picture, maps], axis=2), np.concatenate([shift + RAISED, maps_bias])),
-    )
-    summed = last._replace(name=total.name, weights=(np.concatenate([passing, kernel], axis=2), bias - RAISED))
-    replaced = {coarse.name: [], fine.name: [both], last.name: [], total.name: [summed]}
-    return [one for layer in layers for one in replaced.get(layer.name, [layer])]
 
 
 def _without_dense(layer):

@@ -17,9 +17,8 @@ from .inspection import operators, problems
 # whose activations have far outliers; without it the mean needed 0.04). A file that gives grey, or the answer to
 # another input, differs by 1 to 1.4 times the spread on average. Of pictures the largest difference is of means over
 # squares: a sharp outline that 8 bits move by a pixel differs by up to 255 levels there, and nobody sees it.
-# Middle grey lies between two levels, and may be rounded to either.
 LIMITS = {
-    "float32": ((0.05, 1e-4), (1, 1e-3)),
+    "float32": ((0.01, 1e-4), (1, 1e-3)),
     "float16": ((0.05, 0.005), (1, 0.02)),
     "dynamic": ((0.3, 0.1), (2, 1)),
     "int8": ((1, 0.25), (4, 3)),
