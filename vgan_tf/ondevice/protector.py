@@ -10,7 +10,7 @@ from PIL import Image
 from vgan_tf.errors import InputError
 from vgan_tf.ondevice.alignment import aligner_of, face_of
 from vgan_tf.ondevice.export_folder import open_export
-from vgan_tf.ondevice.people.compositing import faces_only, gap_of, head_square, lay_over
+from vgan_tf.ondevice.people.compositing import faces_only, gap_of, head_square, lay_over, neck_of, suited
 from vgan_tf.ondevice.people.finding import Face, find_faces
 from vgan_tf.ondevice.people.fitness import UnfitFace, named, reason_against
 from vgan_tf.ondevice.pictures import open_picture, paste, scaled, square_around, square_with, to_rgb
@@ -46,6 +46,7 @@ class Protector:
         self.identities, self.latent_names = export.identities, export.latent_names
         self._image_size, self._alpha = export.image_size, export.alpha
         self._model, self._aligner = export.model("anonymizer"), aligner_of(export)
+        self._known_necks = None
 
     def protect(self, image, target="random", alpha=False):
         """Protect one face crop.
@@ -72,7 +73,7 @@ class Protector:
 
         Args:
             image: path, bytes, PIL picture, or uint8 array `(height, width, 3)`, RGB.
-            target: as for `protect`; a random one is drawn for each face.
+            target: as for `protect`; a random one is drawn for each face, among those that suit it (`choose`).
             faces: boxes [x, y, w, h] of the heads, in pixels of the upright picture; None finds the faces.
 
         Returns:
@@ -136,7 +137,8 @@ class Protector:
         """Replace faces that were found.
 
         Args:
-            picture, faces, targets, black, latents: as for `heads`.
+            picture, faces, black, latents: as for `heads`.
+            targets: of each face, as for `choose`.
             style: "head" or "face": the whole head, or the oval of the face alone, so that hair and outline stay.
 
         Returns:
@@ -145,6 +147,7 @@ class Protector:
         Raises:
             UnfitFace, InputError: as for `heads`.
         """
+        targets = [self.choose(target, picture, face) for target, face in zip(targets, faces, strict=True)]
         heads, reasons = self.heads(picture, faces, targets, black, latents, self._alpha)
         # The square that the encoder sees need not hold the whole face; what is covered does.
         squares = [head_square(one.square) if self._alpha else square_with(one.square, one.box) for one in faces]
@@ -217,19 +220,39 @@ class Protector:
             raise InputError("the model gave the picture back unprotected; export it again")
         return Image.fromarray(cut_out(protected) if alpha else colours)
 
-    def choose(self, target):
+    def choose(self, target, picture=None, face=None):
         """The name of the identity that `protect` would use; "random" draws one.
+
+        Where a head is to be laid over a picture, its neck stays as it was. So "random" draws among the third of the
+        targets whose necks look most like it: a dark head on a light neck looks like a mask. That tells no more than
+        the neck does. Where no skin is seen below the head it draws among all.
+
+        Args:
+            target: as for `protect`.
+            picture, face: uint8 `(height, width, 3)`, and the Face of it that is to be replaced; or None.
 
         Raises:
             InputError: no such identity, or an empty secret.
         """
         if target == "random":
-            return secrets.choice(self.identities)
+            if picture is None or not self._alpha or reason_against(face):
+                return secrets.choice(self.identities)
+            try:
+                necks = self._necks(scaled(picture, face.square, self._image_size))
+            except InputError:  # said where the face is to be protected
+                return secrets.choice(self.identities)
+            return secrets.choice(suited(picture, head_square(face.square), necks))
         if isinstance(target, str) and target.startswith("fixed:"):
             return fixed_target(target.removeprefix("fixed:"), self.identities)
         if target not in self.identities:
             raise InputError(f"target {target!r}: must be random, fixed:SECRET or one of {', '.join(self.identities)}")
         return target
+
+    def _necks(self, seen):
+        """Name -> colour of the neck of each target, which depends on the face first `seen` next to nothing."""
+        if self._known_necks is None:
+            self._known_necks = {name: neck_of(self._protected(seen, name, True)) for name in self.identities}
+        return self._known_necks
 
 
 def _run(model, **arrays):

@@ -10,7 +10,7 @@ from PIL import Image
 from vgan_tf.errors import InputError
 from vgan_tf.ondevice import Protector, protector
 from vgan_tf.ondevice.people import finding
-from vgan_tf.ondevice.people.compositing import gap_of, head_square, lay_over
+from vgan_tf.ondevice.people.compositing import gap_of, head_square, lay_over, neck_of, suited
 from vgan_tf.ondevice.people.finding import Face, find_faces, square_of, tilt_of, turn_of
 from vgan_tf.ondevice.pictures import Square
 
@@ -114,13 +114,60 @@ def test_shoulders_rise_to_the_neck_as_far_as_they_reach():
     below[:, 50:70] = 210, 170, 150
     laid = standing((210, 170, 150), below)
     for column in (40, 79):  # shoulders; beside them, and above them, is what is behind
-        assert laid[79, column].min() > 230 > laid[74, column].max()
+        assert laid[79, column].min() > 225 > laid[74, column].max()
     for column in (34, 85):
         np.testing.assert_allclose(laid[66:80, column], 200, atol=8)
     np.testing.assert_allclose(laid[79, 52:68], np.tile((210, 170, 150), (16, 1)), atol=4)
     lit = np.abs(laid[72:80, 30:90] - 240).max(axis=2) < 8  # the collar narrows upwards
     widths = [np.ptp(np.flatnonzero(row)) for row in lit if row.any()]
     assert len(widths) > 1 and (np.diff(widths) > 0).all()
+
+
+def test_a_head_has_no_colour_where_it_is_not():
+    """Shoulders rise beside a neck through pixels of no alpha, whose colours mean nothing."""
+    below = np.full((40, 120, 3), 200)
+    below[:, 38:82] = 240
+    picture = np.full((120, 120, 3), 200, np.uint8)
+    picture[80:] = below
+    both = []
+    for nothing in (0, 255):
+        pixels = np.full((64, 64, 4), (210, 170, 150, 255), np.uint8)
+        pixels[:, :24], pixels[:, 40:] = (nothing, nothing, nothing, 0), (nothing, nothing, nothing, 0)
+        both.append(lay_over(picture, [(Image.fromarray(pixels), Square(30, 20, 60), [40, 30, 40, 40])]).astype(int))
+    black, white = (laid[:, list(range(30, 48)) + list(range(72, 90))] for laid in both)
+    assert np.abs(black - white).max() <= 8 and black[78, 9].min() > 200
+
+
+NECKS = {"ada": (220, 170, 150), "bob": (60, 40, 30), "cem": (215, 175, 150), "dan": (120, 85, 65), "eva": (90, 65, 50)}
+
+
+@pytest.mark.parametrize(
+    ("below", "who"),
+    [
+        ((218, 172, 150), {"ada", "cem"}),
+        ((60, 42, 33), {"bob", "eva"}),
+        ((60, 80, 200), set(NECKS)),  # a collar
+        (None, set(NECKS)),  # the head reaches to the picture's edge
+    ],
+)
+def test_heads_are_drawn_among_those_whose_neck_suits(export, below, who, monkeypatch):
+    picture = np.full((120, 120, 3), 200, np.uint8)
+    picture[75:] = 200 if below is None else below
+    face = Face(Square(40, 30 if below else 70, 40), [45, 35, 30, 30], 0.9)
+    necks = {name: np.float64(colour) for name, colour in NECKS.items()}
+    assert set(suited(picture, head_square(face.square), necks)) == who
+    protecting = Protector(export)
+    protecting._alpha, protecting.identities = True, tuple(NECKS)
+    monkeypatch.setattr(protecting, "_necks", lambda seen: necks)
+    assert {protecting.choose("random", picture, face) for _ in range(200)} == who
+    assert {protecting.choose("random") for _ in range(200)} == set(NECKS)  # of a crop nothing else is seen
+    assert protecting.choose("bob", picture, face) == "bob"
+
+
+def test_the_colour_of_a_neck_is_that_of_its_lower_edge():
+    pixels = np.zeros((64, 64, 4), np.uint8)
+    pixels[-3:, 20:44] = 100, 80, 60, 255
+    np.testing.assert_array_equal(neck_of(Image.fromarray(pixels)), (100, 80, 60))
 
 
 def test_hair_that_reaches_over_the_upper_edge_is_round():

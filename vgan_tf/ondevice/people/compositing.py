@@ -15,11 +15,11 @@ HAIR = 0.3  # how far a gap reaches above the square of a head, for hair put up 
 ROWS = 32  # of a gap that are filled at once: few enough for the processor's cache
 # Of a head's picture, in shares of its side: how high above its lower edge the neck begins to look as what is below;
 # between which heights the cut that leaves shoulders out widens, half its width below, and its softness.
-NECK, CUT, CUT_WIDTH, CUT_SOFTNESS = 0.25, (0.2, 0.32), 0.19, 0.03
+NECK, CUT, CUT_WIDTH, CUT_SOFTNESS = 0.25, (0.2, 0.32), 0.16, 0.03
 CROWN = 0.36  # how hair is rounded that reaches over the upper edge: how much lower its outline is at the sides
 # Likewise of what the neck stands on: its height; half its width above, and below at most; the softness of its outline;
 # half the length over which it is smoothed. ELSE: levels off what is at the sides, from which on it is a shoulder.
-FOOT, FOOT_WIDTHS, FOOT_SOFTNESS, STREAKS, ELSE = 0.16, (0.2, 0.4), 0.015, 0.012, 20
+FOOT, FOOT_WIDTHS, FOOT_SOFTNESS, STREAKS, ELSE = 0.16, (0.165, 0.4), 0.015, 0.012, 20
 MIDDLE, STRIP = 0.12, 0.04  # half the width, and the height, of what is taken for the neck above and below the edge
 LIKE, UNLIKE = 36, 96  # levels off the neck's middle: up to the first a pixel is of the neck, from the second on not
 NO_SKIN, SKIN = (1.02, 0.85), (1.1, 0.95)  # red over green and green over blue: up to these no skin, from these skin
@@ -96,6 +96,34 @@ def lay_over(picture, heads):
     return result
 
 
+def suited(picture, square, necks):
+    """Whose neck looks most like the one that a head will stand on: that third of the targets.
+
+    Args:
+        picture: uint8 `(height, width, 3)`.
+        square: Square that the head will fill.
+        necks: name -> float `(3,)`, as of `neck_of`.
+
+    Returns:
+        list of names; all of them where no skin is seen below the head.
+    """
+    left, _, right, bottom = pixels_of(square)
+    middle, half = (left + right) // 2, round(MIDDLE * square.side)
+    rows, columns = _inside(Gap(middle - half, bottom, 2 * half, math.ceil(STRIP * square.side)), picture)
+    below = picture[rows, columns].reshape(-1, 3)
+    if not len(below) or _skin(colour := np.median(below, axis=0)) < 0.5:
+        return list(necks)
+    light = light_of(picture[::STRIDE, ::STRIDE].reshape(-1, 3))
+    return sorted(necks, key=lambda name: np.abs(necks[name] * light - colour).sum())[: math.ceil(len(necks) / 3)]
+
+
+def neck_of(head):
+    """The colour of a head's neck at its lower edge, float64 `(3,)`; `head` is an RGBA picture."""
+    pixels = np.asarray(head)[-math.ceil(STRIP * head.height) :, :, :3]
+    middle, half = head.width // 2, round(MIDDLE * head.width)
+    return np.median(pixels[:, middle - half : middle + half].reshape(-1, 3), axis=0)
+
+
 def light_of(pixels):
     """How dark and of which colour the light is that a head is to be shown in.
 
@@ -145,7 +173,8 @@ def _lay(picture, head, square):
         crown = 1 - height[high, None] - CROWN * (2 * aside) ** 2
         alpha[high] *= np.clip(crown / CUT_SOFTNESS + 0.5, 0, 1)
         low = height < CUT[1]
-        widths = np.interp(height[low, None], CUT, (CUT_WIDTH, 0.5))
+        opening = np.interp(height[low, None], CUT, (0, 1))
+        widths = CUT_WIDTH + (0.5 - CUT_WIDTH) * opening**2
         alpha[low] *= np.clip((widths - aside) / CUT_SOFTNESS + 0.5, 0, 1)
         below = picture[rows.stop : rows.stop + math.ceil(STRIP * square.side), columns]
         if below[:, aside < MIDDLE].size:
@@ -169,15 +198,19 @@ def _match_neck(head, height, aside, below):
     """
     middle, edge = aside < MIDDLE, height < STRIP
     own, colour = (np.median(part[:, middle].reshape(-1, 3), axis=0) for part in (head[edge], below))
-    redder = np.maximum(colour[:2], 1) / np.maximum(colour[1:], 1)  # red over green, green over blue
-    skin = np.clip((redder - NO_SKIN) / np.subtract(SKIN, NO_SKIN), 0, 1).min()
-    neck = height < NECK
+    neck, skin = height < NECK, _skin(colour)
     pixels, share = head[neck].astype(np.float32), 1 - height[neck] / NECK
     unlike = np.abs(pixels - own.astype(np.float32)).max(axis=2)
     like = Image.fromarray(np.rint(255 * np.clip((UNLIKE - unlike) / (UNLIKE - LIKE), 0, 1)).astype(np.uint8))
     like = np.asarray(like.filter(ImageFilter.GaussianBlur(len(head) / 100)), np.float32) / 255
     like *= skin * (share**2 * (3 - 2 * share))[:, None]
     head[neck] = np.rint(np.clip(pixels + like[..., None] * (colour - own).astype(np.float32), 0, 255))
+
+
+def _skin(colour):
+    """How much a colour, `(3,)`, may be that of skin: 0 to 1."""
+    redder = np.maximum(colour[:2], 1) / np.maximum(colour[1:], 1)  # red over green, green over blue
+    return np.clip((redder - NO_SKIN) / np.subtract(SKIN, NO_SKIN), 0, 1).min()
 
 
 def _lay_foot(head, alpha, height, across, line):
@@ -205,7 +238,8 @@ def _lay_foot(head, alpha, height, across, line):
         place = np.where(away < narrow, away, narrow + (away - narrow) * (wide - narrow) / (width - narrow + 1e-6))
         place = np.clip(np.rint((place - away[0]) / (away[1] - away[0])), 0, len(away) - 1).astype(int)
         part = np.clip((width - away) / FOOT_SOFTNESS + 0.5, 0, 1) * share**2 * (3 - 2 * share)
-        pixels[:] = np.rint(pixels + part[..., None] * (shown[place] - pixels))
+        own = cover * (1 - part)  # a head has no colour where it is not
+        pixels[:] = np.rint(pixels + (255 * part / np.maximum(own + 255 * part, 1))[..., None] * (shown[place] - pixels))
         cover[:] = np.maximum(cover, 255 * part)
 
 

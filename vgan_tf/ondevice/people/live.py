@@ -57,7 +57,7 @@ class Live:
         current = []
         for place, face in enumerate(found):
             known = place in pairs
-            one = self._followed[pairs[place]] if known else _Followed(face, self._protector.choose(self._target))
+            one = self._followed[pairs[place]] if known else self._first_seen(frame, face)
             one.see(face, seconds)
             current.append(one)
         for place, one in enumerate(self._followed):
@@ -71,6 +71,9 @@ class Live:
             smooth = [one.latents.step(latent, seconds) for one, latent in zip(current, read, strict=True)]
             latents = np.float32(smooth)
         return self._protector.replace_faces(frame, faces, targets, True, latents, self._style)[0]
+
+    def _first_seen(self, frame, face):
+        return _Followed(face, self._protector.choose(self._target, frame, face))
 
     def protect_frames(self, frames, rate=RATE):
         """Protect frames that follow one another.

@@ -67,10 +67,11 @@ def protect_video(protector, path, out, target="random", black=False, style="hea
         InputError: the file is missing, damaged or has no video, or the output cannot be written. Nothing is written.
     """
     check_output(out)
+    protector.choose(target)  # A wrong one is said before the file is read.
     tracks, count = follow(path)
     if not tracks and not black:
         return []
-    targets, outcomes = [protector.choose(target) for _ in tracks], [Counter() for _ in tracks]
+    targets, outcomes = {}, [Counter() for _ in tracks]
     with _opened(path) as (_, stream):
         unit, rate = stream.time_base, float(stream.average_rate or RATE)
     latents = _latents(protector, path, tracks, count, rate) if tracks and protector.latent_names else None
@@ -82,6 +83,9 @@ def protect_video(protector, path, out, target="random", black=False, style="hea
             elif shown:
                 which, faces = zip(*shown, strict=True)
                 does = latents and np.stack([latents[one][number - tracks[one].first] for one in which])
+                for one, face in shown:
+                    if one not in targets:
+                        targets[one] = protector.choose(target, frame, face)
                 chosen = [targets[one] for one in which]
                 frame, reasons = protector.replace_faces(frame, faces, chosen, True, does, style)
                 for one, reason in zip(which, reasons, strict=True):
