@@ -372,6 +372,18 @@ def test_every_hair_style_and_cover_shows(renderer):
     assert lips_in(grey)[top].sum() < 0.2 * lips_in(drawn["afro"])[top].sum()
 
 
+@pytest.mark.parametrize("hair", [{"hair_style": "long"}, {"hair_style": "short", "facial_hair": "beard"}])
+def test_hair_without_strands_is_the_same_but_smoother(renderer, hair):
+    def picture(strands):
+        one = Person(**hair, hair_colour=(0.3, 0.2, 0.1), hair_strands=strands)
+        return renderer.render(one, STILL, PLAIN, SIZE)[..., :3].astype(float)
+
+    strands, smooth = picture(1.0), picture(0.25)
+    rough = [np.abs(np.diff(one, axis=axis)).mean() for one in (strands, smooth) for axis in (0, 1)]
+    assert rough[2] < 0.97 * rough[0] and rough[3] < 0.95 * rough[1]
+    assert abs(strands.mean() - smooth.mean()) < 0.02 * strands.mean()
+
+
 def test_a_machine_without_opengl_is_told_what_to_install(monkeypatch):
     moderngl = pytest.importorskip("moderngl", reason="no moderngl (the extra heads)")
     from vgan_tf.data.heads.renderer import Renderer

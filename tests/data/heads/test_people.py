@@ -67,7 +67,8 @@ def test_colours_are_linear_rgb():
 
 def test_every_field_is_named_above():
     fields = {field.name for field in dataclasses.fields(Person)}
-    assert fields == {*RANGES, *CHOICES, *COLOURS, "seed", "shape", "rest"}
+    assert fields == {*RANGES, *CHOICES, *COLOURS, "seed", "shape", "rest", "hair_strands"}
+    assert all(person.hair_strands == 1 for person in DRAWN)  # the cast's hair alone is smoother
 
 
 @pytest.mark.parametrize("name", CHOICES)

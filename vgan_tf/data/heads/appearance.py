@@ -65,6 +65,7 @@ class Person:
     hair_colour: tuple = (0.05, 0.03, 0.02)
     hair_volume: float = 0.5
     hair_grey: float = 0.0
+    hair_strands: float = 1.0  # how much single strands stand out, of hair and beard: 0 leaves locks
     hairline: float = 0.0  # of the forehead up or down, -1 to 1
     facial_hair: str = "none"
     glasses: str = "none"

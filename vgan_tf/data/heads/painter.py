@@ -59,7 +59,7 @@ class Painter:
             "shadow_colour": floats(np.asarray(person.skin) * (0.35, 0.28, 0.33)),
             "mole_places": floats(_moles(person)),
             "brow": floats([person.brow_thickness, person.brow_density, person.brow_height, person.brow_tilt]),
-            "beard": floats(_BEARDS[person.facial_hair]),
+            "beard": floats(_BEARDS[person.facial_hair]), "strands": floats([person.hair_strands]),
         })  # fmt: skip
         self._sheet.render(moderngl.TRIANGLE_STRIP)
         target.release()

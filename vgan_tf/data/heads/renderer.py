@@ -265,6 +265,7 @@ class Renderer:
         set_values(self._programs["hair"], {
             "hair_colour": floats(person.hair_colour), "grey": floats([person.hair_grey]),
             "curl": floats([hair.CURL.get(person.hair_style, 0.0)]), "follows": floats([1.0]),
+            "strands": floats([person.hair_strands]),
         })  # fmt: skip
         self.context.enable(moderngl.CULL_FACE)
         body.hair.render()

@@ -1,10 +1,11 @@
 uniform vec3 hair_colour;
 uniform float grey;
 uniform float curl;
+uniform float strands;
 void main() {
     // more: along a strand, across strands, level of this shell (0 solid, to 1), thinness
     vec2 strand = vec2(more.y * 0.35 + curl * 0.2 * noise(at.xy * 0.03).x, more.x * mix(0.018, 0.16, curl));
-    vec4 fine = near_noise(strand), locks = near_noise(strand * 0.22 + 0.3);
+    vec4 fine = strands * near_noise(strand), locks = mix(0.5, 1.0, strands) * near_noise(strand * 0.22 + 0.3);
     float there = 0.5 + 0.9 * fine.x + 0.9 * locks.y - more.z * 0.75 - more.w;
     if (more.z + more.w > 0.02 && there < 0.0) discard;
     vec3 n = normalize(facing), to_eye = normalize(eye_point - world);

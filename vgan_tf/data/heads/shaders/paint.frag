@@ -9,6 +9,7 @@ uniform vec3 skin;
 uniform vec3 lip_colour;
 uniform vec3 brow_colour;
 uniform vec3 beard_colour;
+uniform float strands;
 uniform vec3 shadow_colour;    // make-up
 uniform vec3 mole_places[6];    // x, y, 1 / square of the radius
 uniform float redness, pores, freckles, blotches, age_lines, shine, eye_shadow, eye_rings, lip_stick, lower_lip, lip_shine;
@@ -51,7 +52,7 @@ void main() {
     albedo = mix(albedo, lip, one.x * (0.62 + 0.38 * lip_stick));
 
     // Beard: a shade of roots, and hairs.
-    float hairs = noise(vec2(at.x * 0.30, at.y * 0.11 )).x;
+    float hairs = strands * noise(vec2(at.x * 0.30, at.y * 0.11)).x;
     float tufts = 0.0;
     if (beard.x > 0.0) {
         float jaw = max(two.y, two.z);
