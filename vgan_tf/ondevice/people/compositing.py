@@ -13,9 +13,9 @@ GREY = np.float32(127.5)  # of a gap with nothing beside it
 OVAL, RIM = 1.0, 0.12  # of a face that is replaced alone: its size and its soft edge, in shares of its box
 HAIR = 0.3  # how far a gap reaches above the square of a head, for hair put up and hats, in shares of its side
 ROWS = 32  # of a gap that are filled at once: few enough for the processor's cache
-# Of a head's picture, in shares of its side: how high above its lower edge the neck begins to look as what is below;
-# between which heights the cut that leaves shoulders out widens, half its width below, and its softness.
-NECK, CUT, CUT_WIDTH, CUT_SOFTNESS = 0.25, (0.2, 0.32), 0.16, 0.03
+# Of a head's picture, in shares of its side: how high above its lower edge the neck begins to look as what is below, and
+# half the width in which it lies; between which heights the cut that leaves shoulders out widens, half its width below, and its softness.
+NECK, NECK_WIDTH, CUT, CUT_WIDTH, CUT_SOFTNESS = 0.25, 0.3, (0.2, 0.32), 0.16, 0.03
 CROWN = 0.36  # how hair is rounded that reaches over the upper edge: how much lower its outline is at the sides
 # Likewise of what the neck stands on: its height; half its width above, and below at most; the softness of its outline;
 # half the length over which it is smoothed. ELSE: levels off what is at the sides, from which on it is a shoulder.
@@ -198,12 +198,13 @@ def _match_neck(head, height, aside, below):
     """
     middle, edge = aside < MIDDLE, height < STRIP
     own, colour = (np.median(part[:, middle].reshape(-1, 3), axis=0) for part in (head[edge], below))
-    neck, skin = height < NECK, _skin(colour)
-    pixels, share = head[neck].astype(np.float32), 1 - height[neck] / NECK
+    beside = np.flatnonzero(aside < NECK_WIDTH)
+    neck = np.s_[np.count_nonzero(height >= NECK) :, beside[0] : beside[-1] + 1]
+    pixels, share = head[neck].astype(np.float32), 1 - height[neck[0]] / NECK
     unlike = np.abs(pixels - own.astype(np.float32)).max(axis=2)
     like = Image.fromarray(np.rint(255 * np.clip((UNLIKE - unlike) / (UNLIKE - LIKE), 0, 1)).astype(np.uint8))
     like = np.asarray(like.filter(ImageFilter.GaussianBlur(len(head) / 100)), np.float32) / 255
-    like *= skin * (share**2 * (3 - 2 * share))[:, None]
+    like *= _skin(colour) * (share**2 * (3 - 2 * share))[:, None]
     head[neck] = np.rint(np.clip(pixels + like[..., None] * (colour - own).astype(np.float32), 0, 255))
 
 
@@ -239,7 +240,8 @@ def _lay_foot(head, alpha, height, across, line):
         place = np.clip(np.rint((place - away[0]) / (away[1] - away[0])), 0, len(away) - 1).astype(int)
         part = np.clip((width - away) / FOOT_SOFTNESS + 0.5, 0, 1) * share**2 * (3 - 2 * share)
         own = cover * (1 - part)  # a head has no colour where it is not
-        pixels[:] = np.rint(pixels + (255 * part / np.maximum(own + 255 * part, 1))[..., None] * (shown[place] - pixels))
+        weight = 255 * part / np.maximum(own + 255 * part, 1)
+        pixels[:] = np.rint(pixels + weight[..., None] * (shown[place] - pixels))
         cover[:] = np.maximum(cover, 255 * part)
 
 

@@ -10,6 +10,7 @@ from PIL import Image
 
 from vgan_tf.errors import InputError
 from vgan_tf.files import replacing
+from vgan_tf.ondevice.people.ahead import ahead
 from vgan_tf.ondevice.people.resting import without_rest
 from vgan_tf.ondevice.people.review import frames_to_see
 from vgan_tf.ondevice.people.smoothing import smoothed
@@ -71,29 +72,36 @@ def protect_video(protector, path, out, target="random", black=False, style="hea
     tracks, count = follow(path)
     if not tracks and not black:
         return []
-    targets, outcomes = {}, [Counter() for _ in tracks]
     with _opened(path) as (_, stream):
         unit, rate = stream.time_base, float(stream.average_rate or RATE)
     latents = _latents(protector, path, tracks, count, rate) if tracks and protector.latent_names else None
-    see = {} if review is None else frames_to_see(tracks, count, rate)
+    see, outcomes = {} if review is None else frames_to_see(tracks, count, rate), [Counter() for _ in tracks]
+    frames = _replaced(protector, followed(path, tracks, count, "protecting"), tracks, latents, target, style)
     with replacing(out) as temporary, _writing(temporary, path, out) as write:
-        for number, (pts, frame, shown) in enumerate(followed(path, tracks, count, "protecting")):
-            if not tracks:
-                frame = np.zeros_like(frame)
-            elif shown:
-                which, faces = zip(*shown, strict=True)
-                does = latents and np.stack([latents[one][number - tracks[one].first] for one in which])
-                for one, face in shown:
-                    if one not in targets:
-                        targets[one] = protector.choose(target, frame, face)
-                chosen = [targets[one] for one in which]
-                frame, reasons = protector.replace_faces(frame, faces, chosen, True, does, style)
-                for one, reason in zip(which, reasons, strict=True):
-                    outcomes[one][reason] += 1
+        for number, (pts, frame, reasons) in enumerate(ahead(frames)):
             write(pts, frame)
+            for one, reason in reasons.items():
+                outcomes[one][reason] += 1
             if number in see:
                 review.add(frame, f"{Path(path).name} {float(pts * unit):.2f} s\n{'; '.join(see[number])}")
     return outcomes
+
+
+def _replaced(protector, frames, tracks, latents, target, style):
+    """Yield (time, protected frame, {number of the track: "", or why it is black}) of each frame of `followed`."""
+    targets = {}
+    for number, (pts, frame, shown) in enumerate(frames):
+        if not shown:
+            yield pts, frame if tracks else np.zeros_like(frame), {}
+            continue
+        which, faces = zip(*shown, strict=True)
+        for one, face in shown:
+            if one not in targets:
+                targets[one] = protector.choose(target, frame, face)
+        does = latents and np.stack([latents[one][number - tracks[one].first] for one in which])
+        chosen = [targets[one] for one in which]
+        frame, reasons = protector.replace_faces(frame, faces, chosen, True, does, style)
+        yield pts, frame, dict(zip(which, reasons, strict=True))
 
 
 def _latents(protector, path, tracks, count, rate):
@@ -211,6 +219,10 @@ def _unreadable(path, error):
 
 def _frames(path):
     """Yield (presentation time in the stream's time base, uint8 `(height, width, 3)` upright) of each frame."""
+    return ahead(_decoded(path))
+
+
+def _decoded(path):
     with _opened(path) as (container, stream):
         for number, frame in enumerate(container.decode(stream)):
             pixels = frame.to_ndarray(format="rgb24")
