@@ -13,8 +13,9 @@ GREY = np.float32(127.5)  # of a gap with nothing beside it
 OVAL, RIM = 1.0, 0.12  # of a face that is replaced alone: its size and its soft edge, in shares of its box
 HAIR = 0.3  # how far a gap reaches above the square of a head, for hair put up and hats, in shares of its side
 ROWS = 32  # of a gap that are filled at once: few enough for the processor's cache
-# Of a head's picture, in shares of its side: how high above its lower edge the neck begins to look as what is below, and
-# half the width in which it lies; between which heights the cut that leaves shoulders out widens, half its width below, and its softness.
+# Of a head's picture, in shares of its side: how high above its lower edge the neck begins to look as what is below,
+# and half the width in which it lies. Between which heights the cut that leaves shoulders out widens, half its width
+# below, and its softness.
 NECK, NECK_WIDTH, CUT, CUT_WIDTH, CUT_SOFTNESS = 0.25, 0.3, (0.2, 0.32), 0.16, 0.03
 CROWN = 0.36  # how hair is rounded that reaches over the upper edge: how much lower its outline is at the sides
 # Likewise of what the neck stands on: its height; half its width above, and below at most; the softness of its outline;
