@@ -4,7 +4,7 @@ import contextlib
 import queue
 import threading
 
-ITEMS = 4  # made before they are asked for
+ITEMS = 2  # made before they are asked for: few, as each may be a large frame
 _SECONDS = 0.1  # between two looks at whether anybody still waits
 
 
