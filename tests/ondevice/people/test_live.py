@@ -9,6 +9,8 @@ from helpers import run_script, stub_files, write_export
 
 from vgan_tf.errors import InputError
 from vgan_tf.ondevice import Live, Protector
+from vgan_tf.ondevice.people import live
+from vgan_tf.ondevice.people.finding import Face
 from vgan_tf.ondevice.people.live import HELD_FRAMES
 from vgan_tf.ondevice.pictures import Square
 
@@ -52,6 +54,23 @@ def test_frames_go_in_and_come_out_protected(export, found, pipe):
     after = np.frombuffer(written, np.uint8).reshape(frames.shape)
     assert status == 0 and (np.ptp(after[:, 28:72, 58:102].astype(int), axis=-1) <= 1).all()
     np.testing.assert_array_equal(after[:, 90:], frames[:, 90:])
+
+
+def test_a_target_is_drawn_once_where_a_face_first_shows_well(export, replaced, monkeypatch):
+    seen, plain = [], Face(Square(60, 30, 40), [62, 35, 36, 30], 0.9)
+    faces = iter([plain._replace(turned=1.2), plain, plain, plain._replace(turned=1.2)])
+    monkeypatch.setattr(live, "find_faces", lambda frame, copies: [next(faces)])
+
+    def choose(self, target, picture=None, face=None):
+        if face is not None and target == "random":
+            seen.append(face.turned)
+            return "bob"
+        return target
+
+    monkeypatch.setattr(Protector, "choose", choose)
+    list(Live(Protector(export)).protect_frames(noise(4)))
+    assert [targets for _, targets, _ in replaced] == [["random"], ["bob"], ["bob"], ["bob"]]
+    assert seen[1:] == [0.0]  # the first, turned away, is black whatever is drawn for it
 
 
 @pytest.mark.parametrize(

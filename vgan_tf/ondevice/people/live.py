@@ -4,6 +4,7 @@ import numpy as np
 
 from vgan_tf.errors import InputError
 from vgan_tf.ondevice.people.finding import find_faces
+from vgan_tf.ondevice.people.fitness import reason_against
 from vgan_tf.ondevice.people.smoothing import OneEuro
 from vgan_tf.ondevice.people.tracking import COPIES, MARGIN, SAME, paired
 from vgan_tf.ondevice.pictures import Square, open_picture
@@ -57,23 +58,22 @@ class Live:
         current = []
         for place, face in enumerate(found):
             known = place in pairs
-            one = self._followed[pairs[place]] if known else self._first_seen(frame, face)
+            one = self._followed[pairs[place]] if known else _Followed(face)
             one.see(face, seconds)
+            if one.target is None and not reason_against(one.face):  # else it is black
+                one.target = self._protector.choose(self._target, frame, one.face)
             current.append(one)
         for place, one in enumerate(self._followed):
             if place not in pairs.values() and one.missed < HELD_FRAMES:
                 one.miss()
                 current.append(one)
         self._followed, latents = current, None
-        faces, targets = [one.face for one in current], [one.target for one in current]
+        faces, targets = [one.face for one in current], [one.target or self._target for one in current]
         if faces and self._protector.latent_names:
             read = self._protector.encode(frame, faces)
             smooth = [one.latents.step(latent, seconds) for one, latent in zip(current, read, strict=True)]
             latents = np.float32(smooth)
         return self._protector.replace_faces(frame, faces, targets, True, latents, self._style)[0]
-
-    def _first_seen(self, frame, face):
-        return _Followed(face, self._protector.choose(self._target, frame, face))
 
     def protect_frames(self, frames, rate=RATE):
         """Protect frames that follow one another.
@@ -95,8 +95,8 @@ class Live:
 class _Followed:
     """One face that is followed: where it was last, its target, and in how many frames it was missed since."""
 
-    def __init__(self, face, target):
-        self.face, self.target, self.missed, self.latents = face, target, 0, OneEuro()
+    def __init__(self, face):
+        self.face, self.target, self.missed, self.latents = face, None, 0, OneEuro()
         self._places = OneEuro(RESTING_HZ, HZ_PER_SPEED / face.square.side)
 
     def see(self, face, seconds):

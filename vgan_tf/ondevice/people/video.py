@@ -11,6 +11,7 @@ from PIL import Image
 from vgan_tf.errors import InputError
 from vgan_tf.files import replacing
 from vgan_tf.ondevice.people.ahead import ahead
+from vgan_tf.ondevice.people.fitness import reason_against
 from vgan_tf.ondevice.people.resting import without_rest
 from vgan_tf.ondevice.people.review import frames_to_see
 from vgan_tf.ondevice.people.smoothing import smoothed
@@ -96,10 +97,10 @@ def _replaced(protector, frames, tracks, latents, target, style):
             continue
         which, faces = zip(*shown, strict=True)
         for one, face in shown:
-            if one not in targets:
+            if one not in targets and not reason_against(face):  # else it is black
                 targets[one] = protector.choose(target, frame, face)
         does = latents and np.stack([latents[one][number - tracks[one].first] for one in which])
-        chosen = [targets[one] for one in which]
+        chosen = [targets.get(one, target) for one in which]
         frame, reasons = protector.replace_faces(frame, faces, chosen, True, does, style)
         yield pts, frame, dict(zip(which, reasons, strict=True))
 
