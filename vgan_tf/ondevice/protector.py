@@ -147,7 +147,7 @@ class Protector:
         Raises:
             UnfitFace, InputError: as for `heads`.
         """
-        targets = [self.choose(target, picture, face) for target, face in zip(targets, faces, strict=True)]
+        targets = [self.choose(target, picture, face, faces) for target, face in zip(targets, faces, strict=True)]
         heads, reasons = self.heads(picture, faces, targets, black, latents, self._alpha)
         # The square that the encoder sees need not hold the whole face; what is covered does.
         squares = [head_square(one.square) if self._alpha else square_with(one.square, one.box) for one in faces]
@@ -220,7 +220,7 @@ class Protector:
             raise InputError("the model gave the picture back unprotected; export it again")
         return Image.fromarray(cut_out(protected) if alpha else colours)
 
-    def choose(self, target, picture=None, face=None):
+    def choose(self, target, picture=None, face=None, faces=()):
         """The name of the identity that `protect` would use; "random" draws one.
 
         Where a head is to be laid over a picture, its neck stays as it was. So "random" draws among the third of the
@@ -230,6 +230,7 @@ class Protector:
         Args:
             target: as for `protect`.
             picture, face: uint8 `(height, width, 3)`, and the Face of it that is to be replaced; or None.
+            faces: all of its Faces that are to be replaced: nothing of them has a part in the choice.
 
         Raises:
             InputError: no such identity, or an empty secret.
@@ -241,7 +242,8 @@ class Protector:
                 necks = self._necks(scaled(picture, face.square, self._image_size))
             except InputError:  # said where the face is to be protected
                 return secrets.choice(self.identities)
-            return secrets.choice(suited(picture, head_square(face.square), necks))
+            gaps = [gap_of(head_square(one.square), one.box) for one in faces]
+            return secrets.choice(suited(picture, head_square(face.square), gaps, necks))
         if isinstance(target, str) and target.startswith("fixed:"):
             return fixed_target(target.removeprefix("fixed:"), self.identities)
         if target not in self.identities:

@@ -61,7 +61,7 @@ def test_a_target_is_drawn_once_where_a_face_first_shows_well(export, replaced, 
     faces = iter([plain._replace(turned=1.2), plain, plain, plain._replace(turned=1.2)])
     monkeypatch.setattr(live, "find_faces", lambda frame, copies: [next(faces)])
 
-    def choose(self, target, picture=None, face=None):
+    def choose(self, target, picture=None, face=None, faces=()):
         if face is not None and target == "random":
             seen.append(face.turned)
             return "bob"

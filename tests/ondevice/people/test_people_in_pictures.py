@@ -155,13 +155,14 @@ def test_heads_are_drawn_among_those_whose_neck_suits(export, below, who, monkey
     picture[75:] = 200 if below is None else below
     face = Face(Square(40, 30 if below else 70, 40), [45, 35, 30, 30], 0.9)
     necks = {name: np.float64(colour) for name, colour in NECKS.items()}
-    assert set(suited(picture, head_square(face.square), necks)) == who
+    square = head_square(face.square)
+    assert set(suited(picture, square, [gap_of(square, face.box)], necks)) == who
     protecting = Protector(export)
     protecting._alpha, protecting.identities = True, tuple(NECKS)
     monkeypatch.setattr(protecting, "_necks", lambda seen: necks)
-    assert {protecting.choose("random", picture, face) for _ in range(200)} == who
+    assert {protecting.choose("random", picture, face, [face]) for _ in range(200)} == who
     assert {protecting.choose("random") for _ in range(200)} == set(NECKS)  # of a crop nothing else is seen
-    assert protecting.choose("bob", picture, face) == "bob"
+    assert protecting.choose("bob", picture, face, [face]) == "bob"
 
 
 def test_the_colour_of_a_neck_is_that_of_its_lower_edge():

@@ -84,25 +84,26 @@ def lay_over(picture, heads):
     Returns:
         uint8 `(height, width, 3)`.
     """
-    result, covered = picture.copy(), np.zeros(picture.shape[:2], bool)
-    gaps = [gap_of(square, box) for _, square, box in heads]
-    for gap in gaps:
-        covered[_inside(gap, picture)] = True
+    result, gaps = picture.copy(), [gap_of(square, box) for _, square, box in heads]
+    covered = _covered(picture, gaps)
     for gap in gaps:
         _fill(result, picture, gap, covered)
-    light = light_of(picture[::STRIDE, ::STRIDE][~covered[::STRIDE, ::STRIDE]])
+    light = _light_around(picture, covered)
     # Who is larger is nearer.
     for head, square, _ in sorted(heads, key=lambda one: one[1].side):
         _lay(result, _lit(head, light), square)
     return result
 
 
-def suited(picture, square, necks):
+def suited(picture, square, gaps, necks):
     """Whose neck looks most like the one that a head will stand on: that third of the targets.
+
+    No pixel within a gap has a part in that.
 
     Args:
         picture: uint8 `(height, width, 3)`.
         square: Square that the head will fill.
+        gaps: list of Gap, of all heads of the picture.
         necks: name -> float `(3,)`, as of `neck_of`.
 
     Returns:
@@ -111,10 +112,11 @@ def suited(picture, square, necks):
     left, _, right, bottom = pixels_of(square)
     middle, half = (left + right) // 2, round(MIDDLE * square.side)
     rows, columns = _inside(Gap(middle - half, bottom, 2 * half, math.ceil(STRIP * square.side)), picture)
-    below = picture[rows, columns].reshape(-1, 3)
+    covered = _covered(picture, gaps)
+    below = picture[rows, columns][~covered[rows, columns]]
     if not len(below) or _skin(colour := np.median(below, axis=0)) < 0.5:
         return list(necks)
-    light = light_of(picture[::STRIDE, ::STRIDE].reshape(-1, 3))
+    light = _light_around(picture, covered)
     return sorted(necks, key=lambda name: np.abs(necks[name] * light - colour).sum())[: math.ceil(len(necks) / 3)]
 
 
@@ -123,6 +125,19 @@ def neck_of(head):
     pixels = np.asarray(head)[-math.ceil(STRIP * head.height) :, :, :3]
     middle, half = head.width // 2, round(MIDDLE * head.width)
     return np.median(pixels[:, middle - half : middle + half].reshape(-1, 3), axis=0)
+
+
+def _covered(picture, gaps):
+    """Where gaps lie: bool `(height, width)`."""
+    covered = np.zeros(picture.shape[:2], bool)
+    for gap in gaps:
+        covered[_inside(gap, picture)] = True
+    return covered
+
+
+def _light_around(picture, covered):
+    """`light_of` what of a picture no gap covers."""
+    return light_of(picture[::STRIDE, ::STRIDE][~covered[::STRIDE, ::STRIDE]])
 
 
 def light_of(pixels):

@@ -61,7 +61,7 @@ class Live:
             one = self._followed[pairs[place]] if known else _Followed(face)
             one.see(face, seconds)
             if one.target is None and not reason_against(one.face):  # else it is black
-                one.target = self._protector.choose(self._target, frame, one.face)
+                one.target = self._protector.choose(self._target, frame, one.face, found)
             current.append(one)
         for place, one in enumerate(self._followed):
             if place not in pairs.values() and one.missed < HELD_FRAMES:

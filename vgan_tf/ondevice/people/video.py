@@ -98,7 +98,7 @@ def _replaced(protector, frames, tracks, latents, target, style):
         which, faces = zip(*shown, strict=True)
         for one, face in shown:
             if one not in targets and not reason_against(face):  # else it is black
-                targets[one] = protector.choose(target, frame, face)
+                targets[one] = protector.choose(target, frame, face, faces)
         does = latents and np.stack([latents[one][number - tracks[one].first] for one in which])
         chosen = [targets.get(one, target) for one in which]
         frame, reasons = protector.replace_faces(frame, faces, chosen, True, does, style)
