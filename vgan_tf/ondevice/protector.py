@@ -224,8 +224,8 @@ class Protector:
         """The name of the identity that `protect` would use; "random" draws one.
 
         Where a head is to be laid over a picture, its neck stays as it was. So "random" draws among the third of the
-        targets whose necks look most like it: a dark head on a light neck looks like a mask. That tells no more than
-        the neck does. Where no skin is seen below the head it draws among all.
+        targets whose necks look most like it: a dark head on a light neck looks like a mask. That tells what the
+        neck tells. Where no skin is seen below the head it draws among all.
 
         Args:
             target: as for `protect`.
@@ -251,7 +251,7 @@ class Protector:
         return target
 
     def _necks(self, seen):
-        """Name -> colour of the neck of each target, which depends on the face first `seen` next to nothing."""
+        """Name -> colour of the neck of each target: of the face first `seen`, on which it hardly depends (2 levels)."""
         if self._known_necks is None:
             self._known_necks = {name: neck_of(self._protected(seen, name, True)) for name in self.identities}
         return self._known_necks

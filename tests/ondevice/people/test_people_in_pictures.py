@@ -10,7 +10,7 @@ from PIL import Image
 from vgan_tf.errors import InputError
 from vgan_tf.ondevice import Protector, protector
 from vgan_tf.ondevice.people import finding
-from vgan_tf.ondevice.people.compositing import gap_of, head_square, lay_over, neck_of, suited
+from vgan_tf.ondevice.people.compositing import Gap, gap_of, head_square, lay_over, neck_of, suited
 from vgan_tf.ondevice.people.finding import Face, find_faces, square_of, tilt_of, turn_of
 from vgan_tf.ondevice.pictures import Square
 
@@ -163,6 +163,36 @@ def test_heads_are_drawn_among_those_whose_neck_suits(export, below, who, monkey
     assert {protecting.choose("random", picture, face, [face]) for _ in range(200)} == who
     assert {protecting.choose("random") for _ in range(200)} == set(NECKS)  # of a crop nothing else is seen
     assert protecting.choose("bob", picture, face, [face]) == "bob"
+
+
+def test_no_face_has_a_part_in_who_suits_a_neck():
+    picture = np.full((120, 160, 3), 200, np.uint8)
+    picture[75:] = 218, 172, 150
+    square, others = Square(35, 21, 60), Gap(100, 0, 60, 120)
+    gaps = [gap_of(square, [45, 35, 30, 30]), others]
+    necks = {name: np.float64(colour) for name, colour in NECKS.items()}
+    wanted = suited(picture, square, gaps, necks)
+    for gap in gaps:
+        changed = picture.copy()
+        changed[max(gap.top, 0) : gap.top + gap.height, gap.left : gap.left + gap.width] = 255, 0, 0
+        assert suited(changed, square, gaps, necks) == wanted
+    # What another head hides is not taken for a neck.
+    assert suited(picture, square, [Gap(0, 0, 160, 120)], necks) == list(NECKS)
+
+
+def test_the_shipped_heads_suit_the_necks_they_stand_on():
+    random = np.random.default_rng(0)
+    drawn = {}
+    for name, skin in (("light", (215, 175, 155)), ("dark", (80, 58, 48))):
+        picture = np.full((400, 300, 3), 210, np.uint8)
+        picture[60:210, 70:230] = random.integers(0, 256, (150, 160, 3))
+        picture[210:] = skin
+        face = Face(Square(90, 90, 110), [100, 95, 90, 110], 0.9)
+        protecting = Protector()
+        drawn[name] = {protecting.choose("random", picture, face, [face]) for _ in range(300)}
+        assert len(drawn[name]) == 6
+    assert {"dagny", "maren"} <= drawn["light"] and {"amara", "emeka"} <= drawn["dark"]
+    assert not drawn["light"] & drawn["dark"]
 
 
 def test_the_colour_of_a_neck_is_that_of_its_lower_edge():
