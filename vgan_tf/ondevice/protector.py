@@ -251,7 +251,7 @@ class Protector:
         return target
 
     def _necks(self, seen):
-        """Name -> colour of the neck of each target: of the face first `seen`, on which it hardly depends (2 levels)."""
+        """Name -> colour of the neck of each target, drawn of the face first `seen`: others differ by 2 levels."""
         if self._known_necks is None:
             self._known_necks = {name: neck_of(self._protected(seen, name, True)) for name in self.identities}
         return self._known_necks
