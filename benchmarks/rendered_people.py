@@ -140,7 +140,8 @@ def train(images, labels, truth, epochs, seed):
         warmup_epochs=0,
         motion_dim=len(latent_names(faces)),
         latent_dim=len(latent_names(faces)),
-        protection_threshold=0.0,  # its latents are read as they are
+        protection_threshold=0.0,  # its latents are read as they are, of one look
+        protection_mirrored=False,
         augment_shift_px=SHIFT,
         batch_size=BATCH_SIZE,
         precision="bfloat16",

@@ -7,6 +7,7 @@ import tensorflow as tf
 from keras import layers
 
 from .folding import fold
+from .parts import Mirror
 
 RECIPES = ("float32", "float16", "dynamic", "int8", "qat")
 INTEGER_RECIPES = ("int8", "qat")
@@ -26,7 +27,7 @@ class DepthToSpace(layers.Layer):
         return tf.nn.depth_to_space(maps, 2)
 
 
-OWN_LAYERS = {"Winner": Winner, "DepthToSpace": DepthToSpace}
+OWN_LAYERS = {"Winner": Winner, "DepthToSpace": DepthToSpace, "Mirror": Mirror}
 
 
 def convert(part, recipe, calibration):

@@ -60,7 +60,7 @@ def fold(part):
     Returns:
         FlatModel of Conv2D, Conv2DTranspose and DepthwiseConv2D (each with a bias, and `activation` "relu", "relu6" or
         "linear"), LeakyReLU, Activation ("relu", "relu6", "tanh", "softmax"), Concatenate, Add, Multiply,
-        AveragePooling2D, Reshape, Flatten, Winner, ZeroPadding2D, DepthToSpace and Cropping2D.
+        AveragePooling2D, Reshape, Flatten, Winner, Mirror, ZeroPadding2D, DepthToSpace and Cropping2D.
 
     Raises:
         InputError: the model has a layer, or a setting of one, that the export does not support.
@@ -115,7 +115,7 @@ def _describe(layer, shape):
         return _activation(layer)
     if kind == "Reshape":
         return [(kind, {"target_shape": list(layer.target_shape)}, [])]
-    if kind in ("Flatten", "Add", "Multiply", "Winner") or (kind == "Concatenate" and layer.axis == -1):
+    if kind in ("Flatten", "Add", "Multiply", "Winner", "Mirror") or (kind == "Concatenate" and layer.axis == -1):
         return [(kind, {}, [])]
     if kind == "AveragePooling2D" and (layer.padding, layer.pool_size) == ("valid", layer.strides):
         return [(kind, {"pool_size": list(layer.pool_size)}, [])]

@@ -1,16 +1,24 @@
 """What runs on the device: inference-only models cut out of a trained run."""
 
 import keras
-from keras import layers
+from keras import layers, ops
 
 PARTS = ("anonymizer", "encoder", "generator", "expression", "alignment")
+
+
+class Mirror(layers.Layer):
+    """Pictures `(batch, height, width, channels)` as in a mirror."""
+
+    def call(self, images):
+        return ops.flip(images, axis=2)
 
 
 def build_parts(model, classifier, aligner=None):
     """Cut the networks into the parts that are exported; they share the weights.
 
-    Anonymizer and encoder use the latent's mean without noise, with the model's threshold, or the nearest prototype
-    where it has prototypes: the same face and target always give the same picture.
+    Anonymizer and encoder use the latent's mean without noise, of the face and its mirror image where the model reads
+    both, with the model's threshold, or the nearest prototype where it has prototypes: the same face and target always
+    give the same picture.
 
     Args:
         model: PPRLVGAN.
@@ -32,6 +40,8 @@ def build_parts(model, classifier, aligner=None):
     # This changes no target in [0, 1]. Without it an int8 file would store the target with the scale of the latent.
     code = layers.ReLU(name="code")(target)
     encoded = _inline(model.encoder, [image])
+    if model.mirror is not None:
+        encoded = _inline(model.mirror, [encoded, _inline(model.encoder, [Mirror()(image)])])
     if model.threshold is not None:
         encoded = _inline(model.threshold, [encoded])
     if model.prototypes is not None:

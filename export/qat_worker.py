@@ -31,7 +31,7 @@ RANGE_SHARES = np.linspace(0.75, 1, 11)
 IMAGE_RANGE = (-128 * 2 / 255, 127 * 2 / 255)
 FIXED_RANGES = {"tanh": (-1.0, 127 / 128), "softmax": (0.0, 255 / 256), "relu6": (0.0, 6.0)}
 # Layers that only move or average values and keep their scale.
-MOVING = ("AveragePooling2D", "Reshape", "Flatten", "ZeroPadding2D", "DepthToSpace", "Cropping2D")
+MOVING = ("AveragePooling2D", "Reshape", "Flatten", "ZeroPadding2D", "DepthToSpace", "Cropping2D", "Mirror")
 
 
 class Int8Config(tfmot.quantization.keras.QuantizeConfig):
@@ -93,7 +93,14 @@ class DepthToSpace(tf_keras.layers.Layer):
         return tf.nn.depth_to_space(maps, 2)
 
 
-OWN_LAYERS = {"Winner": Winner, "DepthToSpace": DepthToSpace}
+class Mirror(tf_keras.layers.Layer):
+    """The model's layer of that name."""
+
+    def call(self, images):
+        return tf.reverse(images, [2])
+
+
+OWN_LAYERS = {"Winner": Winner, "DepthToSpace": DepthToSpace, "Mirror": Mirror}
 
 
 def build_clone(task):

@@ -5,7 +5,7 @@ import dataclasses
 import keras
 import numpy as np
 import pytest
-from helpers import make_model, noise_faces, tiny_config
+from helpers import counterpart_config, make_model, noise_faces, tiny_config
 
 from vgan_tf import callbacks, load_run, training
 from vgan_tf.applications import synthesize
@@ -154,6 +154,24 @@ def test_a_threshold_leaves_out_what_is_small_and_draws_nothing(trained_model, f
     np.testing.assert_array_equal(found.pictures, without.protect_and_encode(images, targets, 4).pictures)
     called = np.asarray(without([images / np.float32(127.5) - 1, np.eye(3, dtype=np.float32)[targets]]))
     assert np.abs((called + 1) * 127.5 - found.pictures).max() <= 1
+
+
+@pytest.mark.parametrize("mirrored", [True, False])
+def test_a_face_and_its_mirror_image_are_read_as_one(faces, mirrored):
+    model = make_model(counterpart_config(motion_dim=8, protection_mirrored=mirrored, protection_threshold=0.0))
+    order, signs = np.array([0, 1, 2, 3, 5, 4, 6, 7]), np.float32([1, 1, 1, 1, 1, 1, -1, 1])
+    images = faces.images[:40]
+    once = model.encode(images)
+    motion = np.random.default_rng(0).normal(size=(40, 8))
+    model.adapt(images, faces.expression[:40], motion, (order, signs))
+    means, turned = (model.protect_and_encode(one, np.zeros(40, int), 3).means for one in (images, images[:, :, ::-1]))
+    # Whatever an encoder makes of one side and of the other.
+    difference = np.abs(turned - means[:, order] * signs).max()
+    assert difference < 1e-5 if mirrored else difference > 1e-3
+    assert (np.abs(model.encode(images) - once).max() > 1e-3) or not mirrored
+    called = np.asarray(model([images / np.float32(127.5) - 1, np.eye(3, dtype=np.float32)[np.zeros(40, int)]]))
+    shown = (called[..., :3] + 1) * 127.5
+    assert np.abs(shown - model.decode(model.encode(images), np.zeros(40, int))).max() <= 1
 
 
 def test_releases_as_text():

@@ -81,6 +81,8 @@ class Config:
         protection_threshold: protection sets what is smaller in the latent to 0, as misreading is what tells people
             apart there, but spares what goes with an expression (`networks.release.threshold_network`); 0 for none; not
             in the paper.
+        protection_mirrored: where the latent is the motion, protection reads a face and its mirror image, and takes the
+            mean of both; not in the paper.
         augment_shift_px: random shift of training images, up to so many pixels. augment_flip: random mirror images.
         optimizer: "rmsprop" with the authors' decay of the learning rate, or "adam" with a cosine schedule from
             learning_rate to 0 over the run.
@@ -138,6 +140,7 @@ class Config:
     protection_noise: float = 1.0
     protection_prototypes: int = 0
     protection_threshold: float = 0.0
+    protection_mirrored: bool = False
     augment_shift_px: int = 0
     augment_flip: bool = False
     optimizer: str = "rmsprop"
@@ -394,6 +397,7 @@ def edge_with_counterparts():
         warmup_epochs=12,
         protection_noise=0.0,
         protection_threshold=0.15,
+        protection_mirrored=True,
         augment_shift_px=4,
         optimizer="adam",
         learning_rate=5e-3,
@@ -421,6 +425,7 @@ def demo():
         encoder_depth=1,
         alpha=False,
         protection_threshold=0.0,
+        protection_mirrored=False,
         augment_shift_px=0,
         adversarial_weight=0.02,
         feature_weight=0.5,

@@ -9,7 +9,7 @@ from vgan_tf import backends, losses
 from vgan_tf.config import Config
 from vgan_tf.errors import InputError
 from vgan_tf.networks import build, latent_classifier, sample_latent
-from vgan_tf.networks.release import prototype_network, threshold_network
+from vgan_tf.networks.release import mirror_network, prototype_network, threshold_network
 from vgan_tf.protection import Protection
 
 ADAM_BETA_1 = 0.5  # the usual choice for GANs (Radford et al. 2016)
@@ -83,6 +83,8 @@ class PPRLVGAN(keras.Model, Protection):
         self.encoder, self.generator, self.discriminator, self.style_encoder, self.styled_generator = networks
         self.latent_expression_head = latent_classifier(config.latent_dim, len(expressions))
         prototypes = config.protection_prototypes * len(expressions)
+        mirrored = config.protection_mirrored and config.motion_dim
+        self.mirror = mirror_network(config.latent_dim) if mirrored else None
         self.prototypes = prototype_network(config.latent_dim, prototypes) if prototypes else None
         strengths = sum(name != "neutral" for name in expressions) if config.motion_dim else 0
         threshold = config.protection_threshold
@@ -218,7 +220,7 @@ class PPRLVGAN(keras.Model, Protection):
     def call(self, inputs, training=False):
         """Protect float images for given target codes: `(images, one-hot targets)` -> images; no noise."""
         images, targets = inputs
-        z_mean, _ = self.encoder(images, training=training)
+        z_mean, _ = self._read(images)
         return self.generator([self._released(z_mean), targets], training=training)
 
     @backends.step
@@ -339,7 +341,7 @@ class PPRLVGAN(keras.Model, Protection):
             raise InputError("motion_dim is set, but the batch has no motion; add it")
         if "paired" not in labels:
             return labels["motion"]
-        released = ops.stop_gradient(self._released(self.encoder(images, training=False)[0]))
+        released = ops.stop_gradient(self._released(self._read(images)[0]))
         return ops.where(labels["paired"][:, None] > 0, labels["motion"], released)
 
     def discriminate(self, images, identity, expression, seed, training):

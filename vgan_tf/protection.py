@@ -15,11 +15,11 @@ from keras import ops
 
 from vgan_tf.config import Config
 from vgan_tf.data import load_faces, partition
-from vgan_tf.data.pipeline import motion_of
+from vgan_tf.data.pipeline import latent_names, mirrored_motion, motion_of
 from vgan_tf.errors import InputError
 from vgan_tf.images import to_float, to_uint8
 from vgan_tf.networks.layers import sample_latent
-from vgan_tf.networks.release import fit_prototypes, fit_threshold, require_prototypes
+from vgan_tf.networks.release import fit_mirror, fit_prototypes, fit_threshold, require_prototypes
 from vgan_tf.ondevice.export_folder import open_export
 from vgan_tf.targets import resolve_targets, target_codes
 
@@ -81,13 +81,15 @@ class Protected(NamedTuple):
 class Protection:
     """What a trained `PPRLVGAN` does with images. Its networks, configuration and labels are the model's."""
 
-    def adapt(self, images, expression, motion=None):
-        """Find what the release needs of training images, after training: prototypes, or what strengths imply.
+    def adapt(self, images, expression, motion=None, mirrored=None):
+        """Find what the release needs, after training: prototypes, or what strengths imply, and what a mirror does.
 
         Args:
             images: training images, as for `encode`.
             expression: int `(n,)`.
             motion: float `(n, latent_dim)`, as of `data.pipeline.motion_of`, where the latent is the motion.
+            mirrored: (order, signs) as of `data.pipeline.mirrored_motion`; without it, or without
+                `config.protection_mirrored`, faces are read once.
 
         Raises:
             InputError: an expression with fewer images than it is to have prototypes.
@@ -96,6 +98,8 @@ class Protection:
         spares = bool(self.config.protection_threshold and self.config.motion_dim) and motion is not None
         if each:
             require_prototypes(expression, self.expressions, each)
+        if self.mirror is not None and mirrored is not None:
+            fit_mirror(self.mirror, *mirrored)
         if not (each or spares):
             return
         means, _ = self._posterior(images)
@@ -217,9 +221,16 @@ class Protection:
     def _posterior(self, images):
         self._check_images(images)
         batches = (images[first : first + BATCH_SIZE] for first in range(0, len(images), BATCH_SIZE))
-        encoded = [self.encoder(_as_floats(batch), training=False) for batch in batches]
+        encoded = [self._read(_as_floats(batch)) for batch in batches]
         means, log_vars = zip(*encoded, strict=True)
         return (np.concatenate([ops.convert_to_numpy(part) for part in parts]) for parts in (means, log_vars))
+
+    def _read(self, images):
+        """Means and log-variances of the posterior, of float images; with `mirror`, means of two looks."""
+        means, log_vars = self.encoder(images, training=False)
+        if self.mirror is not None:
+            means = self.mirror([means, self.encoder(images[:, :, ::-1], training=False)[0]])
+        return means, log_vars
 
     def _check_images(self, images):
         size = self.config.image_size
@@ -352,7 +363,7 @@ def with_release(model, release, faces):
 
 def images_for_release(config, training):
     """The training images that know what `find_release` needs: the FaceSet `training`, or that of the run's pairs."""
-    if config.pairs and config.protection_threshold and config.motion_dim:
+    if config.pairs and (config.protection_threshold or config.protection_mirrored) and config.motion_dim:
         return partition(load_faces(config.pairs, config.image_size), config)[0]
     return training
 
@@ -360,14 +371,14 @@ def images_for_release(config, training):
 def find_release(model, training, most=RELEASE_IMAGES):
     """Have a model `adapt`, if it is to, to about `most` images of the training part, or to fewer."""
     config, count = model.config, len(model.expressions)
-    knows_motion = bool(config.protection_threshold and config.motion_dim)
+    knows_motion = bool((config.protection_threshold or config.protection_mirrored) and config.motion_dim)
     if config.protection_prototypes or knows_motion:
         order = np.random.default_rng(config.seed).permutation(len(training))
         each = -(-most // count)  # however rare an expression is
         chosen = [order[training.expression[order] == label][:each] for label in range(count)]
         some = training.subset(np.sort(np.concatenate(chosen)))
-        motion = motion_of(some, np.arange(len(some))) if knows_motion else None
-        model.adapt(np.asarray(some.images), some.expression, motion)
+        motion = (motion_of(some, np.arange(len(some))), mirrored_motion(latent_names(some))) if knows_motion else ()
+        model.adapt(np.asarray(some.images), some.expression, *motion)
 
 
 def _as_floats(images):

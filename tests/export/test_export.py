@@ -37,7 +37,7 @@ from vgan_tf.errors import InputError, VerificationError
 from vgan_tf.files import write_json
 from vgan_tf.images import to_uint8
 from vgan_tf.networks import alignment_network, expression_classifier
-from vgan_tf.networks.release import fit_threshold, threshold_network
+from vgan_tf.networks.release import fit_mirror, fit_threshold, threshold_network
 from vgan_tf.ondevice import Protector, open_export
 from vgan_tf.ondevice.alignment import aligner_of, face_of
 from vgan_tf.ondevice.lite import LiteModel
@@ -172,10 +172,11 @@ def test_files_with_a_threshold_leave_out_what_is_small(recipe):
 
 @pytest.mark.parametrize("recipe", ["float32", "int8", "dynamic"])
 @pytest.mark.parametrize("part_name", ["encoder", "anonymizer"])
-def test_files_spare_what_strengths_imply(part_name, recipe):
+def test_files_read_mirror_images_too_and_spare_what_strengths_imply(part_name, recipe):
     cut_out = cut(counterpart_config(motion_dim=8, protection_threshold=0.1))
     model, _, examples = cut_out
     images, random = to_uint8(examples["image"]), np.random.default_rng(0)
+    fit_mirror(model.mirror, np.array([0, 1, 2, 3, 4, 5, 7, 6]), np.float32([1, 1, 1, 1, 1, 1, -1, -1]))
     latents, _ = model._posterior(images)
     motion = random.normal(size=(42, 8))
     motion[:, 6:] = motion[:, :6] @ random.normal(size=(6, 2))
@@ -186,6 +187,7 @@ def test_files_spare_what_strengths_imply(part_name, recipe):
         found, wanted = LiteModel(content).run(image=images)["latent"], model.encode(images)
         without = np.asarray(threshold_network(8, 0.1)(latents))
         assert np.abs(found - wanted).mean() < 0.1 * np.abs(wanted - without)[:, 6:].mean()
+    assert operators(content)["REVERSE_V2"] == 1
 
 
 def test_a_file_that_chooses_other_prototypes_is_refused():

@@ -1,13 +1,16 @@
-"""What is between encoder and generator: thresholds that know what strengths imply, and prototypes."""
+"""What is between encoder and generator: two looks, thresholds that know what strengths imply, and prototypes."""
 
 import numpy as np
 import pytest
 
+from vgan_tf.data.pipeline import mirrored_motion
 from vgan_tf.networks.release import (
     MOST_GAIN,
     Winner,
+    fit_mirror,
     fit_prototypes,
     fit_threshold,
+    mirror_network,
     prototype_network,
     threshold_network,
 )
@@ -27,6 +30,18 @@ def moving_faces(count=2000, read=0.8, seed=0):
     others = strengths @ [[0.5, 0.1, 0.0], [0.0, 0.3, -0.4]] + random.normal(scale=0.03, size=(count, 3))
     motion = np.concatenate([strengths, others], axis=1).astype(np.float32)
     return motion, (read * motion + random.normal(scale=0.02, size=motion.shape)).astype(np.float32)
+
+
+def test_two_looks_at_a_face_are_averaged_as_of_the_face():
+    names = ["joy", "yaw", "roll", "motion_eyeBlink_L", "motion_jawLeft", "motion_eyeBlink_R", "motion_jawRight"]
+    face, error = np.random.default_rng(0).normal(size=(2, 20, 7)).astype(np.float32)
+    turned = face[:, [0, 1, 2, 5, 6, 3, 4]] * np.float32([1, -1, -1, 1, 1, 1, 1])
+    network = mirror_network(7)
+    np.testing.assert_array_equal(network([face, turned]), face)  # knows nothing yet
+    fit_mirror(network, *mirrored_motion(names))
+    np.testing.assert_allclose(network([face, turned]), face, atol=1e-6)
+    np.testing.assert_allclose(network([face + error, turned]), face + error / 2, atol=1e-6)
+    assert not network.trainable_variables
 
 
 @pytest.mark.parametrize("strengths", [0, 2])

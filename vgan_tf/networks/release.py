@@ -1,6 +1,6 @@
-"""What is between encoder and generator when a trained model protects: a threshold, or prototypes.
+"""What is between encoder and generator when a trained model protects: mirror images, a threshold, or prototypes.
 
-Both are networks whose weights no training step changes; they are found in training images once encoder and generator
+All are networks whose weights no training step changes; they are found in training images once encoder and generator
 have learnt (`protection.Protection.adapt`).
 """
 
@@ -14,6 +14,23 @@ from vgan_tf.errors import InputError
 WHOLE = 1.5  # thresholds from which on firm shrinkage leaves a number as it is
 MOST_GAIN = 2.0  # with which what an encoder reads is drawn, however little that is
 RIDGE = 1e-3  # share of the mean variance, added to each, so that a covariance can be inverted
+
+
+def mirror_network(latent_dim):
+    """Latents `(batch, latent_dim)` of faces and of their mirror images -> their mean, as of the faces.
+
+    Two looks at a face misread it less than one. The kernel of "mean" is that of the first latent alone before
+    `fit_mirror`.
+    """
+    latents = [keras.Input((latent_dim,), name=name) for name in ("latent", "mirrored")]
+    first = np.concatenate([np.eye(latent_dim), np.zeros((latent_dim, latent_dim))])
+    return keras.Model(latents, _dense("mean", first)(layers.Concatenate()(latents)), name="mirror", trainable=False)
+
+
+def fit_mirror(network, order, signs):
+    """Tell a network of `mirror_network` what a mirror makes of latents: see `data.pipeline.mirrored_motion`."""
+    eye = np.eye(len(order))
+    network.get_layer("mean").set_weights([np.concatenate([eye, eye[:, order] * signs]) / 2])
 
 
 def threshold_network(latent_dim, threshold, strengths=0):
