@@ -90,7 +90,8 @@ def test_folding_changes_nothing_but_the_layers(config):
         flat = fold(part)
         wanted = evaluate(part, examples)
         assert wanted.std(axis=0).max() > 0.001
-        np.testing.assert_allclose(evaluate(rebuild(flat), examples), wanted, atol=1e-4)
+        # Processors add up in another order: on one kind of them a single pixel was off by 0.00015.
+        np.testing.assert_allclose(evaluate(rebuild(flat), examples), wanted, atol=5e-4)
         assert not {"BatchNormalization", "Dropout", "Functional", "Dense"} & {layer.kind for layer in flat.layers}
 
 
