@@ -199,6 +199,9 @@ face still shows. Test the files on people like your own users before you ship t
 {% if latent_names %}
 | what its numbers say (angles in tens of degrees) | {{ latent_names | join(", ") }} |
 {% endif %}
+{% if mirrored %}
+| how often a face is read | twice, as it is and in a mirror: the mean of both latents is used |
+{% endif %}
 {% if threshold %}
 | what is left out of a latent | numbers below {{ "%g" % threshold }}\
 {% if latent_names %}, but for what the strengths of expressions imply{% endif %}: they become 0 |

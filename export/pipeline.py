@@ -107,6 +107,7 @@ def export_run(folder, out, recipes=RECIPES, data=None, progress=print, score=Tr
         "prototypes": run.config.protection_prototypes,
         "noise": run.config.protection_noise,
         "threshold": run.config.protection_threshold,
+        "mirrored": model.mirror is not None,
         "audit": audit_of(run),
         "versions": versions(),
         "files": files,

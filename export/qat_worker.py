@@ -31,7 +31,7 @@ RANGE_SHARES = np.linspace(0.75, 1, 11)
 IMAGE_RANGE = (-128 * 2 / 255, 127 * 2 / 255)
 FIXED_RANGES = {"tanh": (-1.0, 127 / 128), "softmax": (0.0, 255 / 256), "relu6": (0.0, 6.0)}
 # Layers that only move or average values and keep their scale.
-MOVING = ("AveragePooling2D", "Reshape", "Flatten", "ZeroPadding2D", "DepthToSpace", "Cropping2D", "Mirror")
+MOVING = ("AveragePooling2D", "Reshape", "Flatten", "ZeroPadding2D", "DepthToSpace", "Cropping2D")
 
 
 class Int8Config(tfmot.quantization.keras.QuantizeConfig):
@@ -181,6 +181,8 @@ def find_ranges(task, clone):
         function = _next_function(task, name)
         if activation in FIXED_RANGES:
             ranges[name] = FIXED_RANGES[activation]
+        elif layer["kind"] == "Mirror":  # Unlike of those that move, the converter must be told.
+            ranges[name] = ranges[layer["inputs"][0]]
         elif layer["kind"] not in MOVING:
             ranges[name] = (
                 _best_range(np.concatenate(samples[name]), reach[name], function) if function else reach[name]

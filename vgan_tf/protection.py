@@ -363,22 +363,28 @@ def with_release(model, release, faces):
 
 def images_for_release(config, training):
     """The training images that know what `find_release` needs: the FaceSet `training`, or that of the run's pairs."""
-    if config.pairs and (config.protection_threshold or config.protection_mirrored) and config.motion_dim:
+    if config.pairs and _needs_motion(config):
         return partition(load_faces(config.pairs, config.image_size), config)[0]
     return training
+
+
+def _needs_motion(config):
+    """Whether `adapt` is to know what faces do."""
+    return bool(config.motion_dim and (config.protection_threshold or config.protection_mirrored))
 
 
 def find_release(model, training, most=RELEASE_IMAGES):
     """Have a model `adapt`, if it is to, to about `most` images of the training part, or to fewer."""
     config, count = model.config, len(model.expressions)
-    knows_motion = bool((config.protection_threshold or config.protection_mirrored) and config.motion_dim)
-    if config.protection_prototypes or knows_motion:
+    if config.protection_prototypes or _needs_motion(config):
         order = np.random.default_rng(config.seed).permutation(len(training))
         each = -(-most // count)  # however rare an expression is
         chosen = [order[training.expression[order] == label][:each] for label in range(count)]
         some = training.subset(np.sort(np.concatenate(chosen)))
-        motion = (motion_of(some, np.arange(len(some))), mirrored_motion(latent_names(some))) if knows_motion else ()
-        model.adapt(np.asarray(some.images), some.expression, *motion)
+        motion = mirrored = None
+        if _needs_motion(config):
+            motion, mirrored = motion_of(some, np.arange(len(some))), mirrored_motion(latent_names(some))
+        model.adapt(np.asarray(some.images), some.expression, motion, mirrored)
 
 
 def _as_floats(images):

@@ -29,6 +29,7 @@ def record():
         "alpha": False,
         "prototypes": 0,
         "threshold": 0.2,
+        "mirrored": True,
         "earlier_data": ["first", "runs/gone"],
         "noise": 0.0,
         "audit": None,
@@ -127,6 +128,8 @@ def test_what_is_left_out_of_a_latent_is_on_the_card(record):
     knowing = row(model_card({**record, "latent_names": ["joy", "yaw"]}), "what is left out of a latent")
     assert knowing.endswith("numbers below 0.2, but for what the strengths of expressions imply: they become 0 |")
     assert "left out of a latent" not in model_card({**record, "threshold": 0.0})
+    assert "read | twice" in model_card(record)
+    assert "read | twice" not in model_card({**record, "mirrored": False})
 
 
 def test_what_weights_had_learnt_from_before_is_on_the_card(record):

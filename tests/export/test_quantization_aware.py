@@ -22,7 +22,7 @@ from export.quantization_aware import QuantizationError, convert_qat
 from vgan_tf.errors import InputError
 from vgan_tf.images import to_float, to_uint8
 from vgan_tf.networks import expression_classifier
-from vgan_tf.networks.release import fit_prototypes
+from vgan_tf.networks.release import fit_mirror, fit_prototypes
 from vgan_tf.ondevice.lite import LiteModel
 
 
@@ -43,6 +43,8 @@ def parts_of(config, latent_gain=1):
             layer.moving_variance.assign(random.uniform(0.05, 0.2, layer.beta.shape))
     last = classifier.get_layer("probabilities").kernel
     last.assign(0.05 * last)  # so that no probability is 1
+    if model.mirror is not None:
+        fit_mirror(model.mirror, np.arange(config.latent_dim)[::-1], -np.ones(config.latent_dim))
     if model.prototypes is not None:
         latents = random.normal(size=(70, model.config.latent_dim))
         model.prototypes.set_weights(fit_prototypes(latents, np.arange(70) % 7, 7, 2))
@@ -82,7 +84,7 @@ def rebuild(flat):
 
 
 @pytest.mark.parametrize(
-    "config", [tiny_config(), small_paper_config(), counterpart_config()], ids=["edge", "paper", "bumps"]
+    "config", [tiny_config(), small_paper_config(), counterpart_config(motion_dim=8)], ids=["edge", "paper", "motion"]
 )
 def test_folding_changes_nothing_but_the_layers(config):
     for part in parts_of(config).values():
@@ -180,6 +182,15 @@ def test_a_file_with_prototypes_is_all_integers_and_gives_nothing_else():
     assert problems(content, "qat") == [] and operators(content)["ARG_MAX"] == 1
     found = LiteModel(content).run(image=to_uint8(examples_for(part, 64, seed=1)["image"]))["latent"]
     assert 1 < len(np.unique(found, axis=0)) <= 14
+
+
+def test_a_file_that_reads_mirror_images_too_is_all_integers_and_gives_what_the_part_gives():
+    part = parts_of(counterpart_config(motion_dim=8, protection_threshold=0.0), latent_gain=20)["encoder"]
+    content = convert_qat(part, examples_for(part, 48), steps=2)
+    assert problems(content, "qat") == [] and operators(content)["REVERSE_V2"] == 1
+    examples = examples_for(part, 8, seed=1)
+    wanted, given = evaluate(part, examples), LiteModel(content).run(image=to_uint8(examples["image"]))["latent"]
+    assert np.abs(given - wanted).mean() < 0.15 * wanted.std(axis=0).mean()
 
 
 def test_a_file_with_alpha_is_all_integers_and_draws_what_the_part_draws():
